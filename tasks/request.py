@@ -1,0 +1,243 @@
+"""The typed configuration, and the frozen request of one run.
+
+Everything here is a value read from TOML or from the trigger form, checked once. Standard library and pydantic only:
+the DAG file imports this module, and nothing else of `tasks`.
+"""
+
+import hashlib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+PROJECT = Path(__file__).resolve().parent.parent
+CONFIG = PROJECT / "config"
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,150}$")]
+Fraction = Annotated[float, Field(gt=0, le=1)]
+Budget = Annotated[int, Field(ge=1_000, le=100_000_000)]
+Count = Annotated[int, Field(ge=1, le=10_000)]
+Value = TypeVar("Value", bound=BaseModel)
+
+
+class RequestError(ValueError):
+    """The configuration or the request is wrong; retrying cannot help."""
+
+
+class Frozen(BaseModel):
+    """A value: immutable, and no unknown key passes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(Frozen):
+    """One upstream file: its addresses in order, and the SHA-256 of the file or of each archive member read from it."""
+
+    name: FileName
+    urls: tuple[str, ...] = Field(min_length=1)
+    sha256: Sha256 | None = None
+    members: dict[str, Sha256] = {}
+
+    @model_validator(mode="after")
+    def _has_digest(self):
+        if (self.sha256 is None) == (not self.members):
+            raise ValueError(f"{self.name}: expected either sha256 (a plain file) or members (an archive)")
+        return self
+
+
+class Splits(Frozen):
+    """The files that make the official training part and the official test part, in reading order."""
+
+    train: tuple[FileName, ...] = Field(min_length=1)
+    test: tuple[FileName, ...] = Field(min_length=1)
+
+
+class Augmentation(Frozen):
+    """Which label-preserving transforms a dataset allows; `shift` is in pixels, each way."""
+
+    flip: bool = False
+    shift: int = Field(default=0, ge=0, le=16)
+
+
+class Dataset(Frozen):
+    """One file of `config/datasets/`; its name is the file's stem, its budget a parameter count."""
+
+    name: Name
+    title: str
+    reader: Literal["idx", "cifar"]
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...] = Field(min_length=2)
+    budget: Budget
+    mirror_folder: FileName
+    splits: Splits
+    augmentation: Augmentation = Augmentation()
+    sources: tuple[Source, ...] = Field(min_length=1)
+
+
+class Search(Frozen):
+    """How hyper-parameters are searched; `fraction` of the training part is what a trial learns from."""
+
+    tuner: Literal["random", "bayesian", "hyperband"]
+    trials: Count
+    epochs: Count
+    fraction: Fraction = 1.0
+
+
+class Training(Frozen):
+    """How every model, of either family, is trained: the fairness contract in numbers."""
+
+    replicates: Annotated[int, Field(ge=1, le=100)]
+    epochs: Count
+    batch_size: Count
+    augment: bool = True
+    deterministic: bool = False
+
+
+class Profile(Frozen):
+    """A size of run: smoke, quick or full."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    validation_fraction: Annotated[float, Field(gt=0, le=0.5)]
+    search: Search
+    training: Training
+
+
+class Orchestration(Frozen):
+    """What the DAG file needs to know; an empty schedule means only by hand."""
+
+    runner: Literal["local"] = "local"
+    schedule: str = ""
+    scheduled_profile: Name = "quick"
+    threads: Annotated[int, Field(ge=1, le=256)] = 1
+
+
+class Configuration(Frozen):
+    """The whole of `config/`."""
+
+    orchestration: Orchestration
+    profiles: dict[Name, Profile]
+    datasets: dict[Name, Dataset]
+    families: tuple[Name, ...]
+
+
+class Parameters(Frozen):
+    """What a person asks for; None leaves the profile's, or the dataset's, value."""
+
+    profile: Name = "quick"
+    datasets: tuple[Name, ...] | None = None
+    families: tuple[Name, ...] | None = None
+    trials: Count | None = None
+    epochs: Count | None = None
+    replicates: Annotated[int, Field(ge=1, le=100)] | None = None
+    budget: Budget | None = None
+    mirror: str | None = None
+    force: bool = False
+
+
+class Request(Frozen):
+    """One run, wholly resolved: every stage reads this and nothing else of the configuration."""
+
+    version: Literal[1] = 1
+    run: RunId
+    profile: Name
+    datasets: tuple[Dataset, ...] = Field(min_length=1)
+    families: tuple[Name, ...] = Field(min_length=1)
+    seed: int
+    validation_fraction: float
+    search: Search
+    training: Training
+    backend: Literal["tensorflow", "jax", "torch"] = "tensorflow"
+    mirror: str | None = None
+    force: bool = False
+
+    def dataset(self, name: str) -> Dataset | None:
+        """The dataset of that name, or None when this run does not ask for it."""
+        return next((d for d in self.datasets if d.name == name), None)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """One seed a replicate."""
+        return tuple(range(self.seed, self.seed + self.training.replicates))
+
+
+def slug(run_id: str) -> str:
+    """`run_id` made safe for keys and paths; a changed one carries a digest, so that two ids never meet."""
+    safe = re.sub(r"[^A-Za-z0-9._-]", "-", run_id).lstrip("._-")[:120]
+    if safe == run_id:
+        return safe
+    return f"{safe or 'run'}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
+
+
+def load_configuration(folder: Path = CONFIG, models: Path = PROJECT / "tasks" / "models") -> Configuration:
+    """Read `workflow.toml` and `datasets/*.toml` under `folder`; the families are the files in `models`.
+
+    Raises:
+        RequestError: naming the file, the field, what was expected and what was received.
+    """
+    workflow = _read_toml(folder / "workflow.toml")
+    datasets = {p.stem: {"name": p.stem} | _read_toml(p) for p in sorted((folder / "datasets").glob("*.toml"))}
+    families = tuple(sorted(p.stem for p in models.glob("*.py") if not p.stem.startswith("_")))
+    return parse(Configuration, workflow | {"datasets": datasets, "families": families}, str(folder))
+
+
+def _read_toml(path: Path) -> dict:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RequestError(f"{path}: expected a configuration file, found none") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RequestError(f"{path}: not valid TOML: {error}") from None
+
+
+def parse(kind: type[Value], data: object, where: str) -> Value:
+    """`data` as a `kind`, or a RequestError of one line: place, what was expected, what was received."""
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or kind.__name__
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise RequestError(f"{where}: {place}: {first['msg']}; received {first['input']!r:.200}{more}") from None
+
+
+def resolve(config: Configuration, wish: Parameters, run: str, backend: str = "tensorflow") -> Request:
+    """The request that `wish` makes of `config`: the profile, with the overrides laid over it."""
+    if wish.profile not in config.profiles:
+        raise RequestError(f"profile: expected one of {', '.join(config.profiles)}; received {wish.profile!r}")
+    profile = config.profiles[wish.profile]
+    names = _chosen("datasets", wish.datasets, tuple(config.datasets))
+    budget = {} if wish.budget is None else {"budget": wish.budget}
+    return parse(
+        Request,
+        {
+            "run": run,
+            "profile": wish.profile,
+            "datasets": [config.datasets[name].model_dump() | budget for name in names],
+            "families": _chosen("families", wish.families, config.families),
+            "seed": profile.seed,
+            "validation_fraction": profile.validation_fraction,
+            "search": _overridden(profile.search, trials=wish.trials),
+            "training": _overridden(profile.training, epochs=wish.epochs, replicates=wish.replicates),
+            "backend": backend,
+            "mirror": wish.mirror or None,
+            "force": wish.force,
+        },
+        "request",
+    )
+
+
+def _overridden(settings: Frozen, **wishes: object) -> dict:
+    return settings.model_dump() | {name: value for name, value in wishes.items() if value is not None}
+
+
+def _chosen(what: str, wanted: tuple[str, ...] | None, known: tuple[str, ...]) -> tuple[str, ...]:
+    """`known` cut to `wanted`, in the order of `known`; None or nothing wanted means all."""
+    unknown = sorted(set(wanted or ()) - set(known))
+    if unknown:
+        raise RequestError(f"{what}: expected some of {', '.join(known)}; received {', '.join(unknown)}")
+    return tuple(name for name in known if not wanted or name in wanted)
