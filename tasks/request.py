@@ -7,10 +7,12 @@ the DAG file imports this module, and nothing else of `tasks`.
 import hashlib
 import re
 import tomllib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from tasks.errors import RequestError
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONFIG = PROJECT / "config"
@@ -23,10 +25,6 @@ Fraction = Annotated[float, Field(gt=0, le=1)]
 Budget = Annotated[int, Field(ge=1_000, le=100_000_000)]
 Count = Annotated[int, Field(ge=1, le=10_000)]
 Value = TypeVar("Value", bound=BaseModel)
-
-
-class RequestError(ValueError):
-    """The configuration or the request is wrong; retrying cannot help."""
 
 
 class Frozen(BaseModel):
@@ -48,6 +46,11 @@ class Source(Frozen):
         if (self.sha256 is None) == (not self.members):
             raise ValueError(f"{self.name}: expected either sha256 (a plain file) or members (an archive)")
         return self
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 by the name of the file that `fetch` keeps: the file itself, or each member's base name."""
+        return {self.name: self.sha256} if self.sha256 else {PurePosixPath(m).name: d for m, d in self.members.items()}
 
 
 class Splits(Frozen):

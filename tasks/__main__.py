@@ -1,0 +1,111 @@
+"""The command line of the stages: `python -m tasks STAGE --run RUN [--dataset NAME] [--family NAME] [--seed N]`.
+
+The one place that reads the environment. Exit codes: 0 done, 99 skipped (not asked for in this run), 64 bad request or
+configuration, 65 bad data (64 and 65 are never worth a retry), anything else may be retried.
+"""
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from pathlib import Path
+
+from tasks.errors import DataError, NotAskedForError, RequestError
+from tasks.request import CONFIG, slug
+from tasks.stage import Place
+from tasks.store import Store, StoreError, open_store
+
+STAGES = {
+    "plan": "resolve the parameters with the configuration into the run's request",
+    "fetch": "bring the dataset's official files into the store, digest by digest",
+    "normalize": "split, check and describe the data",
+    "search": "search the family's hyper-parameters on the validation part",
+    "train": "train the best configuration under one seed",
+    "evaluate": "measure the family's trained models on the test part",
+    "report": "join all branches into the comparison report",
+}
+ENVIRONMENT = """environment:
+  STORE             s3://bucket/prefix or file:///folder
+  AWS_*             the standard variables of the S3 clients, AWS_ENDPOINT_URL_S3 among them
+  RUN_PARAMETERS    plan: the parameters as JSON, as the trigger form sends them
+  DATASET_MIRROR    plan: a folder, http(s):// or s3:// address used in place of the official ones
+  WORKFLOW_CONFIG   plan: a folder used in place of config/
+  KERAS_BACKEND     plan: tensorflow (default), jax or torch
+
+exit codes: 0 done, 99 skipped, 64 bad request or configuration, 65 bad data, others may be retried
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one stage; the exit code."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stdout)
+    for noisy in ("boto3", "botocore", "s3transfer", "urllib3"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        _run(options)
+    except (RequestError, DataError, NotAskedForError) as error:
+        logging.error("%s: %s", options.stage, error)
+        return error.exit_code
+    except StoreError as error:
+        logging.error("%s: %s", options.stage, error)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tasks",
+        description="Run one stage of a run against the store.",
+        epilog=ENVIRONMENT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
+    for name, summary in STAGES.items():
+        stage = stages.add_parser(name, help=summary, description=summary)
+        stage.add_argument("--run", required=True, help="the run's id, as Airflow names it")
+        stage.add_argument("--dataset", help="a dataset of the run")
+        stage.add_argument("--family", help="a family of the run")
+        stage.add_argument("--seed", type=int, help="the seed of one replicate")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> None:
+    from tasks import execution, records
+
+    run, store = slug(options.run), _store()
+    if options.stage == "plan":
+        _plan(run, store)
+        return
+    request = records.read_request(store, run)
+    os.environ["KERAS_BACKEND"] = request.backend
+    module = importlib.import_module(f"tasks.stages.{options.stage}")
+    if options.stage == "report":
+        module.report(request, store)
+    else:
+        execution.execute(module.STAGE, request, Place(options.dataset, options.family, options.seed), store)
+
+
+def _plan(run: str, store: Store) -> None:
+    from tasks.stages.plan import plan
+
+    plan(
+        store,
+        run,
+        parameters=os.environ.get("RUN_PARAMETERS") or "{}",
+        config=Path(os.environ.get("WORKFLOW_CONFIG") or CONFIG),
+        mirror=os.environ.get("DATASET_MIRROR") or None,
+        backend=os.environ.get("KERAS_BACKEND") or "tensorflow",
+    )
+
+
+def _store() -> Store:
+    uri = os.environ.get("STORE")
+    if not uri:
+        raise RequestError("STORE: expected s3://bucket/prefix or file:///folder, found nothing in the environment")
+    return open_store(uri)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,23 @@
+"""What can go wrong for a reason that a person must mend, with the exit code that says so.
+
+The codes follow BSD's sysexits.h (64 EX_USAGE, 65 EX_DATAERR); 99 is Airflow's default for "skip this task".
+Any other failure exits with 1 and may be retried.
+"""
+
+
+class RequestError(ValueError):
+    """The configuration or the request is wrong; retrying cannot help."""
+
+    exit_code = 64
+
+
+class DataError(ValueError):
+    """The data is not what the configuration promises; retrying cannot help."""
+
+    exit_code = 65
+
+
+class NotAskedForError(Exception):
+    """This run's request does not include this dataset, family or seed."""
+
+    exit_code = 99

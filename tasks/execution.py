@@ -1,0 +1,103 @@
+"""The execution of one stage: its key, its reuse, its work, its commit."""
+
+import hashlib
+import importlib
+import logging
+import platform
+import tempfile
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from tasks.artifacts import Manifest, artifact_key, commit, find, is_whole, materialize
+from tasks.records import Record, input_manifest, recorded
+from tasks.request import PROJECT, Request
+from tasks.source import code_digest
+from tasks.stage import Place, Stage, Work, require
+from tasks.store import Store
+
+log = logging.getLogger(__name__)
+LIBRARIES = ("keras", "keras-tuner", "tensorflow-cpu", "tensorflow", "jax", "numpy", "scikit-learn", "scipy", "pandas")
+
+
+def execute(stage: Stage, request: Request, place: Place, store: Store) -> Manifest:
+    """Run `stage` at `place`, or reuse what an earlier run made from the same request part, inputs and code."""
+    require(request, stage.scope, place)
+    place = place.at(stage.scope)
+    with recorded(store, request.run, place, stage.name) as record:
+        job = _Job(stage, request, place, store, record)
+        return job.reused() or job.done()
+
+
+class _Job:
+    """One stage at one place: what goes into its key, and the two ways to its artifact."""
+
+    def __init__(self, stage: Stage, request: Request, place: Place, store: Store, record: Record):
+        self._stage, self._place, self._store, self._record = stage, place, store, record
+        self._run = request.run
+        self._settings = stage.settings(request, place)
+        self._inputs = stage.inputs(request, place)
+        self._manifests = {name: input_manifest(store, request.run, given) for name, given in self._inputs.items()}
+        self._made = self._provenance(forced_by=request.run if request.force else None)
+        self._key = record.fields["key"] = artifact_key(stage.name, **self._made)
+
+    def _provenance(self, forced_by: str | None) -> dict[str, Any]:
+        """All that goes into the key. A forced run's name does too: only its own retries reuse what it made."""
+        settings = self._settings.model_dump(mode="json")
+        return {
+            "settings": settings | ({"forced_by": forced_by} if forced_by else {}),
+            "inputs": {name: manifest.digest for name, manifest in self._manifests.items()},
+            "code": code_digest((f"tasks.stages.{self._stage.name}", *self._stage.modules(self._place))),
+        }
+
+    def reused(self) -> Manifest | None:
+        """The complete artifact of an earlier run, every byte of it checked, or None."""
+        manifest = find(self._store, self._stage.name, self._key)
+        if manifest is None:
+            return None
+        if not is_whole(self._store, manifest):
+            log.warning("artifact %s of %s is damaged; it is made again", self._key, self._stage.name)
+            return None
+        self._record.fields |= {"cached": True, "progress": "cached"}
+        log.info("cached: %s of %s is artifact %s", self._stage.name, self._place, self._key)
+        return manifest
+
+    def done(self) -> Manifest:
+        """Do the work in a folder that vanishes, and commit what it left."""
+        self._record.fields["setup_seconds"] += _import(self._stage.heavy)
+        with tempfile.TemporaryDirectory(prefix=f"{self._stage.name}-") as scratch:
+            output = Path(scratch, "output")
+            output.mkdir()
+            work = Work(self._settings, self._materialized(Path(scratch)), output, self._record.progress)
+            summary = self._stage.run(work)
+            by = {"run": self._run, "place": str(self._place), "versions": versions(), "lock": lock_digest()}
+            return commit(self._store, self._stage.name, self._key, output, self._made | by, summary)
+
+    def _materialized(self, scratch: Path) -> dict[str, Path]:
+        """A folder an input, with the files that the stage asked for, verified."""
+        folders = {name: scratch / "inputs" / name for name in self._inputs}
+        for name, folder in folders.items():
+            folder.mkdir(parents=True)
+            materialize(self._store, self._manifests[name], self._inputs[name].files, folder)
+        return folders
+
+
+def _import(module: str | None) -> float:
+    """Import `module`; the seconds that it took."""
+    start = time.perf_counter()
+    if module:
+        importlib.import_module(module)
+    return round(time.perf_counter() - start, 3)
+
+
+def versions() -> dict[str, str]:
+    """The releases that shape a result, as installed here."""
+    installed = {dist.name.lower(): dist.version for dist in metadata.distributions() if dist.name}
+    return {"python": platform.python_version()} | {name: installed[name] for name in LIBRARIES if name in installed}
+
+
+def lock_digest() -> str | None:
+    """SHA-256 of `uv.lock`, or None where the project's file is not at hand (a container image)."""
+    lock = PROJECT / "uv.lock"
+    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else None
