@@ -1,0 +1,66 @@
+"""Evaluate: the only reader of the test part. Every replicate of a family, once, with its predictions kept."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tasks.request import Frozen, Name, Request
+from tasks.stage import Input, Place, Stage, Work
+
+MODEL_FILES = ("model.json", "model.weights.h5")
+
+
+class Settings(Frozen):
+    """The replicates that are measured."""
+
+    family: Name
+    seeds: tuple[int, ...]
+    backend: str
+
+
+def settings(request: Request, place: Place) -> Settings:
+    """The family and its seeds."""
+    return Settings(family=place.family, seeds=request.seeds, backend=request.backend)
+
+
+def inputs(request: Request, place: Place) -> dict[str, Input]:
+    """The test part, and the model of every seed."""
+    models = {
+        f"seed-{seed}": Input("train", Place(place.dataset, place.family, seed), MODEL_FILES) for seed in request.seeds
+    }
+    return {"data": Input("normalize", place.at("dataset"), ("test.npz",))} | models
+
+
+def run(work: Work) -> dict[str, Any]:
+    """Write seed-N.npz (y_true, y_pred, y_prob) for every seed, and metrics.json."""
+    import numpy as np
+
+    from tasks import arrays, network
+    from tasks.metrics import measure
+
+    test = arrays.read(work.inputs["data"] / "test.npz")
+    replicates = []
+    for seed in work.settings.seeds:
+        folder = work.inputs[f"seed-{seed}"]
+        model = network.load(folder)
+        y_prob, seconds = network.timed_probabilities(model, test.images)
+        metrics = measure(test.labels, y_prob)
+        y_pred = y_prob.argmax(axis=1).astype(np.uint8)
+        np.savez_compressed(work.output / f"seed-{seed}.npz", y_true=test.labels, y_pred=y_pred, y_prob=y_prob)
+        replicates.append(
+            metrics.model_dump(mode="json")
+            | {"seed": seed, "parameters": model.count_params(), "inference_seconds_per_image": seconds}
+            | {"model_bytes": _size(folder)}
+        )
+        work.progress(f"seed {seed}: accuracy {metrics.accuracy:.4f}")
+    (work.output / "metrics.json").write_text(json.dumps({"replicates": replicates}, indent=1), encoding="utf-8")
+    return {"accuracy": [replicate["accuracy"] for replicate in replicates]}
+
+
+def _size(folder: Path) -> int:
+    return sum((folder / name).stat().st_size for name in MODEL_FILES)
+
+
+STAGE = Stage(
+    "evaluate", "family", settings, inputs, run, modules=lambda p: (f"tasks.models.{p.family}",), heavy="tasks.network"
+)

@@ -1,0 +1,81 @@
+"""Train: one replicate of the best configuration, under its own seed, for a fixed schedule."""
+
+import json
+from functools import partial
+from typing import Any
+
+from tasks.request import Augmentation, Budget, Frozen, Name, Request, Training
+from tasks.stage import Input, Place, Stage, Work
+from tasks.stages.search import TRAINING_FILES
+
+
+class Settings(Frozen):
+    """What one trained model depends on; how many replicates there are is not part of it."""
+
+    family: Name
+    shape: tuple[int, int, int]
+    classes: int
+    budget: Budget
+    training: Training
+    augmentation: Augmentation
+    seed: int
+    backend: str
+
+
+def settings(request: Request, place: Place) -> Settings:
+    """The training's part of the request."""
+    dataset = request.dataset(place.dataset)
+    return Settings(
+        family=place.family,
+        shape=dataset.shape,
+        classes=len(dataset.classes),
+        budget=dataset.budget,
+        training=request.training.model_copy(update={"replicates": 1}),
+        augmentation=dataset.augmentation,
+        seed=place.seed,
+        backend=request.backend,
+    )
+
+
+def inputs(request: Request, place: Place) -> dict[str, Input]:
+    """The training and validation parts, and the search's choice."""
+    return {
+        "data": Input("normalize", place.at("dataset"), TRAINING_FILES),
+        "search": Input("search", place.at("family"), ("best.json",)),
+    }
+
+
+def run(work: Work) -> dict[str, Any]:
+    """Write the model's weights and configuration, history.json and metrics.json."""
+    from tasks import arrays, network, training
+
+    wish: Settings = work.settings
+    data = work.inputs["data"]
+    best = json.loads((work.inputs["search"] / "best.json").read_text(encoding="utf-8"))
+    facts = wish.model_dump(include={"family", "shape", "classes", "budget"})
+    description = network.Description(**facts, **arrays.scaling(data), hyperparameters=best["hyperparameters"])
+    fitted = training.fit(
+        partial(network.assemble, description),
+        arrays.read(data / "train.npz"),
+        arrays.read(data / "validation.npz"),
+        training.Recipe(wish.training, wish.augmentation, best["hyperparameters"], wish.seed),
+        work.progress,
+    )
+    network.save(fitted.model, description, work.output)
+    metrics = {
+        "seed": wish.seed,
+        "parameters": fitted.model.count_params(),
+        "epochs": len(fitted.history),
+        "val_accuracy": fitted.history[-1]["val_accuracy"],
+        "train_seconds": fitted.train_seconds,
+        "setup_seconds": fitted.setup_seconds,
+        "validation_seconds": fitted.validation_seconds,
+    }
+    (work.output / "history.json").write_text(json.dumps(fitted.history, indent=1), encoding="utf-8")
+    (work.output / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
+    return metrics
+
+
+STAGE = Stage(
+    "train", "replicate", settings, inputs, run, modules=lambda p: (f"tasks.models.{p.family}",), heavy="tasks.training"
+)

@@ -1,0 +1,194 @@
+"""Training, the same for every family: in-memory arrays, one fixed schedule, the weights of the last epoch.
+
+`fit` trains a network that it builds itself, so that the seed comes before the first weight. `optimizer_space` is the
+one place where the optimizer's hyper-parameters are declared. Every number of chance comes from the seed.
+"""
+
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import keras
+import keras_tuner
+import numpy as np
+
+from tasks.augmentation import augment
+from tasks.request import Augmentation, Training
+
+Report = Callable[[str], None]
+Arrays = tuple[np.ndarray, np.ndarray]
+WARM_UP = 0.2  # the share of all steps in which the learning rate rises
+VALIDATION_BATCH = 1024
+
+
+class Optimizer(NamedTuple):
+    """One point of the optimizer space."""
+
+    learning_rate: float
+    weight_decay: float
+    label_smoothing: float
+
+
+class Recipe(NamedTuple):
+    """How to train: the settings that all models share, and this one's hyper-parameters and seed.
+
+    Of the hyper-parameters only the optimizer's are read here; those that are not given take their defaults.
+    """
+
+    training: Training
+    augmentation: Augmentation
+    hyperparameters: Mapping[str, bool | int | float | str]
+    seed: int
+
+
+class Fit(NamedTuple):
+    """A trained model, what every epoch reached, and where the time went.
+
+    `history` has an entry an epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds.
+    `setup_seconds` is building and compiling, the first step included, whose time is the compiler's.
+    """
+
+    model: keras.Model
+    history: list[dict[str, float]]
+    train_seconds: float
+    setup_seconds: float
+    validation_seconds: float
+
+
+class DivergenceError(ArithmeticError):
+    """The loss is no longer a number."""
+
+
+def optimizer_space(hp: keras_tuner.HyperParameters) -> Optimizer:
+    """Read the optimizer's choices from `hp`, which learns the space by it; the same for every family."""
+    return Optimizer(
+        learning_rate=hp.Float("learning_rate", 2e-3, 1e-2, sampling="log", default=5e-3),
+        weight_decay=hp.Float("weight_decay", 1e-3, 1e-1, sampling="log", default=1e-2),
+        label_smoothing=hp.Choice("label_smoothing", [0.0, 0.05, 0.1], default=0.05),
+    )
+
+
+def optimizer_from(hyperparameters: Mapping[str, bool | int | float | str]) -> Optimizer:
+    """The optimizer's choices among `hyperparameters`."""
+    hp = keras_tuner.HyperParameters()
+    hp.values = dict(hyperparameters)
+    return optimizer_space(hp)
+
+
+def fit(build: Callable[[], keras.Model], train: Arrays, validation: Arrays, recipe: Recipe, report: Report) -> Fit:
+    """Train what `build` builds.
+
+    Args:
+        train, validation: images, uint8 [n, h, w, c], and labels, uint8 [n].
+        report: gets one line an epoch.
+
+    Raises:
+        DivergenceError: the loss is not finite.
+    """
+    start = time.perf_counter()
+    _seed(recipe)
+    epochs = recipe.training.epochs
+    session = _Session(build(), train, validation, recipe)
+    setup = time.perf_counter() - start
+    for epoch in range(1, epochs + 1):
+        line = session.epoch(epoch)
+        report(f"epoch {epoch}/{epochs}, val_accuracy {line['val_accuracy']:.3f}")
+    return session.result(setup)
+
+
+def _seed(recipe: Recipe) -> None:
+    """Seed Python, NumPy and the backend; on request, keep TensorFlow to operations that are reproducible.
+
+    Other backends take such a wish from their launcher (JAX: XLA_FLAGS=--xla_gpu_deterministic_ops=true).
+    """
+    keras.utils.set_random_seed(recipe.seed)
+    if recipe.training.deterministic:
+        os.environ["TF_DETERMINISTIC_OPS"] = "1"
+
+
+def compile_for(model: keras.Model, optimizer: Optimizer, steps: int) -> None:
+    """Compile `model` for one cycle of AdamW over `steps`: a linear rise of the learning rate, then a cosine to zero.
+
+    AdamW and the cosine: Loshchilov and Hutter, https://arxiv.org/abs/1711.05101 and https://arxiv.org/abs/1608.03983.
+    """
+    rise = math.ceil(WARM_UP * steps)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - rise), warmup_target=optimizer.learning_rate, warmup_steps=rise
+    )
+    model.compile(
+        keras.optimizers.AdamW(schedule, weight_decay=optimizer.weight_decay),
+        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=optimizer.label_smoothing),
+        metrics=["accuracy"],
+        jit_compile=keras.config.backend() == "jax",  # XLA makes these models slower on CPUs; JAX has nothing else
+    )
+
+
+class _Session:
+    """One training in progress: its arrays, its compiled model, its history and its clocks."""
+
+    def __init__(self, model: keras.Model, train: Arrays, validation: Arrays, recipe: Recipe):
+        classes = model.output_shape[-1]
+        self._model = model
+        self._images, self._targets = train[0], keras.utils.to_categorical(train[1], classes)
+        self._validation = validation[0], keras.utils.to_categorical(validation[1], classes)
+        self._augmentation = recipe.augmentation if recipe.training.augment else Augmentation()
+        self._generator = np.random.default_rng(recipe.seed)
+        # Whole batches only: a small last batch would upset batch normalisation. What is left out changes every epoch.
+        self._batch = min(recipe.training.batch_size, len(self._images))
+        self._steps = len(self._images) // self._batch
+        self._history: list[dict[str, float]] = []
+        self._compile_seconds = self._validation_seconds = 0.0
+        compile_for(model, optimizer_from(recipe.hyperparameters), steps=recipe.training.epochs * self._steps)
+
+    def epoch(self, epoch: int) -> dict[str, float]:
+        """Train one epoch, validate, and note both."""
+        learning_rate = float(keras.ops.convert_to_numpy(self._model.optimizer.learning_rate))
+        trained, seconds = self._trained()
+        validated = self._validated()
+        line = {
+            "epoch": epoch,
+            "loss": trained["loss"],
+            "accuracy": trained["accuracy"],
+            "val_loss": validated["loss"],
+            "val_accuracy": validated["accuracy"],
+            "learning_rate": learning_rate,
+            "seconds": seconds,
+        }
+        if not (math.isfinite(line["loss"]) and math.isfinite(line["val_loss"])):
+            raise DivergenceError(
+                f"epoch {epoch}: expected a finite loss, received {line['loss']}; try a lower learning rate"
+            )
+        self._history.append(line)
+        return line
+
+    def _trained(self) -> tuple[dict[str, float], float]:
+        """Loss and accuracy over one epoch of batches, and its seconds; the very first step counts as compilation."""
+        start = time.perf_counter()
+        compiled = 0.0
+        images = augment(self._images, self._augmentation, self._generator)
+        order = self._generator.permutation(len(images))
+        self._model.reset_metrics()
+        for rows in np.split(order[: self._steps * self._batch], self._steps):
+            begin = time.perf_counter()
+            logs = self._model.train_on_batch(images[rows], self._targets[rows], return_dict=True)
+            if not self._compile_seconds:
+                self._compile_seconds = compiled = time.perf_counter() - begin
+        return {name: float(value) for name, value in logs.items()}, time.perf_counter() - start - compiled
+
+    def _validated(self) -> dict[str, float]:
+        start = time.perf_counter()
+        logs = self._model.evaluate(*self._validation, batch_size=VALIDATION_BATCH, verbose=0, return_dict=True)
+        self._validation_seconds += time.perf_counter() - start
+        return {name: float(value) for name, value in logs.items()}
+
+    def result(self, setup_seconds: float) -> Fit:
+        """The trained model with its history and its clocks."""
+        return Fit(
+            self._model,
+            self._history,
+            train_seconds=sum(line["seconds"] for line in self._history),
+            setup_seconds=setup_seconds + self._compile_seconds,
+            validation_seconds=self._validation_seconds,
+        )
