@@ -53,8 +53,10 @@ class S3Store:
             max_concurrency=4,
             preferred_transfer_client="classic",
         )
-        with self._explained(""):
+        try:
             self._client = _client()
+        except (BotoCoreError, ValueError) as error:
+            raise StoreError(f"{self.uri}: {error}; check the AWS variables") from error
 
     def read(self, key: str) -> bytes:
         """See Store. A body cut short is asked for again, which botocore leaves to its callers."""
@@ -82,12 +84,12 @@ class S3Store:
         """See Store."""
         extra = {"ContentType": _content_type(key)}
         with self._explained(key):
-            self._client.upload_file(str(path), *self._at(key).values(), ExtraArgs=extra, Config=self._transfer)
+            self._client.upload_file(str(path), **self._at(key), ExtraArgs=extra, Config=self._transfer)
 
     def download(self, key: str, path: Path) -> None:
         """See Store; boto3 downloads to a temporary name beside `path` and renames."""
         with self._explained(key):
-            self._client.download_file(*self._at(key).values(), str(path), Config=self._transfer)
+            self._client.download_file(**self._at(key), Filename=str(path), Config=self._transfer)
 
     def exists(self, key: str) -> bool:
         """See Store."""
@@ -118,25 +120,25 @@ class S3Store:
         """One conditional PUT. 412: somebody has it; 409: two writers met, ask again.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-        When an answer was lost, the writer who has it may be us: then the bytes are ours.
+        When botocore sent it twice, the first answer was lost and the writer may be us: then the bytes are ours.
         """
-        sent = 0
+        retried, attempt = False, 0
         while True:
+            attempt += 1
             try:
                 self._client.put_object(**what, IfNoneMatch="*")
                 return True
             except ClientError as error:
-                sent += 1 + error.response["ResponseMetadata"].get("RetryAttempts", 0)
-                status = error.response["ResponseMetadata"].get("HTTPStatusCode")
-                if status == 412:
-                    return sent > 1 and self.read(key) == what["Body"]
-                if status != 409 or sent >= ATTEMPTS:
+                answer = error.response["ResponseMetadata"]
+                retried |= answer.get("RetryAttempts", 0) > 0
+                if answer.get("HTTPStatusCode") == 412:
+                    return retried and self.read(key) == what["Body"]
+                if answer.get("HTTPStatusCode") != 409 or attempt == ATTEMPTS:
                     raise
-                time.sleep(0.1 * sent)
+                time.sleep(0.1 * attempt)
 
     @contextmanager
     def _explained(self, key: str) -> Iterator[None]:
-        """Turn boto3's faults into ours, in one line."""
         try:
             yield
         except (BotoCoreError, Boto3Error, ClientError) as error:

@@ -3,9 +3,12 @@
 A family describes its size as a function from widths to a parameter count; `solve` returns the widths.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 
 TOLERANCE = 0.01
+GOOD_ENOUGH = 0.001  # where the solver stops looking for something nearer
+NARROWEST = 3  # units by which a stage gives way, so that the others can meet the budget
 GRAIN = 64  # scales that are tried per unit of ratio: fine enough that rounding, not the scale, decides
 
 Widths = tuple[int, ...]
@@ -32,8 +35,11 @@ def solve(count: Count, ratios: Sequence[float], budget: int) -> Widths:
     def distance(widths: Widths) -> int:
         return abs(count(widths) - budget)
 
-    start = _scaled(count, ratios, budget)
-    nearest = min((_filled(count, narrowed, budget) for narrowed in _neighbours(start)), key=distance)
+    nearest = floor
+    for start in _starts(_scaled(count, ratios, budget)):
+        nearest = min(nearest, _filled(count, start, budget), key=distance)
+        if distance(nearest) <= GOOD_ENOUGH * budget:
+            break
     if distance(nearest) > TOLERANCE * budget:
         raise ValueError(
             f"budget: expected a size that widths can meet within {TOLERANCE:.0%}, received {budget:,}"
@@ -51,10 +57,13 @@ def _scaled(count: Count, ratios: Sequence[float], budget: int) -> Widths:
     return widths(_largest(lambda scale: count(widths(scale)) <= budget))
 
 
-def _neighbours(widths: Widths) -> list[Widths]:
-    """`widths`, and the same with one stage narrowed a little, which leaves finer stages room to fill."""
-    narrowed = [_widened(widths, stage, -step) for stage in range(len(widths)) for step in (1, 2, 3)]
-    return [widths, *(candidate for candidate in narrowed if min(candidate) >= 1)]
+def _starts(widths: Widths) -> Iterator[Widths]:
+    """`widths`, then the same with stages narrowed a little, which leaves finer stages room to fill; nearest first."""
+    narrowings = sorted(product(range(NARROWEST + 1), repeat=len(widths)), key=sum)
+    for narrowing in narrowings:
+        narrowed = tuple(width - less for width, less in zip(widths, narrowing, strict=True))
+        if min(narrowed) >= 1:
+            yield narrowed
 
 
 def _filled(count: Count, widths: Widths, budget: int) -> Widths:

@@ -134,7 +134,8 @@ class Meter:
             raise DataError(
                 f"{self._address}: expected at most {MAX_DOWNLOAD // MIB} MiB, received more; check the address"
             )
-        share = 10 * self._received // self.total if self.total else 0
+        # pooch counts whole chunks, the last one too, which is shorter
+        share = 10 * min(self._received, self.total) // self.total if self.total else 0
         if share > self._shown:
             self._shown = share
             self._progress(f"{PurePosixPath(self._address).name}: {10 * share} % of {self.total / MIB:.0f} MiB")

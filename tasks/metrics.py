@@ -41,7 +41,7 @@ def measure(y_true: NDArray, y_prob: NDArray) -> Metrics:
     Raises:
         ValueError: the shapes do not fit, a label is out of range, or a row is no probability distribution.
     """
-    from sklearn import metrics
+    from sklearn import metrics  # takes seconds to import, which readers of `Metrics` need not wait for
 
     truth, probabilities = _checked(y_true, y_prob)
     labels = np.arange(probabilities.shape[1])

@@ -171,7 +171,7 @@ class Request(Frozen):
 def slug(run_id: str) -> str:
     """`run_id` made safe for keys and paths; a changed one carries a digest, so that two ids never meet."""
     safe = re.sub(r"[^A-Za-z0-9._-]", "-", run_id).lstrip("._-")[:120]
-    if safe == run_id:
+    if safe and safe == run_id:
         return safe
     return f"{safe or 'run'}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
 

@@ -72,7 +72,7 @@ def open_store(uri: str) -> Store:
     if scheme == "file" and rest.startswith("/"):
         return FileStore(Path(unquote(rest)))
     bucket, _, prefix = rest.rstrip("/").partition("/")
-    if scheme == "s3" and re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket) and _is_key(f"{prefix or 'x'}"):
+    if scheme == "s3" and re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket) and _is_key(prefix or "x"):
         from tasks.bucket import S3Store  # here, as boto3 takes its time to import and a folder needs none of it
 
         return S3Store(bucket, prefix)
@@ -86,6 +86,11 @@ def _is_key(key: str) -> bool:
 
 
 def checked_key(key: str) -> str:
+    """`key` itself.
+
+    Raises:
+        ValueError: it is not a key, as Store defines it.
+    """
     if not _is_key(key):
         raise ValueError(
             f"key: expected a relative name of [A-Za-z0-9._/-] without empty, '.' or '..' segments, "
@@ -115,7 +120,7 @@ class FileStore:
     def write(self, key: str, data: bytes, *, if_absent: bool = False, content_type: str | None = None) -> bool:
         """See Store; a folder keeps no content types."""
         target = self._path(key)
-        if if_absent and target.exists():
+        if if_absent and self.exists(key):
             return False
         with self._explained(key), self._landing(target) as (stream, temporary):
             stream.write(data)

@@ -164,18 +164,21 @@ class _Session:
         return line
 
     def _trained(self) -> tuple[dict[str, float], float]:
-        """Loss and accuracy over one epoch of batches, and its seconds; the very first step counts as compilation."""
+        """Mean loss and accuracy over one epoch's batches, and its seconds; the very first step counts as set-up.
+
+        On one CPU thread, a loop over `train_on_batch` is up to a half faster than `Model.fit` and its input pipeline.
+        """
         start = time.perf_counter()
-        compiled = 0.0
         images = augment(self._images, self._augmentation, self._generator)
-        order = self._generator.permutation(len(images))
-        self._model.reset_metrics()
-        for rows in np.split(order[: self._steps * self._batch], self._steps):
+        order = self._generator.permutation(len(images))[: self._steps * self._batch]
+        logs, compiled = [], 0.0
+        for rows in np.split(order, self._steps):
             begin = time.perf_counter()
-            logs = self._model.train_on_batch(images[rows], self._targets[rows], return_dict=True)
+            logs.append(self._model.train_on_batch(images[rows], self._targets[rows], return_dict=True))
             if not self._compile_seconds:
                 self._compile_seconds = compiled = time.perf_counter() - begin
-        return {name: float(value) for name, value in logs.items()}, time.perf_counter() - start - compiled
+        means = {name: float(np.mean([log[name] for log in logs])) for name in ("loss", "accuracy")}
+        return means, time.perf_counter() - start - compiled
 
     def _validated(self) -> dict[str, float]:
         start = time.perf_counter()

@@ -78,7 +78,7 @@ def search(
     """
     oracle = _oracle(settings, _space(material.description), material.seed)
     part = material._replace(train=_subset(material.train, settings.fraction, material.seed))
-    tuner = _Tuner(oracle, part, settings, folder, (keep, report), finished)
+    tuner = _Tuner(oracle, part, settings, (keep, report), finished, folder)
     oracle.verbose = 0
     tuner.search()
     if all(trial.status == "failed" for trial in tuner.records):
@@ -100,10 +100,10 @@ def _space(description: Description) -> keras_tuner.HyperParameters:
     return hp
 
 
-class _DefaultsFirst:
+class _DefaultsFirst(keras_tuner.Oracle):
     """The first trial is the declared defaults, so that a short search ends no lower than what is known to work."""
 
-    def populate_space(self, trial_id):
+    def populate_space(self, trial_id: str) -> dict:
         if not self.trials:
             return {"status": TrialStatus.RUNNING, "values": dict(self.get_space().values)}
         return super().populate_space(trial_id)
@@ -138,14 +138,23 @@ def _oracle(settings: Search, space: keras_tuner.HyperParameters, seed: int) -> 
 class _Tuner(keras_tuner.Tuner):
     """Runs what the oracle proposes, and keeps our own record of it."""
 
-    def __init__(self, oracle, material, settings, folder, observers, finished):
+    def __init__(
+        self,
+        oracle: keras_tuner.Oracle,
+        material: Material,
+        settings: Search,
+        observers: tuple[Callable[[Trial], None], Report],
+        finished: Sequence[Trial],
+        folder: Path,
+    ):
         super().__init__(oracle, directory=str(folder), project_name="tuner", overwrite=True)
         self.records: list[Trial] = []
         self._material, self._settings = material, settings
         self._keep, self._report = observers
         self._finished = {trial.number: trial for trial in finished}
 
-    def run_trial(self, trial):
+    def run_trial(self, trial: keras_tuner.engine.trial.Trial) -> dict[str, float | None]:
+        """Train once and return the score, or fail with the reason."""
         values = dict(trial.hyperparameters.values)
         epochs = values.get("tuner/epochs", self._settings.epochs)  # Hyperband's share; every rung starts afresh
         values = {name: value for name, value in values.items() if not name.startswith("tuner/")}
@@ -155,13 +164,13 @@ class _Tuner(keras_tuner.Tuner):
             raise FailedTrialError(record.error)
         return {OBJECTIVE.name: record.score}
 
-    def on_trial_end(self, trial):
+    def on_trial_end(self, trial: keras_tuner.engine.trial.Trial) -> None:
         """Outside of what Keras Tuner catches: a record that cannot be kept ends the search."""
         super().on_trial_end(trial)
         if self.records[-1].number not in self._finished:
             self._keep(self.records[-1])
 
-    def _remembered(self, values, epochs) -> Trial | None:
+    def _remembered(self, values: dict, epochs: int) -> Trial | None:
         """The finished trial of this number, if it is the one that is proposed."""
         known = self._finished.get(len(self.records))
         same = known and (known.hyperparameters, known.epochs, known.seed) == (values, epochs, self._material.seed)
@@ -169,7 +178,7 @@ class _Tuner(keras_tuner.Tuner):
             self._finished.pop(len(self.records), None)
         return known if same else None
 
-    def _tried(self, values, epochs) -> Trial:
+    def _tried(self, values: dict, epochs: int) -> Trial:
         start = time.perf_counter()
         outcome = self._outcome(values, epochs)
         return Trial(
@@ -181,7 +190,7 @@ class _Tuner(keras_tuner.Tuner):
             **outcome,
         )
 
-    def _outcome(self, values, epochs) -> dict:
+    def _outcome(self, values: dict, epochs: int) -> dict:
         """Train once; whatever goes wrong is the trial's reason, and the next one starts from a clean slate."""
         description = self._material.description.with_hyperparameters(values)
         try:
@@ -197,7 +206,7 @@ class _Tuner(keras_tuner.Tuner):
     def _arrays(self) -> tuple[Arrays, Arrays]:
         return self._material.train, self._material.validation
 
-    def _recipe(self, values, epochs) -> Recipe:
+    def _recipe(self, values: dict, epochs: int) -> Recipe:
         training = self._material.training.model_copy(update={"epochs": epochs})
         return Recipe(training, self._material.augmentation, values, self._material.seed)
 

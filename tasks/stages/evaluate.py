@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tasks.experiment import family_modules
 from tasks.request import Frozen, Name, Request
 from tasks.stage import Input, Place, Stage, Work
 
@@ -61,6 +62,4 @@ def _size(folder: Path) -> int:
     return sum((folder / name).stat().st_size for name in MODEL_FILES)
 
 
-STAGE = Stage(
-    "evaluate", "family", settings, inputs, run, modules=lambda p: (f"tasks.models.{p.family}",), heavy="tasks.network"
-)
+STAGE = Stage("evaluate", "family", settings, inputs, run, modules=family_modules, heavy="tasks.network")

@@ -4,52 +4,26 @@ import json
 from functools import partial
 from typing import Any
 
-from tasks.request import Augmentation, Budget, Frozen, Name, Request, Training
+from tasks.experiment import Experiment, experiment, family_modules, training_data
+from tasks.request import Request
 from tasks.stage import Input, Place, Stage, Work
-from tasks.stages.search import TRAINING_FILES
 
 
-class Settings(Frozen):
-    """What one trained model depends on; how many replicates there are is not part of it."""
-
-    family: Name
-    shape: tuple[int, int, int]
-    classes: int
-    budget: Budget
-    training: Training
-    augmentation: Augmentation
-    seed: int
-    backend: str
-
-
-def settings(request: Request, place: Place) -> Settings:
+def settings(request: Request, place: Place) -> Experiment:
     """The training's part of the request."""
-    dataset = request.dataset(place.dataset)
-    return Settings(
-        family=place.family,
-        shape=dataset.shape,
-        classes=len(dataset.classes),
-        budget=dataset.budget,
-        training=request.training.model_copy(update={"replicates": 1}),
-        augmentation=dataset.augmentation,
-        seed=place.seed,
-        backend=request.backend,
-    )
+    return experiment(request, place, place.seed, request.training.epochs)
 
 
 def inputs(request: Request, place: Place) -> dict[str, Input]:
     """The training and validation parts, and the search's choice."""
-    return {
-        "data": Input("normalize", place.at("dataset"), TRAINING_FILES),
-        "search": Input("search", place.at("family"), ("best.json",)),
-    }
+    return {"data": training_data(place), "search": Input("search", place.at("family"), ("best.json",))}
 
 
 def run(work: Work) -> dict[str, Any]:
     """Write the model's weights and configuration, history.json and metrics.json."""
     from tasks import arrays, network, training
 
-    wish: Settings = work.settings
+    wish: Experiment = work.settings
     data = work.inputs["data"]
     best = json.loads((work.inputs["search"] / "best.json").read_text(encoding="utf-8"))
     facts = wish.model_dump(include={"family", "shape", "classes", "budget"})
@@ -76,6 +50,4 @@ def run(work: Work) -> dict[str, Any]:
     return metrics
 
 
-STAGE = Stage(
-    "train", "replicate", settings, inputs, run, modules=lambda p: (f"tasks.models.{p.family}",), heavy="tasks.training"
-)
+STAGE = Stage("train", "replicate", settings, inputs, run, modules=family_modules, heavy="tasks.training")

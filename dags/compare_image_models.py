@@ -1,0 +1,126 @@
+"""Is a CNN really better than an ANN at the same parameter count, by how much, and what does it cost?
+
+For every dataset: fetch, normalize, then for each family a hyper-parameter search, several trainings under their own
+seeds, and one evaluation on the test part. `report` joins whatever finished into one comparison; a branch that failed
+is a named gap in it, and `complete` then ends the run as failed.
+
+* **Start** a run with the form (*Trigger*), with `make run`, or let the schedule do it.
+* **Read** the result from the `report` task's *Comparison report* link, or from the run's tab of that name.
+* **Again**: a stage whose inputs, settings and code have not changed is reused from the store, unless *Force* is on.
+
+The tasks pass names, never data: each one runs `python -m tasks STAGE ...`, which reads and writes the store.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, BaseOperatorLink, CronTriggerTimetable, TaskGroup, TriggerRule, task
+
+from dags.stage_operators import RUNNERS, settings
+from dags.trigger_form import trigger_form
+from tasks.request import CONFIG, Parameters, load_configuration, parse, resolve
+
+FOLDER = Path(os.environ.get("WORKFLOW_CONFIG") or CONFIG)
+CONFIGURATION = load_configuration(FOLDER)
+ORCHESTRATION = CONFIGURATION.orchestration
+STAGE = RUNNERS[ORCHESTRATION.runner]
+
+DOCS = {
+    "plan": "Resolves the form with the configuration into the run's one frozen request.",
+    "replicates": "Names the seeds of this run: `train` becomes one task for each.",
+    "fetch": "Brings the official files into the store, checked digest by digest.",
+    "normalize": "Splits, checks and describes the data; the test part stays untouched.",
+    "search": "Searches hyper-parameters on the validation part, every trial within 1 % of the budget.",
+    "train": "Trains the best configuration, one task a seed.",
+    "evaluate": "Measures the trained models on the test part, which no other stage reads.",
+    "report": "Joins all branches, the failed ones too, into the comparison report.",
+    "complete": "Fails the run when a branch failed, although the report was written.",
+}
+
+
+class ReportLink(BaseOperatorLink):
+    """The button on the report task; the page is served by `dags/plugins/report_page.py`."""
+
+    name = "Comparison report"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """The page's address on the server that shows the UI."""
+        return f"/reports/{quote(ti_key.run_id, safe='')}"
+
+
+class ReportStage(STAGE):  # type: ignore[misc, valid-type]
+    """The report stage, with its button."""
+
+    operator_extra_links = (ReportLink(),)
+
+
+@task(doc_md=DOCS["replicates"])
+def replicates(params: Any = None) -> list[int]:
+    """The seeds of the run that these parameters ask for."""
+    wish = parse(Parameters, dict(params), "parameters")
+    return list(resolve(load_configuration(FOLDER), wish, "names").seeds)
+
+
+def dataset_branch(dataset: str, plan: Any, seeds: Any) -> list[Any]:
+    """The group of one dataset, from its fetch; returns the evaluation of each family."""
+    with TaskGroup(dataset, tooltip=CONFIGURATION.datasets[dataset].title):
+        normalize = stage("normalize", dataset=dataset)
+        plan >> stage("fetch", dataset=dataset) >> normalize
+        return [family_branch(dataset, family, normalize, seeds) for family in CONFIGURATION.families]
+
+
+def family_branch(dataset: str, family: str, normalize: Any, seeds: Any) -> Any:
+    """Search, one training a seed, evaluation; returns the last."""
+    names = {"dataset": dataset, "family": family}
+    train = STAGE.partial(
+        task_id=f"train_{family}",
+        map_index_template="seed {{ task.seed }}",
+        doc_md=DOCS["train"],
+        **names,
+        **settings("train", ORCHESTRATION),
+    ).expand(seed=seeds)
+    evaluate = stage("evaluate", **names)
+    normalize >> stage("search", **names) >> train >> evaluate
+    return evaluate
+
+
+def stage(name: str, operator: Any = STAGE, *, env: dict | None = None, **options: Any) -> Any:
+    """The task of a stage: `fetch`, or `search_cnn` where it belongs to a family."""
+    shared = settings(name, ORCHESTRATION)
+    task_id = "_".join(filter(None, (name, options.get("family"))))
+    return operator(task_id=task_id, doc_md=DOCS[name], **shared | {"env": shared["env"] | (env or {})} | options)
+
+
+with DAG(
+    "compare_image_models",
+    description="CNN against ANN at the same parameter count",
+    doc_md=__doc__,
+    # Without a start date the first scheduled run is the next one: unpausing starts nothing.
+    schedule=CronTriggerTimetable(ORCHESTRATION.schedule, timezone="UTC") if ORCHESTRATION.schedule else None,
+    catchup=False,
+    is_paused_upon_creation=False,
+    max_active_runs=1,
+    params=trigger_form(CONFIGURATION),
+    tags=["image models", "comparison"],
+    default_args={
+        "owner": "like-for-like",
+        "retries": 2,
+        "retry_delay": timedelta(seconds=10),
+        "retry_exponential_backoff": 3.0,
+        "max_retry_delay": timedelta(minutes=10),
+    },
+):
+    # As JSON in an environment variable; `plan` checks it again.
+    plan = stage("plan", env={"RUN_PARAMETERS": "{{ params | tojson }}"})
+    seeds = replicates()
+    plan >> seeds
+    evaluations = [last for name in CONFIGURATION.datasets for last in dataset_branch(name, plan, seeds)]
+    report = stage("report", ReportStage, trigger_rule=TriggerRule.ALL_DONE)
+    # A run ends as its leaves do: `report` alone would hide a branch that failed before it.
+    complete = EmptyOperator(task_id="complete", trigger_rule=TriggerRule.NONE_FAILED, doc_md=DOCS["complete"])
+    evaluations >> report
+    [report, *evaluations] >> complete

@@ -1,0 +1,90 @@
+"""The form in Airflow's UI that starts a run: typed parameters, their defaults taken from the configuration.
+
+A field left empty keeps the profile's value. The names are those of `tasks.request.Parameters`, which `plan` reads.
+"""
+
+from typing import Any
+
+from airflow.sdk import Param
+
+from tasks.request import Configuration
+
+COUNT = {"type": ["null", "integer"], "minimum": 1, "maximum": 10_000}
+
+
+def trigger_form(config: Configuration) -> dict[str, Param]:
+    """The form's fields, in the order in which they are shown."""
+    return _data(config) | _search(config) | _training() | _run()
+
+
+def _data(config: Configuration) -> dict[str, Param]:
+    budgets = ", ".join(f"{dataset.title}: {dataset.budget:,}" for dataset in config.datasets.values())
+    return {
+        "datasets": _several("Datasets", "The datasets to compare on.", tuple(config.datasets)),
+        "families": _several("Families", "The kinds of model to compare.", config.families),
+        "mirror": _field(
+            "Data",
+            "Mirror",
+            "A folder, or an http(s):// or s3:// address, used in place of the official download sites.",
+            type=["null", "string"],
+            maxLength=1000,
+        ),
+        "budget": _field(
+            "Data",
+            "Parameter budget",
+            f"For every dataset of this run. Empty keeps each dataset's own ({budgets}).",
+            type=["null", "integer"],
+            minimum=1_000,
+            maximum=100_000_000,
+        ),
+    }
+
+
+def _search(config: Configuration) -> dict[str, Param]:
+    return {
+        "profile": _field(
+            "Search",
+            "Profile",
+            "The size of the run; every empty field below takes its value from here.",
+            default=config.orchestration.scheduled_profile,
+            type="string",
+            enum=list(config.profiles),
+        ),
+        "trials": _field("Search", "Trials", "Hyper-parameter sets tried for each family.", **COUNT),
+    }
+
+
+def _training() -> dict[str, Param]:
+    return {
+        "epochs": _field("Training", "Epochs", "Passes over the training part for each final model.", **COUNT),
+        "replicates": _field(
+            "Training",
+            "Replicates",
+            "Trainings of the best configuration, each under its own seed.",
+            **COUNT | {"maximum": 100},
+        ),
+    }
+
+
+def _run() -> dict[str, Param]:
+    help_text = "Do every stage again, though the store has its result."
+    return {"force": _field("Run", "Force", help_text, default=False, type="boolean")}
+
+
+def _several(title: str, description: str, names: tuple[str, ...]) -> Param:
+    # `examples` draws the multi-select; only `items` refuses a name that is not among them.
+    return _field(
+        "Data",
+        title,
+        description,
+        default=list(names),
+        type="array",
+        examples=list(names),
+        items={"type": "string", "enum": list(names)},
+        minItems=1,
+        uniqueItems=True,
+    )
+
+
+def _field(section: str, title: str, description: str, default: Any = None, **schema: Any) -> Param:
+    return Param(default, section=section, title=title, description=description, **schema)

@@ -1,0 +1,81 @@
+"""Both families: every choice meets the budget, and the arithmetic agrees with Keras."""
+
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.budget import TOLERANCE
+from tasks.models import ann, cnn
+
+FAMILIES = [ann, cnn]
+BOTH = pytest.mark.parametrize("family", FAMILIES, ids=["ann", "cnn"])
+SHAPES = [(8, 8, 1), (12, 12, 1), (28, 28, 1), (32, 32, 3), (17, 9, 2)]
+
+
+@st.composite
+def choices(draw, family):
+    """Any point of a family's search space."""
+    hp = keras_tuner.HyperParameters()
+    family.choices(hp)
+    hp.values = {dimension.name: draw(st.sampled_from(list(dimension.values))) for dimension in hp.space}
+    return family.choices(hp), hp
+
+
+@BOTH
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_every_choice_lands_within_one_percent(family, data):
+    """Whatever the depth, kernel, pooling, shape, classes and budget: the widths meet the budget on both sides."""
+    chosen, _ = data.draw(choices(family))
+    shape = data.draw(st.sampled_from(SHAPES))
+    classes = data.draw(st.integers(2, 20))
+    budget = data.draw(st.integers(5_000, 2_000_000))
+    widths = family.widths(chosen, shape, classes, budget)
+    assert abs(family.parameters(chosen, shape, classes, widths) - budget) <= TOLERANCE * budget
+
+
+@BOTH
+@settings(max_examples=12, deadline=None)
+@given(st.data())
+def test_the_formula_is_what_keras_counts(family, data):
+    """The arithmetic counts every weight that the built model carries, moving statistics included."""
+    chosen, hp = data.draw(choices(family))
+    shape = data.draw(st.sampled_from(SHAPES))
+    budget = data.draw(st.integers(5_000, 60_000))
+    model = family.build(hp, shape, 7, budget)
+    assert model.count_params() == family.parameters(chosen, shape, 7, family.widths(chosen, shape, 7, budget))
+    assert model.output_shape == (None, 7)
+    assert np.isfinite(model(np.zeros((2, *shape), np.float32))).all()
+    keras.utils.clear_session()
+
+
+@BOTH
+@pytest.mark.parametrize(("shape", "budget"), [((28, 28, 1), 125_000), ((32, 32, 3), 250_000)])
+def test_the_project_s_own_budgets_are_met(family, shape, budget):
+    """The configured datasets get models of their size at the defaults."""
+    hp = keras_tuner.HyperParameters()
+    assert family.build(hp, shape, 10, budget).count_params() == pytest.approx(budget, rel=TOLERANCE)
+
+
+@BOTH
+def test_a_budget_below_the_smallest_model_names_the_minimum(family):
+    """A hopeless budget is refused before anything is built, with the number that would do."""
+    with pytest.raises(ValueError, match=r"expected at least [\d,]+ parameters.*received 40"):
+        family.build(keras_tuner.HyperParameters(), (32, 32, 3), 10, 40)
+
+
+def test_the_dense_family_has_no_convolution():
+    """Dense layers only: what the ANN is compared for is that it has no weight sharing."""
+    kinds = {type(layer).__name__ for layer in ann.build(keras_tuner.HyperParameters(), (28, 28, 1), 10, 50_000).layers}
+    assert kinds <= {
+        "InputLayer",
+        "AveragePooling2D",
+        "Flatten",
+        "Dense",
+        "BatchNormalization",
+        "Activation",
+        "Dropout",
+    }

@@ -1,0 +1,96 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from tasks.errors import RequestError
+from tasks.request import Parameters, Request, RunId, load_configuration, parse, resolve, slug
+from tests.tiny_data import make_configuration
+
+
+@pytest.fixture(scope="module")
+def config():
+    return load_configuration()
+
+
+def test_the_committed_configuration_is_valid_and_has_the_promised_budgets(config):
+    """The repository's own config/ loads, with both datasets at their budgets, both families and three profiles."""
+    assert {name: dataset.budget for name, dataset in config.datasets.items()} == {
+        "cifar10": 250_000,
+        "fashion_mnist": 125_000,
+    }
+    assert config.families == ("ann", "cnn")
+    assert {"smoke", "quick", "full"} <= set(config.profiles)
+
+
+def test_a_request_is_the_profile_with_the_wishes_laid_over_it(config):
+    """What the form leaves empty comes from the profile; what it names wins; seeds follow the replicates."""
+    wish = Parameters(profile="smoke", datasets=("cifar10",), epochs=7, replicates=4, budget=30_000)
+    request = resolve(config, wish, "r")
+    assert [dataset.name for dataset in request.datasets] == ["cifar10"]
+    assert (request.training.epochs, request.datasets[0].budget, request.seeds) == (7, 30_000, (0, 1, 2, 3))
+    assert request.search == config.profiles["smoke"].search
+    assert Request.model_validate_json(request.model_dump_json()) == request
+
+
+@pytest.mark.parametrize(
+    ("wish", "expected"),
+    [
+        ({"profile": "huge"}, "expected one of .*quick.*; received 'huge'"),
+        ({"datasets": ["mnist"]}, "expected some of cifar10, fashion_mnist; received mnist"),
+        ({"families": ["rnn"]}, "expected some of ann, cnn; received rnn"),
+        ({"datasets": ["../etc"]}, "datasets.0: .*received '../etc'"),
+        ({"epochs": 0}, "epochs: .*greater than or equal to 1; received 0"),
+        ({"epoch": 3}, "epoch: Extra inputs are not permitted; received 3"),
+        ({"budget": 12}, "budget: .*1000; received 12"),
+    ],
+)
+def test_a_wrong_wish_is_one_line_that_names_place_expectation_and_what_came(config, wish, expected):
+    """Bad parameters never reach a stage, and the message tells a person what to mend."""
+    with pytest.raises(RequestError, match=expected) as caught:
+        resolve(config, parse(Parameters, wish, "parameters"), "r")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("replicates = 3", "replicate"), ("[profiles.quick.training]", "not valid TOML"), ("fraction = 0.3", "fraction")],
+)
+def test_a_typo_in_the_configuration_is_refused_with_its_file(tmp_path, text, expected):
+    """An unknown key, broken TOML or a value out of range names the file or the field, and is never ignored."""
+    folder = make_configuration(tmp_path / "config")
+    path = folder / "workflow.toml"
+    changed = {"replicates = 3": "replicate = 3", "[profiles.quick.training]": "[profiles.quick.training", "fraction = 0.3": "fraction = 3.0"}  # fmt: skip  # noqa: E501
+    assert text in path.read_text()
+    path.write_text(path.read_text().replace(text, changed[text]))
+    with pytest.raises(RequestError, match=expected):
+        load_configuration(folder)
+
+
+def test_a_dataset_is_one_toml_and_a_family_is_one_file(tmp_path):
+    """A new TOML in datasets/ is a dataset, a new file in models/ is a family; nothing else needs a change."""
+    folder = make_configuration(tmp_path / "config")
+    (folder / "datasets" / "mine.toml").write_text((folder / "datasets" / "cifar10.toml").read_text())
+    models = tmp_path / "models"
+    models.mkdir()
+    for name in ("ann.py", "cnn.py", "kan.py", "__init__.py"):
+        (models / name).touch()
+    config = load_configuration(folder, models)
+    request = resolve(config, Parameters(datasets=("mine",), families=("kan",)), "r")
+    assert (request.datasets[0].name, request.families) == ("mine", ("kan",))
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_slugs_are_safe_and_never_meet(first, second):
+    """Any run id becomes a key segment, a safe one stays as it is, and two ids never share a slug."""
+    for text in (first, second):
+        made = slug(text)
+        assert TypeAdapter(RunId).validate_python(made) == made
+        assert slug(made) == made
+    if first != second and not _is_slug_of(first, second):
+        assert slug(first) != slug(second)
+
+
+def _is_slug_of(first: str, second: str) -> bool:
+    """An id may be typed that is another's slug, digest included; that alone is a meeting."""
+    return first in (second, slug(second)) or second == slug(first)
