@@ -59,23 +59,24 @@ class ReportStage(STAGE):  # type: ignore[misc, valid-type]
 
 
 @task(doc_md=DOCS["replicates"])
-def replicates(params: Any = None) -> list[int]:
+def replicates(params: dict[str, Any] | None = None) -> list[int]:
     """The seeds of the run that these parameters ask for."""
-    wish = parse(Parameters, dict(params), "parameters")
+    wish = parse(Parameters, dict(params or {}), "parameters")
     return list(resolve(load_configuration(FOLDER), wish, "names").seeds)
 
 
 def dataset_branch(dataset: str, plan: Any, seeds: Any) -> list[Any]:
     """The group of one dataset, from its fetch; returns the evaluation of each family."""
     with TaskGroup(dataset, tooltip=CONFIGURATION.datasets[dataset].title):
-        normalize = stage("normalize", dataset=dataset)
-        plan >> stage("fetch", dataset=dataset) >> normalize
+        fetch, normalize = stage("fetch", dataset=dataset), stage("normalize", dataset=dataset)
+        plan >> fetch >> normalize
         return [family_branch(dataset, family, normalize, seeds) for family in CONFIGURATION.families]
 
 
 def family_branch(dataset: str, family: str, normalize: Any, seeds: Any) -> Any:
     """Search, one training a seed, evaluation; returns the last."""
-    names = {"dataset": dataset, "family": family}
+    names: dict[str, Any] = {"dataset": dataset, "family": family}
+    search = stage("search", **names)
     train = STAGE.partial(
         task_id=f"train_{family}",
         map_index_template="seed {{ task.seed }}",
@@ -84,7 +85,7 @@ def family_branch(dataset: str, family: str, normalize: Any, seeds: Any) -> Any:
         **settings("train", ORCHESTRATION),
     ).expand(seed=seeds)
     evaluate = stage("evaluate", **names)
-    normalize >> stage("search", **names) >> train >> evaluate
+    normalize >> search >> train >> evaluate
     return evaluate
 
 
@@ -95,12 +96,17 @@ def stage(name: str, operator: Any = STAGE, *, env: dict | None = None, **option
     return operator(task_id=task_id, doc_md=DOCS[name], **shared | {"env": shared["env"] | (env or {})} | options)
 
 
+def schedule(cron: str) -> CronTriggerTimetable | None:
+    """When runs start by themselves; the first waits for the next tick, however recent the last one was."""
+    # Left at its default, `run_immediately` starts a run at once when a tick passed within a tenth of the period.
+    return CronTriggerTimetable(cron, timezone="UTC", run_immediately=timedelta(0)) if cron else None
+
+
 with DAG(
     "compare_image_models",
     description="CNN against ANN at the same parameter count",
     doc_md=__doc__,
-    # Without a start date the first scheduled run is the next one: unpausing starts nothing.
-    schedule=CronTriggerTimetable(ORCHESTRATION.schedule, timezone="UTC") if ORCHESTRATION.schedule else None,
+    schedule=schedule(ORCHESTRATION.schedule),
     catchup=False,
     is_paused_upon_creation=False,
     max_active_runs=1,

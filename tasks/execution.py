@@ -65,7 +65,7 @@ class _Job:
 
     def done(self) -> Manifest:
         """Do the work in a folder that vanishes, and commit what it left."""
-        self._record.fields["setup_seconds"] += _import(self._stage.heavy)
+        self._record.spent_on_setup(_import(self._stage.heavy))
         with tempfile.TemporaryDirectory(prefix=f"{self._stage.name}-") as scratch:
             output = Path(scratch, "output")
             output.mkdir()
@@ -88,7 +88,7 @@ def _import(module: str | None) -> float:
     start = time.perf_counter()
     if module:
         importlib.import_module(module)
-    return round(time.perf_counter() - start, 3)
+    return time.perf_counter() - start
 
 
 def versions() -> dict[str, str]:

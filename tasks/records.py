@@ -76,6 +76,11 @@ class Record:
             "started": _now(), "ended": None, "seconds": 0.0, "setup_seconds": round(time.process_time(), 3),
         }  # fmt: skip
 
+    def spent_on_setup(self, seconds: float) -> None:
+        """Count `seconds` that just passed as set-up, not as work."""
+        self.fields["setup_seconds"] = round(self.fields["setup_seconds"] + seconds, 3)
+        self._clock += seconds
+
     def update(self, **fields: Any) -> None:
         """Change fields and write the record; a record that cannot be written must not stop the work."""
         self.fields |= fields | {"seconds": round(time.monotonic() - self._clock, 3)}

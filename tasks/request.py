@@ -98,6 +98,7 @@ class Training(Frozen):
     epochs: Count
     batch_size: Count
     augment: bool = True
+    shift_limit: Annotated[int, Field(ge=0, le=16)] = 16  # pixels, whatever more a dataset allows
     deterministic: bool = False
 
 

@@ -53,7 +53,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted.tolist()
 
 
-def bootstrap_interval(values: NDArray, seed: int = 0, level: float = LEVEL) -> tuple[float, float]:
+def bootstrap_interval(values: NDArray, seed: int = 0) -> tuple[float, float]:
     """Percentile interval of the mean of `values` [seeds, examples], resampling seeds and examples alike.
 
     `values` are small whole numbers: 0 and 1 (right or wrong) or their differences. Examples with the same values under
@@ -65,11 +65,11 @@ def bootstrap_interval(values: NDArray, seed: int = 0, level: float = LEVEL) -> 
     patterns, counts = np.unique(np.asarray(values, dtype=np.int8), axis=1, return_counts=True)
     generator = np.random.default_rng(seed)
     means = np.concatenate([_resampled(patterns, counts, generator) for _ in range(RESAMPLES // BLOCK)])
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 
-def seed_widening(seeds: int, level: float = LEVEL) -> float:
+def seed_widening(seeds: int) -> float:
     """How much the deviations between resampled seeds are widened: sqrt(S / (S - 1)) for the bootstrap's narrowness,
     and Student's quantile over the normal one for a spread known from S values only.
 
@@ -77,7 +77,7 @@ def seed_widening(seeds: int, level: float = LEVEL) -> float:
     """
     if seeds == 1:
         return 0.0
-    upper = (1 + level) / 2
+    upper = (1 + LEVEL) / 2
     return sqrt(seeds / (seeds - 1)) * float(stdtrit(seeds - 1, upper) / ndtri(upper))
 
 

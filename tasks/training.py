@@ -125,6 +125,14 @@ def compile_for(model: keras.Model, optimizer: Optimizer, steps: int) -> None:
     )
 
 
+def _wanted(recipe: Recipe) -> Augmentation:
+    """What the dataset allows, as far as the training settings go along."""
+    if not recipe.training.augment:
+        return Augmentation()
+    limit = min(recipe.augmentation.shift, recipe.training.shift_limit)
+    return recipe.augmentation.model_copy(update={"shift": limit})
+
+
 class _Session:
     """One training in progress: its arrays, its compiled model, its history and its clocks."""
 
@@ -133,7 +141,7 @@ class _Session:
         self._model = model
         self._images, self._targets = train[0], keras.utils.to_categorical(train[1], classes)
         self._validation = validation[0], keras.utils.to_categorical(validation[1], classes)
-        self._augmentation = recipe.augmentation if recipe.training.augment else Augmentation()
+        self._augmentation = _wanted(recipe)
         self._generator = np.random.default_rng(recipe.seed)
         # Whole batches only: a small last batch would upset batch normalisation. What is left out changes every epoch.
         self._batch = min(recipe.training.batch_size, len(self._images))

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from tasks import training
 from tasks.network import Description, assemble
 from tasks.request import Augmentation, Training
 from tasks.training import DivergenceError, Recipe, fit, optimizer_from
@@ -74,3 +75,16 @@ def test_the_optimizer_has_defaults_and_takes_what_it_is_given():
         {}
     )._replace(learning_rate=0)
     assert optimizer_from({"learning_rate": 0.003}).learning_rate == 0.003
+
+
+def test_augmentation_is_what_the_dataset_allows_and_the_settings_want():
+    """Neither side alone decides; shifting can be limited on its own, since short runs do better without it."""
+    allowed = Augmentation(flip=True, shift=2)
+    recipe = Recipe(TRAINING, allowed, {}, 0)
+    assert training._wanted(recipe) == allowed
+    for change, expected in (
+        ({"augment": False}, Augmentation()),
+        ({"shift_limit": 1}, Augmentation(flip=True, shift=1)),
+        ({"shift_limit": 9}, allowed),
+    ):
+        assert training._wanted(recipe._replace(training=TRAINING.model_copy(update=change))) == expected

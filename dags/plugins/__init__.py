@@ -1,0 +1,1 @@
+"""What Airflow's plugin loader reads (`[core] plugins_folder`)."""

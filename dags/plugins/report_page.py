@@ -1,0 +1,93 @@
+"""The report in Airflow's UI: `/reports/RUN` for who may see the DAG, and a tab of that name on every run.
+
+A report is a file of the store. Whoever opens it is logged in to Airflow, so the page gets no scripts and no origin of
+its own: nothing written into a report can act as the person who reads it.
+"""
+
+import mimetypes
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from airflow.plugins_manager import AirflowPlugin
+
+from tasks.request import slug
+
+PREFIX = "/reports"
+FILES = ("report.html", "report.json", "report.md", "report.csv")
+HEADERS = {
+    "Content-Security-Policy": "sandbox allow-downloads allow-popups; default-src 'none'; "
+    "style-src 'unsafe-inline'; img-src data:; font-src data:; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+class ReportPage:
+    """An ASGI application that builds itself at the first request: only the web server pays for FastAPI's import."""
+
+    def __init__(self) -> None:
+        self._app: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        self._app = self._app or application()
+        await self._app(scope, receive, send)
+
+
+def application() -> Any:
+    """`/RUN` and `/RUN/FILE`, for those who may read the DAG."""
+    from airflow.api_fastapi.core_api.security import requires_access_dag
+    from fastapi import Depends, FastAPI, HTTPException, Response
+
+    allowed = Depends(requires_access_dag(method="GET", param_dag_id="compare_image_models"))
+    app = FastAPI(title="Comparison reports", docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/{run}", dependencies=[allowed])
+    @app.get("/{run}/{name}", dependencies=[allowed])
+    def page(run: str, name: str = "report.html") -> Response:
+        body = stored(f"reports/{slug(run)}/{name}") if name in FILES else None
+        if body is None:
+            raise HTTPException(404, f"Run {run} has no {name}, or not yet: it appears when the report task is done.")
+        return Response(body, media_type=mimetypes.guess_type(name)[0] or "text/plain", headers=HEADERS)
+
+    return app
+
+
+def stored(key: str) -> bytes | None:
+    """What the store holds under `key`, or None.
+
+    The few lines of `tasks.store` that a reader needs: the UI does not depend on the stages' code.
+    """
+    uri = urlsplit(os.environ["STORE"])
+    if uri.scheme == "file":
+        path = Path(unquote(uri.path), key)
+        return path.read_bytes() if path.is_file() else None
+    import boto3
+    from botocore.config import Config
+
+    # A server of one's own is asked for /bucket/key: its certificate and name need not know the bucket's.
+    own = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    client = boto3.client("s3", config=Config(s3={"addressing_style": "path" if own else "auto"}))
+    try:
+        answer = client.get_object(Bucket=uri.netloc, Key=f"{uri.path.strip('/')}/{key}".lstrip("/"))
+    except client.exceptions.NoSuchKey:
+        return None
+    return answer["Body"].read()
+
+
+class ReportPlugin(AirflowPlugin):
+    """What Airflow finds in this file."""
+
+    name = "comparison_report"
+    fastapi_apps = [{"app": ReportPage(), "url_prefix": PREFIX, "name": "Comparison reports"}]  # noqa: RUF012
+    external_views = [  # noqa: RUF012
+        {
+            "name": "Comparison report",
+            "href": f"{PREFIX}/{{RUN_ID}}",
+            "destination": "dag_run",
+            "url_route": "comparison-report",
+        }
+    ]

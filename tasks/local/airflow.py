@@ -1,0 +1,203 @@
+"""This machine's Airflow: an API server, a scheduler and a DAG processor over SQLite, reachable from here only.
+
+Everything it knows comes from environment variables (AIRFLOW__SECTION__KEY, the documented way), and everything it keeps
+lies in one folder that only its owner can read. What it needs no process for it does not start: no triggerer (no task
+defers), no log server (the API server reads the same disk).
+"""
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+
+from tasks.local import processes
+from tasks.request import PROJECT
+
+USER = "admin"
+POOL = "training"
+PREFERRED_PORT = 8080
+COMPONENTS = {
+    "api-server": ["api-server"],
+    "scheduler": ["scheduler", "--skip-serve-logs"],
+    "dag-processor": ["dag-processor"],
+}
+
+
+class AirflowError(RuntimeError):
+    """Airflow cannot be brought up, or refuses what was asked of it: one line, with the log to read."""
+
+
+def cores() -> int:
+    """The CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def free_port(preferred: int = PREFERRED_PORT) -> int:
+    """`preferred`, or the next port that nobody listens on.
+
+    Raises:
+        AirflowError: fifty ports in a row are taken.
+    """
+    for port in range(preferred, preferred + 50):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AirflowError(
+        f"ports {preferred} to {preferred + 49}: expected a free one, all are taken; stop what uses them"
+    )
+
+
+@dataclass(frozen=True)
+class Airflow:
+    """An Airflow that lives in `folder`; `inherited` is the environment that its tasks get.
+
+    With `scheduled` False only triggered runs start: a run from the command line must not set off the weekly one.
+    """
+
+    folder: Path
+    port: int
+    inherited: Mapping[str, str]
+    scheduled: bool = True
+
+    @property
+    def url(self) -> str:
+        """The address of the UI and of the REST API."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def log(self, component: str) -> Path:
+        """The file that a component writes to."""
+        return self.folder / "logs" / f"{component}.log"
+
+    def prepare(self) -> None:
+        """Bring the database to the installed release and make the pool; quick when an earlier start did it.
+
+        Raises:
+            AirflowError: a command of Airflow failed.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder.chmod(0o700)
+        prepared = self.folder / "prepared.json"
+        wanted = {"airflow": metadata.version("apache-airflow"), "slots": max(2, cores())}
+        if prepared.exists() and json.loads(prepared.read_text()) == wanted:
+            return
+        self._command("db", "migrate")
+        self._command("pools", "set", POOL, str(wanted["slots"]), "tasks that keep a core busy")
+        prepared.write_text(json.dumps(wanted))
+
+    def start(self, component: str) -> subprocess.Popen:
+        """Start one of COMPONENTS."""
+        return processes.spawn([*_airflow(), *COMPONENTS[component]], self.log(component), self.environment)
+
+    def _command(self, *arguments: str) -> None:
+        log = self.log("prepare")
+        if processes.spawn([*_airflow(), *arguments], log, self.environment).wait() != 0:
+            raise AirflowError(f"airflow {' '.join(arguments[:2])}: failed; see {log}")
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """The whole environment of the components."""
+        kept = Secrets.load(self.folder)
+        options = _settings(self) | {
+            "core__fernet_key": kept.fernet_key,
+            "api__secret_key": kept.secret_key,
+            "api_auth__jwt_secret": kept.jwt_secret,
+        }
+        variables = {f"AIRFLOW__{name.upper()}": str(value) for name, value in options.items()}
+        return {
+            **self.inherited,
+            **variables,
+            "AIRFLOW_HOME": str(self.folder),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{self.inherited.get('PATH', os.defpath)}",
+            "PYTHONPATH": str(PROJECT),
+            # A proxy is for the downloads, not for the way from one of these processes to another.
+            "NO_PROXY": f"127.0.0.1,localhost,{self.inherited.get('NO_PROXY', '')}".rstrip(","),
+            "no_proxy": f"127.0.0.1,localhost,{self.inherited.get('no_proxy', '')}".rstrip(","),
+        }
+
+
+def _airflow() -> list[str]:
+    return [sys.executable, "-m", "airflow"]
+
+
+def _settings(airflow: Airflow) -> dict[str, object]:
+    """Airflow's options, `section__key`, where its default does not fit one machine and one DAG."""
+    return {
+        "core__dags_folder": PROJECT / "dags",
+        "core__plugins_folder": PROJECT / "dags" / "plugins",
+        "core__load_examples": False,
+        "core__executor": "LocalExecutor",
+        # Each slot is a waiting process: one a core, and two for what only waits for the disk or the network.
+        "core__parallelism": max(2, cores()) + 2,
+        "core__hostname_callable": "socket.gethostname",
+        "core__execution_api_server_url": f"{airflow.url}/execution/",
+        "core__simple_auth_manager_users": f"{USER}:admin",
+        "core__simple_auth_manager_passwords_file": airflow.folder / "passwords.json",
+        "core__killed_task_cleanup_time": 15,
+        "database__sql_alchemy_conn": f"sqlite:///{airflow.folder / 'airflow.db'}",
+        "api__host": "127.0.0.1",
+        "api__port": airflow.port,
+        "api__base_url": airflow.url,
+        "api__workers": 1,
+        # A task's token must outlive its longest stage: https://github.com/apache/airflow/issues/67939
+        "execution_api__jwt_expiration_time": 7 * 24 * 3600,
+        "scheduler__use_job_schedule": airflow.scheduled,
+        # The pause between two looks at the database bounds the gap between a task and its successor.
+        "scheduler__scheduler_idle_sleep_time": 0.2,
+        "dag_processor__min_file_process_interval": 300,
+        "dag_processor__parsing_processes": 1,
+        "logging__base_log_folder": airflow.folder / "logs",
+        "logging__dag_processor_child_process_log_directory": airflow.folder / "logs" / "dag_processor",
+        "logging__colored_console_log": False,
+        "usage_data_collection__enabled": False,
+    }
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What this Airflow must know and nobody else; made once, kept in files that only their owner can read."""
+
+    fernet_key: str
+    secret_key: str
+    jwt_secret: str
+    password: str
+
+    @classmethod
+    def load(cls, folder: Path) -> "Secrets":
+        """The secrets in `folder`, made now when there are none; the password also as Airflow wants to find it."""
+        file = folder / "secrets.json"
+        if not file.exists():
+            write_private(file, json.dumps(_new_secrets()))
+        found = cls(**json.loads(file.read_text()))
+        write_private(folder / "passwords.json", json.dumps({USER: found.password}))
+        return found
+
+
+def _new_secrets() -> dict[str, str]:
+    return {
+        # A Fernet key is 32 random bytes in URL-safe base64, padding included.
+        "fernet_key": f"{secrets.token_urlsafe(32)}=",
+        "secret_key": secrets.token_urlsafe(32),
+        "jwt_secret": secrets.token_urlsafe(64),
+        "password": secrets.token_urlsafe(12),
+    }
+
+
+def write_private(file: Path, text: str) -> None:
+    """Replace `file` at once by one that only its owner can read."""
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = file.with_name(f".{file.name}.{os.getpid()}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    fresh.replace(file)

@@ -1,0 +1,169 @@
+"""The server of this machine: the embedded object store and Airflow, under one supervisor of their own.
+
+    python -m tasks.local serve [--owner PID]
+
+It runs detached, writes what others need to know to `server.json` in the state folder, and ends when it is told to
+(SIGTERM), when its owner is gone, or when one of its parts is. Runs that are active then are marked failed, so that
+nothing resumes behind anybody's back; what they finished is in the store and the next run reuses it.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tasks.local import processes
+from tasks.local.airflow import COMPONENTS, Airflow, AirflowError, Secrets, free_port, write_private
+from tasks.local.airflow_api import AirflowApi
+from tasks.local.object_store import ObjectStore
+
+SETTINGS = ("STORE", "WORKFLOW_CONFIG", "KERAS_BACKEND")
+API_SECONDS = 180
+BUSY = 75  # EX_TEMPFAIL: another server has this state folder
+
+
+def serve(state: Path, owner: int | None) -> int:
+    """Serve until there is a reason to stop; the exit code."""
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with contextlib.ExitStack() as stack:
+        if not stack.enter_context(_locked(state / "server.lock")):
+            return BUSY
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _raise_stop)
+        unclean = (state / "server.json").exists()
+        processes.stop(processes.leftovers(state))
+        return _Server(state, owner).run(unclean)
+
+
+class _Stop(BaseException):
+    """Somebody asked the server to stop."""
+
+
+def _raise_stop(number: int, frame: object) -> None:
+    # Only the first signal counts: a second one must not cut the way out short.
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_IGN)
+    raise _Stop
+
+
+@contextlib.contextmanager
+def _locked(file: Path) -> Iterator[bool]:
+    """Hold the lock on `file` during the block; False when somebody else does. A crash gives it back."""
+    with file.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+class _Server:
+    """The parts, from their start to their end."""
+
+    def __init__(self, state: Path, owner: int | None):
+        self._state, self._owner = state, owner
+        self._store: ObjectStore | None = None
+        self._parts: dict[str, subprocess.Popen] = {}
+        self._given = {name: os.environ[name] for name in SETTINGS if os.environ.get(name)}
+
+    def run(self, unclean: bool) -> int:
+        clean = True
+        try:
+            self._start(unclean)
+            self._watch()
+        except _Stop:
+            return 0
+        except Exception as error:
+            # The last line of the log is what the starter shows.
+            print(error, flush=True)
+            return 1
+        finally:
+            clean = self._stop()
+            if clean:
+                (self._state / "server.json").unlink(missing_ok=True)
+        return 0
+
+    def _start(self, unclean: bool) -> None:
+        store = self._open_store()
+        inherited = os.environ | store | {processes.MARK: str(self._state)}
+        airflow = Airflow(self._state / "airflow", free_port(), inherited, scheduled=self._owner is None)
+        self._api = AirflowApi(airflow.url, Secrets.load(airflow.folder).password)
+        airflow.prepare()
+        self._announce(airflow, store)
+        if unclean:
+            self._parts["api-server"] = airflow.start("api-server")
+            self._fail_active(API_SECONDS)
+        for component in COMPONENTS:
+            if component not in self._parts:
+                self._parts[component] = airflow.start(component)
+
+    def _open_store(self) -> dict[str, str]:
+        """The variables that lead to the store: those given, or those of the embedded one, started now."""
+        if os.environ.get("STORE"):
+            return {}
+        self._store = ObjectStore.start(self._state / "store")
+        return self._store.environment | {"STORE": self._store.uri}
+
+    def _announce(self, airflow: Airflow, store: dict[str, str]) -> None:
+        """Write what a client needs: how to reach the API and the store, and whose server this is."""
+        described = {
+            "pid": os.getpid(),
+            "started": psutil.Process().create_time(),
+            "owner": self._owner,
+            "url": airflow.url,
+            "settings": self._given,
+            "environment": store,
+        }
+        write_private(self._state / "server.json", json.dumps(described))
+
+    def _watch(self) -> None:
+        while self._owner is None or os.getppid() == self._owner:
+            for name, process in self._parts.items():
+                if process.poll() is not None:
+                    log = self._state / "airflow" / "logs" / f"{name}.log"
+                    raise AirflowError(f"airflow {name} ended with {process.returncode}; see {log}")
+            if self._store and not self._store.alive():
+                raise AirflowError(f"the object store ended; see {self._state / 'store'}")
+            time.sleep(0.5)
+
+    def _stop(self) -> bool:
+        """End everything; whether no active run was left behind."""
+        try:
+            if "api-server" in self._parts:
+                self._fail_active(5)
+            clean = True
+        except AirflowError as error:
+            print(error, flush=True)
+            clean = False
+        processes.stop(process.pid for process in self._parts.values())
+        processes.stop(processes.leftovers(self._state))
+        if self._store:
+            self._store.stop()
+        return clean
+
+    def _fail_active(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not self._api.is_up():
+            if time.monotonic() > end or self._parts["api-server"].poll() is not None:
+                raise AirflowError("the API server does not answer; an active run may be left, the next start ends it")
+            time.sleep(0.2)
+        for run in self._api.active():
+            self._api.fail(run)
+
+
+def read_server(state: Path) -> dict[str, Any] | None:
+    """What the running server wrote, or None when none runs."""
+    try:
+        found = json.loads((state / "server.json").read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    return found if processes.is_running(found["pid"], found["started"]) else None

@@ -1,0 +1,55 @@
+"""The verdict on a dataset: what its evidence says, in one sentence a family."""
+
+from collections.abc import Sequence
+
+from tasks.comparison import Clause, Difference, Model
+from tasks.report.wording import count, enumeration, family_title, p_value, percent, plural, points, ratio
+
+
+def verdict(
+    title: str, budget: int, models: Sequence[Model], differences: Sequence[Difference], clauses: Sequence[Clause]
+) -> str:
+    """The verdict on the dataset `title`; it names each family without a result, and each breach of fairness."""
+    where = f"On {title} at {count(budget)} parameters"
+    parts = [_compared(difference) for difference in differences] or [_alone(models)]
+    sentences = [f"{where} {'; '.join(parts)}."]
+    lost = [model for model in models if model.status != "done"]
+    sentences += [f"The {family_title(model.family)} has no result: {_reason(model)}." for model in lost]
+    breached = [clause.name for clause in clauses if clause.holds is False]
+    if breached:
+        sentences.append(f"The comparison is not fair: the contract is broken on {enumeration(breached)}.")
+    return " ".join(sentences)
+
+
+def _reason(model: Model) -> str:
+    return str(model.error).rstrip(".")
+
+
+def _compared(difference: Difference) -> str:
+    family, reference = family_title(difference.family), family_title(difference.reference)
+    evidence = f"{plural(len(difference.seeds), 'seed')}, {p_value(difference.p_value)}"
+    if difference.conclusion == "undetected":
+        said = (
+            f"there is no detectable difference between the {family} and the {reference} "
+            f"({points(difference.estimate)} points, 95 % interval {points(difference.low)} to "
+            f"{points(difference.high)}; {evidence})"
+        )
+        return said + _time(difference, f", and the {family} takes")
+    bounds = sorted((abs(difference.low), abs(difference.high)))
+    said = (
+        f"the {family} is {difference.conclusion} than the {reference} by {points(abs(difference.estimate))} points "
+        f"(95 % interval {points(bounds[0])} to {points(bounds[1])}; {evidence})"
+    )
+    return said + _time(difference, ", and takes")
+
+
+def _time(difference: Difference, opening: str) -> str:
+    if difference.time_ratio is None:
+        return ""
+    return f"{opening} {ratio(difference.time_ratio)} times as long to train"
+
+
+def _alone(models: Sequence[Model]) -> str:
+    """Nothing to compare: what there is."""
+    done = [f"the {family_title(m.family)} reaches {percent(m.accuracy)}" for m in models if m.status == "done"]
+    return f"there is no comparison; {enumeration(done)}" if done else "there is no result"

@@ -1,0 +1,74 @@
+"""How the report writes numbers and names: one place, for the sentences, the tables and the figures."""
+
+UNKNOWN, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+
+
+def percent(fraction: float | None, digits: int = 1) -> str:
+    """0.9134 as "91.3 %"."""
+    return UNKNOWN if fraction is None else f"{_signed(100 * fraction, digits)} %"
+
+
+def points(difference: float, digits: int = 1) -> str:
+    """A difference of two fractions in percentage points: 0.2134 as "21.3"."""
+    return _signed(100 * difference, digits)
+
+
+def fixed(number: float | None, digits: int = 3) -> str:
+    """A number with so many digits after the point."""
+    return UNKNOWN if number is None else _signed(number, digits)
+
+
+def significant(number: float | None, digits: int = 3) -> str:
+    """A number with so many digits that count: 0.00213, 41.2."""
+    return UNKNOWN if number is None else f"{number:.{digits}g}".replace("-", MINUS)
+
+
+def count(number: int | None) -> str:
+    """250000 as "250,000"."""
+    return UNKNOWN if number is None else f"{number:,}"
+
+
+def p_value(p: float) -> str:
+    """ "p = 0.021", or "p < 0.001"."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as "0.42 s", "9.3 s", "2 min 05 s" or "1 h 04 min"."""
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 59.95:
+        return f"{seconds:.2f} s" if seconds < 0.995 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def ratio(number: float) -> str:
+    """6.234 as "6.2", 41.7 as "42"."""
+    return f"{number:.1f}" if number < 9.95 else f"{number:,.0f}"
+
+
+def size(number: int | None) -> str:
+    """Bytes as "1.04 MB"."""
+    return UNKNOWN if number is None else f"{number / 1e6:.2f} MB"
+
+
+def family_title(family: str) -> str:
+    """Short names are abbreviations: "ann" as "ANN"; "mixer_net" as "mixer net"."""
+    return family.upper() if len(family) <= 4 else family.replace("_", " ")
+
+
+def enumeration(parts: list[str]) -> str:
+    """ "a, b and c"."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def plural(number: int, noun: str) -> str:
+    """ "1 seed", "3 seeds"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _signed(number: float, digits: int) -> str:
+    """With a real minus sign, and none before a number that rounds to zero."""
+    text = f"{number:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text.replace("-", MINUS)

@@ -1,0 +1,135 @@
+"""The DAG as Airflow reads it: its edges, its rules, its form, what parsing it costs."""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.decoders import decode_timetable
+from airflow.serialization.encoders import encode_timetable
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow.timetables.base import TimeRestriction
+
+from dags.compare_image_models import schedule
+from tasks.request import PROJECT
+
+EDGES = Path(__file__).with_name("edges.txt")
+
+
+@pytest.fixture(scope="module")
+def bag():
+    return DagBag(PROJECT / "dags")
+
+
+@pytest.fixture(scope="module")
+def dag(bag):
+    return bag.dags["compare_image_models"]
+
+
+def stages(dag):
+    """The tasks that run a stage command."""
+    found = [task for task in dag.tasks if task.task_type in ("LocalStage", "ReportStage")]
+    assert found
+    return found
+
+
+def test_the_folder_holds_one_dag(bag):
+    """Every file in the folder that Airflow reads parses, and they make exactly this DAG."""
+    assert bag.import_errors == {}
+    assert list(bag.dags) == ["compare_image_models"]
+
+
+def test_edges(dag):
+    """Every dataset has its branch, every family its search, trainings and evaluation, and all meet in the report."""
+    edges = sorted(f"{task.task_id} -> {after}" for task in dag.tasks for after in task.downstream_task_ids)
+    assert edges == EDGES.read_text().splitlines()
+
+
+def test_the_run_fails_with_any_branch(dag):
+    """The report waits for every branch, failed or not; the only leaf fails when any of them did."""
+    report, complete = dag.get_task("report"), dag.get_task("complete")
+    evaluations = {task.task_id for task in dag.tasks if ".evaluate_" in task.task_id}
+    assert [task.task_id for task in dag.leaves] == ["complete"]
+    assert report.trigger_rule == "all_done"
+    assert report.upstream_task_ids == evaluations
+    assert complete.trigger_rule == "none_failed"
+    assert complete.upstream_task_ids == evaluations | {"report"}
+    others = [task for task in dag.tasks if task not in (report, complete)]
+    assert {task.trigger_rule for task in others} == {"all_success"}
+
+
+def test_every_stage_has_a_limit_a_retry_and_a_page(dag):
+    """No stage hangs for ever, a passing fault is retried with growing pauses, and the UI explains every task."""
+    for task in stages(dag):
+        assert task.execution_timeout is not None, task.task_id
+        assert task.retries == 2, task.task_id
+        assert task.retry_exponential_backoff > 1, task.task_id
+        assert task.max_retry_delay <= timedelta(minutes=10), task.task_id
+    for task in dag.tasks:
+        assert task.doc_md, task.task_id
+        assert task.owner == "like-for-like", task.task_id
+    assert dag.doc_md
+    assert dag.tags
+
+
+def test_training_goes_through_its_pool(dag):
+    """What computes for long, and nothing else, takes a slot of the pool."""
+    pooled = {task.task_id for task in dag.tasks if task.pool == "training"}
+    assert pooled == {
+        task.task_id
+        for task in dag.tasks
+        if task.task_id.partition(".")[2].split("_")[0] in ("search", "train", "evaluate")
+    }
+    assert pooled
+
+
+def test_one_training_a_seed(dag):
+    """The trainings of a family are mapped over the run's seeds and named by them."""
+    train = dag.get_task("cifar10.train_cnn")
+    assert train.is_mapped
+    assert train.map_index_template == "seed {{ task.seed }}"
+
+
+def test_run_settings(dag):
+    """One run at a time, none for the past, ready to be triggered."""
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+    assert dag.is_paused_upon_creation is False
+
+
+def test_the_schedule_waits_for_its_tick(dag):
+    """The first run of a new installation is the next tick, even right after one; no schedule means only by hand."""
+    tick = datetime.now(UTC).replace(second=0, microsecond=0)
+    weekly = decode_timetable(encode_timetable(schedule(f"{tick.minute} {tick.hour} * * {tick.isoweekday() % 7}")))
+    unbounded = TimeRestriction(earliest=None, latest=None, catchup=False)
+    first = weekly.next_dagrun_info(last_automated_data_interval=None, restriction=unbounded)
+    assert first.run_after == tick + timedelta(weeks=1)
+    assert schedule("") is None
+
+
+def test_two_parses_are_the_same(dag):
+    """Nothing in the DAG changes from one parse to the next, so Airflow keeps one version of it."""
+    again = DagBag(PROJECT / "dags").dags["compare_image_models"]
+    assert DagSerialization.to_dict(again) == DagSerialization.to_dict(dag)
+
+
+def test_no_secret_is_stored(dag, monkeypatch):
+    """The store's credentials are inherited by the stage's process and stand in no field that Airflow keeps."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2hunter2")
+    again = DagBag(PROJECT / "dags").dags["compare_image_models"]
+    assert "hunter2" not in str(DagSerialization.to_dict(again))
+    for task in stages(dag):
+        env = task.partial_kwargs["env"] if task.is_mapped else task.env
+        assert not any(name.startswith("AWS_") for name in env), task.task_id
+
+
+def test_parsing_imports_nothing_heavy(tmp_path):
+    """Whoever parses the DAG needs neither TensorFlow nor NumPy, pandas or boto3."""
+    heavy = "tensorflow keras numpy pandas boto3 sklearn matplotlib fastapi"
+    code = f"import sys, dags.compare_image_models; print(*[n for n in '{heavy}'.split() if n in sys.modules])"
+    environment = os.environ | {"AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT)}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == []
