@@ -9,7 +9,6 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +93,17 @@ def materialize(store: Store, manifest: Manifest, names: Iterable[str], folder: 
             )
 
 
+def read_file(store: Store, manifest: Manifest, name: str) -> bytes:
+    """The verified bytes of one small file of an artifact; raises as `materialize` does."""
+    with tempfile.TemporaryDirectory(prefix="read-") as folder:
+        materialize(store, manifest, [name], Path(folder))
+        return Path(folder, name).read_bytes()
+
+
 def commit(store: Store, stage: str, key: str, folder: Path, made: dict, summary: dict) -> Manifest:
     """Store every file in `folder` as the artifact `key`; the manifest that stands, ours or an earlier writer's."""
     files = {path.name: _put(store, stage, key, path) for path in sorted(folder.iterdir())}
-    manifest = Manifest(stage=stage, key=key, files=files, made=made | {"at": _now()}, summary=summary)
+    manifest = Manifest(stage=stage, key=key, files=files, made=made, summary=summary)
     body = manifest.model_dump_json(indent=1).encode()
     if store.write(_manifest_object(stage, key), body, if_absent=True):
         return manifest
@@ -128,7 +134,3 @@ def file_digest(path: Path) -> str:
 
 def _manifest_object(stage: str, key: str) -> str:
     return f"artifacts/{stage}/{key}/manifest.json"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

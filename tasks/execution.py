@@ -1,24 +1,21 @@
 """The execution of one stage: its key, its reuse, its work, its commit."""
 
-import hashlib
 import importlib
 import logging
-import platform
 import tempfile
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from tasks.artifacts import Manifest, artifact_key, commit, find, is_whole, materialize
-from tasks.records import Record, input_manifest, recorded
-from tasks.request import PROJECT, Request
+from tasks.provenance import lock_digest, versions
+from tasks.records import Record, input_manifest, now, recorded
+from tasks.request import Request
 from tasks.source import code_digest
 from tasks.stage import Place, Stage, Work, require
 from tasks.store import Store
 
 log = logging.getLogger(__name__)
-LIBRARIES = ("keras", "keras-tuner", "tensorflow-cpu", "tensorflow", "jax", "numpy", "scikit-learn", "scipy", "pandas")
 
 
 def execute(stage: Stage, request: Request, place: Place, store: Store) -> Manifest:
@@ -71,7 +68,8 @@ class _Job:
             output.mkdir()
             work = Work(self._settings, self._materialized(Path(scratch)), output, self._record.progress)
             summary = self._stage.run(work)
-            by = {"run": self._run, "place": str(self._place), "versions": versions(), "lock": lock_digest()}
+            by = {"run": self._run, "place": str(self._place), "at": now()}
+            by |= {"versions": versions(), "lock": lock_digest()}
             return commit(self._store, self._stage.name, self._key, output, self._made | by, summary)
 
     def _materialized(self, scratch: Path) -> dict[str, Path]:
@@ -89,15 +87,3 @@ def _import(module: str | None) -> float:
     if module:
         importlib.import_module(module)
     return time.perf_counter() - start
-
-
-def versions() -> dict[str, str]:
-    """The releases that shape a result, as installed here."""
-    installed = {dist.name.lower(): dist.version for dist in metadata.distributions() if dist.name}
-    return {"python": platform.python_version()} | {name: installed[name] for name in LIBRARIES if name in installed}
-
-
-def lock_digest() -> str | None:
-    """SHA-256 of `uv.lock`, or None where the project's file is not at hand (a container image)."""
-    lock = PROJECT / "uv.lock"
-    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else None

@@ -73,7 +73,7 @@ class Record:
         self.fields: dict[str, Any] = {
             "stage": stage, "dataset": place.dataset, "family": place.family, "seed": place.seed,
             "status": "running", "cached": False, "key": None, "progress": "", "error": None,
-            "started": _now(), "ended": None, "seconds": 0.0, "setup_seconds": round(time.process_time(), 3),
+            "started": now(), "ended": None, "seconds": 0.0, "setup_seconds": round(time.process_time(), 3),
         }  # fmt: skip
 
     def spent_on_setup(self, seconds: float) -> None:
@@ -105,14 +105,15 @@ def recorded(store: Store, run: str, place: Place, stage: str) -> Iterator[Recor
     try:
         yield record
     except BaseException as error:
-        record.update(status="failed", error=f"{type(error).__name__}: {error}".splitlines()[0][:500], ended=_now())
+        record.update(status="failed", error=f"{type(error).__name__}: {error}".splitlines()[0][:500], ended=now())
         raise
-    record.update(status="done", ended=_now())
+    record.update(status="done", ended=now())
 
 
 def _object(run: str, place: Place, stage: str) -> str:
     return "/".join(part for part in ("runs", run, str(place), f"{stage}.json") if part)
 
 
-def _now() -> str:
+def now() -> str:
+    """This moment, in UTC, as ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks import tuning
+from tasks import training, tuning
 from tasks.network import Description
 from tasks.request import Augmentation, Search, Training
 from tasks.tuning import Material, SearchError, Trial, best, search
@@ -16,9 +16,24 @@ def material(family="ann", seed=0, budget=5_000):
     labels = (np.arange(120) % 3).astype(np.uint8)
     images = (generator.integers(0, 60, (120, 8, 8, 1)) + 80 * labels[:, None, None, None]).astype(np.uint8)
     description = Description(family=family, shape=(8, 8, 1), classes=3, budget=budget, mean=(90,), std=(50,))
-    training = Training(replicates=1, epochs=9, batch_size=32, deterministic=True)
+    settings = Training(replicates=1, epochs=9, batch_size=32, deterministic=True)
     part = images[:90], labels[:90]
-    return Material(description, part, (images[90:], labels[90:]), training, Augmentation(shift=1), seed)
+    return Material(description, part, (images[90:], labels[90:]), settings, Augmentation(shift=1), seed)
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    """Trials build their networks and are scored by a hyper-parameter, in no time."""
+    fitted = []
+
+    def fit(build, train, validation, recipe, report):
+        fitted.append(recipe)
+        score = 1 - recipe.hyperparameters["learning_rate"]
+        report(f"epoch 1/{recipe.training.epochs}")
+        return training.Fit(build(), [{"val_accuracy": score}], 1.0, 1.0, 1.0)
+
+    monkeypatch.setattr(tuning, "fit", fit)
+    return fitted
 
 
 def run(folder, settings=SETTINGS, finished=(), **changes):
@@ -27,6 +42,14 @@ def run(folder, settings=SETTINGS, finished=(), **changes):
     return trials, kept
 
 
+def test_a_search_trains_its_trials(tmp_path):
+    """The real thing, once: scores are validation accuracies, sizes meet the budget."""
+    trials, _ = run(tmp_path, Search(tuner="random", trials=2, epochs=1))
+    assert all(0 <= trial.score <= 1 and trial.seconds > 0 for trial in trials)
+    assert all(abs(trial.parameters - 5_000) <= 50 for trial in trials)
+
+
+@pytest.mark.usefixtures("untrained")
 @pytest.mark.parametrize("tuner", ["random", "bayesian"])
 def test_every_trial_is_recorded_and_meets_the_budget(tuner, tmp_path):
     """As many trials as asked for, kept one by one, all within 1 %; the first is the defaults."""
@@ -39,6 +62,7 @@ def test_every_trial_is_recorded_and_meets_the_budget(tuner, tmp_path):
     assert len({str(trial.hyperparameters) for trial in trials}) == 5
 
 
+@pytest.mark.usefixtures("untrained")
 def test_hyperband_spends_its_epochs_unevenly_and_stops_at_the_trial_count(tmp_path):
     """Short rungs first; Keras Tuner's own entries stay out of the hyper-parameters."""
     trials, _ = run(tmp_path, Search(tuner="hyperband", trials=7, epochs=4))
@@ -61,6 +85,7 @@ def test_both_families_share_one_optimizer_space():
     assert spaces[0] == spaces[1]
 
 
+@pytest.mark.usefixtures("untrained")
 def test_a_seed_reproduces_the_search(tmp_path):
     """Same seed, same proposals and scores; another seed, other proposals. Seed 0 is a seed like any other."""
     first, again, other = (run(tmp_path / name, seed=seed)[0] for name, seed in (("a", 0), ("b", 0), ("c", 1)))
@@ -70,15 +95,14 @@ def test_a_seed_reproduces_the_search(tmp_path):
     assert first[1].hyperparameters != other[1].hyperparameters
 
 
-def test_a_failed_trial_is_recorded_and_the_search_goes_on(tmp_path, monkeypatch):
+def test_a_failed_trial_is_recorded_and_the_search_goes_on(tmp_path, untrained, monkeypatch):
     """Its reason is one line; the best is among the others."""
-    real, calls = tuning.fit, []
+    succeed, failures = tuning.fit, [MemoryError("no room\nfor this one")]
 
     def sometimes(*arguments):
-        calls.append(1)
-        if len(calls) == 1:
-            raise MemoryError("no room\nfor this one")
-        return real(*arguments)
+        if failures:
+            raise failures.pop()
+        return succeed(*arguments)
 
     monkeypatch.setattr(tuning, "fit", sometimes)
     trials, kept = run(tmp_path)
@@ -101,6 +125,7 @@ def test_a_search_without_a_success_says_why(tmp_path, monkeypatch):
     assert len(kept) == 3
 
 
+@pytest.mark.usefixtures("untrained")
 def test_a_record_that_cannot_be_kept_ends_the_search(tmp_path):
     """A store that is down is no trial's failure."""
 
@@ -111,19 +136,18 @@ def test_a_record_that_cannot_be_kept_ends_the_search(tmp_path):
         search(material(), SETTINGS, tmp_path, broken, lambda line: None)
 
 
-def test_finished_trials_are_not_run_again(tmp_path, monkeypatch):
+def test_finished_trials_are_not_run_again(tmp_path, untrained):
     """An interrupted search goes on where it was, and ends as if it had not been interrupted."""
     whole, _ = run(tmp_path / "whole")
-    runs = []
-    real = tuning.fit
-    monkeypatch.setattr(tuning, "fit", lambda *arguments: runs.append(1) or real(*arguments))
+    untrained.clear()
     resumed, kept = run(tmp_path / "resumed", finished=whole[:2])
-    assert len(runs) == 1
+    assert len(untrained) == 1
     assert resumed[:2] == whole[:2]
     assert (resumed[2].hyperparameters, resumed[2].score) == (whole[2].hyperparameters, whole[2].score)
     assert [trial.number for trial in kept] == [2]
 
 
+@pytest.mark.usefixtures("untrained")
 def test_trials_of_another_search_are_not_believed(tmp_path):
     """A remembered trial counts only if it is the one that is proposed."""
     whole, _ = run(tmp_path / "a")

@@ -1,8 +1,8 @@
 """This machine's Airflow: an API server, a scheduler and a DAG processor over SQLite, reachable from here only.
 
-Everything it knows comes from environment variables (AIRFLOW__SECTION__KEY, the documented way), and everything it keeps
-lies in one folder that only its owner can read. What it needs no process for it does not start: no triggerer (no task
-defers), no log server (the API server reads the same disk).
+Everything it knows comes from environment variables (AIRFLOW__SECTION__KEY, the documented way), and everything it
+keeps lies in one folder that only its owner can read. What it needs no process for it does not start: no triggerer (no
+task defers), no log server (the API server reads the same disk).
 """
 
 import json
@@ -53,9 +53,7 @@ def free_port(preferred: int = PREFERRED_PORT) -> int:
             except OSError:
                 continue
             return port
-    raise AirflowError(
-        f"ports {preferred} to {preferred + 49}: expected a free one, all are taken; stop what uses them"
-    )
+    raise AirflowError(f"ports {preferred} to {preferred + 49}: expected a free one, all are taken; stop what uses one")
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,8 @@ know: the servers behind the S3 address trust every process of this machine, so 
 """
 
 import argparse
-import fcntl
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -28,33 +26,33 @@ COMPLAINT = "object store: "
 class ObjectStore:
     """A running embedded store; as a context manager it stops at the end of the block."""
 
-    def __init__(self, folder: Path, connection: dict[str, Any], process: subprocess.Popen | None = None):
-        self._folder, self._connection, self._process = folder, connection, process
+    def __init__(self, process: subprocess.Popen, connection: dict[str, Any]):
+        self._process, self._connection = process, connection
         self.uri: str = connection["uri"]
 
     @classmethod
-    def start(cls, folder: Path, *, detached: bool = False) -> "ObjectStore":
-        """Serve the data in `folder`, until stop() or, unless `detached`, the end of this process.
+    def start(cls, folder: Path) -> "ObjectStore":
+        """Serve the data in `folder` until stop(), or until this process ends, however it ends.
 
         Raises:
             StoreError: it did not start; why, and how to go without it.
         """
         folder = folder.resolve()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "tasks.local.object_store", str(folder)]
-        command += [] if detached else ["--parent", str(os.getpid())]
-        with (folder / "server.log").open("wb") as log:
+        with (folder / "server.log").open("ab") as log:
+            said = log.tell()
             process = subprocess.Popen(
-                command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                [sys.executable, "-m", "tasks.local.object_store", str(folder), "--parent", str(os.getpid())],
+                cwd=PROJECT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for the caller, who still needs the store to end in order
             )
-        return cls(folder, _awaited(process, folder), process)
-
-    @classmethod
-    def running(cls, folder: Path) -> "ObjectStore | None":
-        """The store that some process started on `folder`, or None."""
-        folder = folder.resolve()
-        connection = _connection(folder)
-        return cls(folder, connection) if connection and _is_locked(folder) else None
+        connection = _awaited(process, folder)
+        if connection is None:
+            raise StoreError(_why_not(folder / "server.log", said))
+        return cls(process, connection)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -64,18 +62,16 @@ class ObjectStore:
         return self._connection["environment"] | {"no_proxy": direct, "NO_PROXY": direct}
 
     def alive(self) -> bool:
-        """Whether the server still runs."""
-        return _is_locked(self._folder)
+        """Whether the server, all of it, still runs."""
+        return self._process.poll() is None
 
     def stop(self) -> None:
         """Stop the server, if it runs, and wait for its end."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            if _is_locked(self._folder):
-                os.kill(self._connection["pid"], number)
-            deadline = time.monotonic() + STOP_SECONDS
-            while _is_locked(self._folder) and time.monotonic() < deadline:
-                time.sleep(0.05)
-        if self._process:
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
             self._process.wait()
 
     def __enter__(self) -> "ObjectStore":
@@ -85,23 +81,17 @@ class ObjectStore:
         self.stop()
 
 
-def _awaited(process: subprocess.Popen, folder: Path) -> dict[str, Any]:
-    """What the server says of itself once it is ready."""
+def _awaited(process: subprocess.Popen, folder: Path) -> dict[str, Any] | None:
+    """What the server says of itself once it is ready; None when it ended, or took too long."""
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         connection = _connection(folder)
         if connection and connection["pid"] == process.pid:
             return connection
         time.sleep(0.02)
-    process.terminate()
+    process.kill()
     process.wait()
-    log = folder / "server.log"
-    complaints = [line for line in log.read_text(errors="replace").splitlines() if line.startswith(COMPLAINT)]
-    raise StoreError(complaints[-1] if complaints else _complaint(f"it did not start; see {log}"))
-
-
-def _complaint(reason: object) -> str:
-    return f"{COMPLAINT}{reason}; to go without it, set STORE=file:///folder"
+    return None
 
 
 def _connection(folder: Path) -> dict[str, Any] | None:
@@ -111,16 +101,15 @@ def _connection(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def _is_locked(folder: Path) -> bool:
-    """Whether a server, or a part of one, holds the folder."""
-    try:
-        with (folder / "lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
+def _why_not(log: Path, said: int) -> str:
+    """The server's own last complaint, past the `said` bytes of earlier starts."""
+    lines = log.read_bytes()[said:].decode(errors="replace").splitlines()
+    complaints = [line for line in lines if line.startswith(COMPLAINT)]
+    return complaints[-1] if complaints else _complaint(f"it did not start; see {log}")
+
+
+def _complaint(reason: object) -> str:
+    return f"{COMPLAINT}{reason}; to go without it, set STORE=file:///folder"
 
 
 def main() -> int:

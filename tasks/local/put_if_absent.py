@@ -1,51 +1,56 @@
-"""A filter before Swift's S3 interface: of several writers with `If-None-Match: *`, exactly one wins.
+"""A WSGI filter for Swift's proxy: writers of one object take turns, so that `If-None-Match: *` has one winner.
 
-Swift looks for the object when a PUT begins and stores it when the body has come, so two conditional writers at once
-could both be told that they were first. Here they take turns, per path. That holds because one process serves all of
-them (`workers = 0`); a writer without the condition is not held back.
+Stock Swift looks whether the object is there before it takes the body in, and several writers at once can all find
+nothing. The locks are those of one process: the proxy must run without further workers.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from eventlet.semaphore import Semaphore
 
-Application = Callable[[dict, Callable], "list[bytes]"]
+Application = Callable[[dict[str, Any], Callable], Iterable[bytes]]
 
 
 class PutIfAbsent:
-    """WSGI middleware; POST too, as a multipart upload ends with one."""
+    """Pass reads, and the parts of multipart uploads, through; let one other write an object in at a time."""
 
     def __init__(self, application: Application):
         self._application = application
-        self._turns: dict[str, Semaphore] = {}
-        self._users: dict[str, int] = {}
+        self._locks: defaultdict[str, Semaphore] = defaultdict(Semaphore)
+        self._users: defaultdict[str, int] = defaultdict(int)
 
-    def __call__(self, request: dict, start_response: Callable) -> "list[bytes]":
-        """Pass the request on; a conditional write waits for its path, and its whole answer is made in its turn."""
-        if request["REQUEST_METHOD"] not in ("PUT", "POST") or "HTTP_IF_NONE_MATCH" not in request:
-            return self._application(request, start_response)
-        with self._turn(request["PATH_INFO"]):
-            answer = self._application(request, start_response)
-            if not hasattr(answer, "close"):
-                return list(answer)
-            with closing(answer):
-                return list(answer)
+    def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+        """Answer one request; a write's answer is whole before the next writer's turn."""
+        is_part = "partNumber=" in environ.get("QUERY_STRING", "")
+        if environ["REQUEST_METHOD"] not in ("PUT", "POST", "DELETE") or is_part:
+            return self._application(environ, start_response)
+        with self._turn(environ["PATH_INFO"]):
+            return _whole(self._application(environ, start_response))
 
     @contextmanager
     def _turn(self, path: str) -> Iterator[None]:
         """Green threads switch only where they wait, so the counting needs no lock of its own."""
-        turn = self._turns.setdefault(path, Semaphore())
-        self._users[path] = self._users.get(path, 0) + 1
+        self._users[path] += 1
         try:
-            with turn:
+            with self._locks[path]:
                 yield
         finally:
             self._users[path] -= 1
             if not self._users[path]:
-                del self._users[path], self._turns[path]
+                del self._users[path], self._locks[path]
 
 
-def filter_factory(_global_configuration: dict, **_settings: str) -> Callable[[Application], PutIfAbsent]:
-    """What Paste Deploy calls for `paste.filter_factory = tasks.local.put_if_absent:filter_factory`."""
+def _whole(body: Iterable[bytes]) -> list[bytes]:
+    """All of a write's answer, which is a few lines; the end of a multipart upload does its work while it is read."""
+    try:
+        return [*body]
+    finally:
+        getattr(body, "close", lambda: None)()
+
+
+def filter_factory(_settings: dict[str, str], **_local: str) -> Callable[[Application], PutIfAbsent]:
+    """What PasteDeploy calls: https://docs.pylonsproject.org/projects/pastedeploy/."""
     return PutIfAbsent

@@ -36,7 +36,7 @@ def clauses(request: Request, dataset: Dataset, branches: Sequence[Branch], reco
 
 
 def same_examples(branches: Iterable[Branch]) -> bool:
-    """Whether all replicates were measured on the same labels in the same order, without which nothing can be paired."""
+    """Whether all replicates were measured on the same labels in the same order; else nothing can be paired."""
     truths = [replicate.y_true for branch in branches for replicate in branch.replicates]
     return all(np.array_equal(truths[0], truth) for truth in truths[1:])
 

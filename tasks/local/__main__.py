@@ -1,0 +1,86 @@
+"""The workflow on this machine: `python -m tasks.local run|up|down` (see `make`)."""
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from tasks.errors import RequestError
+from tasks.local import workflow
+from tasks.local.airflow import AirflowError
+from tasks.local.server import serve
+from tasks.request import Parameters, parse
+from tasks.store import StoreError
+
+INTERRUPTED = 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line says; the exit code: 0 done, 1 failed, 64 a bad request, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    console = Console()
+    if options.command == "serve":
+        return serve(workflow.state_folder(), options.owner)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        return _command(options, console)
+    except RequestError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except (AirflowError, StoreError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept, and the next run reuses it", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _command(options: argparse.Namespace, console: Console) -> int:
+    if options.command == "run":
+        return workflow.run(_wish(options), console)
+    return {"up": workflow.up, "down": workflow.down}[options.command](console)
+
+
+def _wish(options: argparse.Namespace) -> Parameters:
+    """The parameters that the options make; a mirror that is a folder is named from the root, for the stages."""
+    mirror = options.mirror or os.environ.get("DATASET_MIRROR")
+    if mirror and "://" not in mirror:
+        mirror = str(Path(mirror).expanduser().resolve())
+    names = {name: _names(getattr(options, name)) for name in ("datasets", "families")}
+    numbers = {name: getattr(options, name) for name in ("trials", "epochs", "replicates", "budget")}
+    profile = {"profile": options.profile} if options.profile else {}
+    return parse(Parameters, profile | names | numbers | {"mirror": mirror, "force": options.force}, "command line")
+
+
+def _names(text: str | None) -> list[str] | None:
+    return [name.strip() for name in text.split(",") if name.strip()] if text else None
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tasks.local", description="The workflow on this machine.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="run the workflow once and bring the report home")
+    run.add_argument("--profile", help="smoke, quick (the default) or full")
+    run.add_argument("--datasets", help="names, separated by commas; all by default")
+    run.add_argument("--families", help="names, separated by commas; all by default")
+    run.add_argument("--mirror", help="a folder or address in place of the official sites (or DATASET_MIRROR)")
+    for name in ("trials", "epochs", "replicates", "budget"):
+        run.add_argument(f"--{name}", type=int, help="in place of the configured number")
+    run.add_argument("--force", action="store_true", help="do every stage again, though the store has its result")
+    commands.add_parser("up", help="start the server and leave it running")
+    commands.add_parser("down", help="stop the server")
+    serve = commands.add_parser("serve", help="be the server (what `run` and `up` start)")
+    serve.add_argument("--owner", type=int, help="the process whose end is the server's end")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""What a run left: the report, brought from the store, the comparison in a table, and why tasks failed."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tasks.local.live_table import Row
+from tasks.records import read_record
+from tasks.store import Store
+
+REPORTS = Path("reports")
+
+
+def download(store: Store, run: str, folder: Path = REPORTS) -> Path | None:
+    """Bring `reports/RUN/` from the store into `folder`, point `folder/latest` to it; None where the run left none."""
+    prefix = f"reports/{run}/"
+    keys = list(store.list(prefix))
+    for key in keys:
+        target = folder / run / key.removeprefix(prefix)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        store.download(key, target)
+    if not keys:
+        return None
+    fresh = folder / f".latest-{os.getpid()}"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(run, target_is_directory=True)
+    fresh.replace(folder / "latest")
+    return folder / run
+
+
+def show_comparison(console: Console, folder: Path) -> None:
+    """Print the table and the verdicts of a downloaded report."""
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    table = Table("dataset", "model", "parameters", "train time", "test accuracy", "test F1", title_justify="left")
+    for dataset in report["datasets"]:
+        for model in dataset["models"]:
+            table.add_row(*(escape(cell) for cell in _cells(dataset, model)))
+    console.print(table)
+    for dataset in report["datasets"]:
+        console.print(f"{dataset['name']}: {dataset['verdict']}", markup=False, highlight=False)
+
+
+def _cells(dataset: dict[str, Any], model: dict[str, Any]) -> list[str]:
+    name = [dataset["name"], model["family"]]
+    if model["status"] != "done":
+        return [*name, f"{model['status']}: {model['error'] or 'no reason known'}", "", "", ""]
+    return [
+        *name,
+        f"{model['parameters']:,}",
+        f"{model['train_seconds']:.1f} s",
+        f"{model['accuracy']:.2%}",
+        f"{model['f1_macro']:.4f}",
+    ]
+
+
+def failures(rows: Sequence[Row], store: Store, run: str, logs: Path) -> list[str]:
+    """A line for each failed task: why, as its stage recorded it, and where its log lies below `logs`."""
+    return [_failure(row, store, run, logs) for row in rows if row.state == "failed"]
+
+
+def _failure(row: Row, store: Store, run: str, logs: Path) -> str:
+    record = read_record(store, run, row.place, row.stage) or {}
+    reason = record.get("error") or "it ended before it could say why"
+    return f"{row.task}: {reason} (log: {logs / row.log})"

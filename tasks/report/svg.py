@@ -1,0 +1,95 @@
+"""Matplotlib figures as inline SVG that takes its colours and its font from the page around it.
+
+A figure is drawn in stand-in colours; here each becomes a CSS variable, so one picture serves the light and the dark
+page. Text stays text. The same figure under the same name always gives the same bytes.
+"""
+
+import io
+import re
+from html import escape
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+WIDTH = 340  # points: what a phone shows at about its own size
+INK, MUTED, GRID, PAPER = "#010101", "#020202", "#030303", "#040404"
+FAMILIES = ("#050501", "#050502", "#050503", "#050504")
+MARKERS, DASHES = ("o", "s", "^", "D"), ("-", (0, (5, 1.5)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
+VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--grid", PAPER: "--card"} | {
+    stand_in: f"--family-{number}" for number, stand_in in enumerate(FAMILIES)
+}
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,  # a class may be called "$x$"
+    "font.size": 9.5,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.unicode_minus": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+}
+
+
+def style():
+    """The context in which a figure is drawn."""
+    return matplotlib.rc_context(STYLE)
+
+
+def canvas(height: float) -> Figure:
+    """An empty figure of the common width, its height in points."""
+    return Figure(figsize=(WIDTH / 72, height / 72), layout="constrained")
+
+
+def inline(figure: Figure, name: str, label: str) -> str:
+    """`figure` as an <svg> element; `name` keeps its ids apart from other figures', `label` is read out instead of it.
+
+    Raises:
+        ValueError: `name` is not made of letters, digits and hyphens.
+    """
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", name):
+        raise ValueError(f"expected a name of letters, digits and hyphens, received {name!r}")
+    stream = io.StringIO()
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": name}):
+        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return _adapted(stream.getvalue(), name, label)
+
+
+def _adapted(text: str, name: str, label: str) -> str:
+    """What Matplotlib wrote, less its prologue, its size and its page-wide style, with ids and colours of the page."""
+    body = text[text.index("<svg") :]
+    body = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", "", body, flags=re.S)
+    # Tags only: what stands between them is text, which may hold anything and is left alone.
+    body = re.sub(r"<[^>]+>", lambda tag: _adapted_tag(tag[0], name), body)
+    opening = f'<svg role="img" aria-label="{escape(label)}" viewBox="{_view_box(body)}">'
+    return opening + re.sub(r"\s*\n\s*", "\n", body[body.index(">") + 1 :]).strip()
+
+
+def _adapted_tag(tag: str, name: str) -> str:
+    tag = re.sub(r"font-family: [^;\"]*;? ?", "", tag)
+    tag = re.sub(r'\bid="|(?<=href=")#|(?<=url\()#', lambda found: f"{found[0]}{name}-", tag)
+    for stand_in, variable in VARIABLES.items():
+        tag = tag.replace(stand_in, f"var({variable})")
+    return tag
+
+
+def _view_box(body: str) -> str:
+    found = re.search(r'viewBox="([^"]*)"', body)
+    if found is None:
+        raise ValueError("expected an <svg> with a viewBox from Matplotlib, received none")
+    return found[1]

@@ -1,0 +1,127 @@
+"""Report: the join. All that the branches left becomes one comparison; a branch that failed is a row with its reason."""
+
+import io
+import json
+import logging
+from typing import Any
+
+import numpy as np
+
+from tasks.artifacts import Manifest, find, read_file
+from tasks.provenance import lock_digest, machine, versions
+from tasks.records import Record, now, read_records, recorded
+from tasks.report.evidence import Branch, ReplicateEvidence, SearchEvidence
+from tasks.request import Request
+from tasks.stage import Place
+from tasks.store import Store
+
+log = logging.getLogger(__name__)
+Records = list[dict[str, Any]]
+
+
+def report(request: Request, store: Store) -> None:
+    """Write `reports/RUN/` with the predictions it names, then `reports/latest.json`, which makes it the newest."""
+    from tasks.report import compare, render
+
+    with recorded(store, request.run, Place(), "report") as record:
+        records = read_records(store, request.run)
+        branches = collect(request, records, store, record)
+        comparison = compare(request, branches, records, environment(), now())
+        for name, body in render(comparison).items():
+            store.write(f"reports/{request.run}/{name}", body)
+        latest = {"run": request.run, "status": comparison.status}
+        store.write("reports/latest.json", json.dumps(latest).encode())
+        for dataset in comparison.datasets:
+            record.progress(dataset.verdict)
+
+
+def environment() -> dict[str, Any]:
+    """The releases, the lock file's digest, and the kind of machine that made the report."""
+    return {"versions": versions(), "lock": lock_digest(), "machine": machine()}
+
+
+def collect(request: Request, records: Records, store: Store, record: Record) -> list[Branch]:
+    """The branch of every dataset and family that the run asks for, in the request's order."""
+    places = [Place(dataset.name, family) for dataset in request.datasets for family in request.families]
+    branches = []
+    for number, place in enumerate(places, 1):
+        record.progress(f"branch {number}/{len(places)}: {place}")
+        branches.append(_branch(request, place, _Lane(store, place, records)))
+    return branches
+
+
+class _Lane:
+    """What the stages on the way to one family's evaluation recorded, and the artifacts they left."""
+
+    def __init__(self, store: Store, place: Place, records: Records):
+        self.store, self.place = store, place
+        self.records = [
+            record
+            for record in records
+            if record["dataset"] == place.dataset and record["family"] in (None, place.family)
+        ]
+
+    def manifest(self, stage: str, seed: int | None = None) -> Manifest | None:
+        """The artifact that a stage finished with, or None."""
+        for record in self.records:
+            if (record["stage"], record["seed"], record["status"]) == (stage, seed, "done"):
+                return find(self.store, stage, record["key"])
+        return None
+
+    def json(self, manifest: Manifest, name: str) -> Any:
+        """A JSON file of an artifact, verified."""
+        return json.loads(read_file(self.store, manifest, name))
+
+    def reason(self) -> str:
+        """Why the lane ended before its evaluation did."""
+        for record in self.records:
+            where = record["stage"] if record["seed"] is None else f"{record['stage']} of seed {record['seed']}"
+            if record["status"] == "failed":
+                return f"{where}: {record['error']}"
+            if record["status"] == "running":
+                return f"{where}: killed before it ended (last seen: {record['progress'] or 'start'})"
+        return f"nothing started after {self.records[-1]['stage']}" if self.records else "no stage started"
+
+
+def _branch(request: Request, place: Place, lane: _Lane) -> Branch:
+    search = _search(lane)
+    evaluated = lane.manifest("evaluate")
+    if evaluated is None:
+        status = "failed" if lane.records else "missing"
+        return Branch(str(place.dataset), str(place.family), status, lane.reason(), search)
+    scores = {score["seed"]: score for score in lane.json(evaluated, "metrics.json")["replicates"]}
+    replicates = tuple(_replicate(request, lane, evaluated, scores[seed]) for seed in request.seeds)
+    return Branch(str(place.dataset), str(place.family), "done", None, search, replicates)
+
+
+def _search(lane: _Lane) -> SearchEvidence | None:
+    manifest = lane.manifest("search")
+    if manifest is None:
+        return None
+    trials, best = lane.json(manifest, "trials.json"), lane.json(manifest, "best.json")
+    return SearchEvidence(trials, best, manifest.made["settings"])
+
+
+def _replicate(request: Request, lane: _Lane, evaluated: Manifest, score: dict[str, Any]) -> ReplicateEvidence:
+    """One replicate's evidence; its predictions are copied to where the report names them."""
+    seed = score["seed"]
+    trained = lane.manifest("train", seed)
+    assert trained is not None, f"evaluate is done, so train of seed {seed} is"
+    body = read_file(lane.store, evaluated, f"seed-{seed}.npz")
+    key = f"reports/{request.run}/predictions/{lane.place.dataset}-{lane.place.family}-seed-{seed}.npz"
+    lane.store.write(key, body)
+    with np.load(io.BytesIO(body), allow_pickle=False) as stored:
+        y_true, y_pred = stored["y_true"], stored["y_pred"]
+    return ReplicateEvidence(
+        seed=seed,
+        training=lane.json(trained, "metrics.json"),
+        history=lane.json(trained, "history.json"),
+        settings=trained.made["settings"],
+        evaluation=score,
+        y_true=y_true,
+        y_pred=y_pred,
+        predictions=key,
+        learned_from=trained.made["inputs"]["data"],
+        measured_on=evaluated.made["inputs"]["data"],
+        digests={"train": trained.key, "evaluate": evaluated.key},
+    )

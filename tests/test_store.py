@@ -1,0 +1,332 @@
+"""The store's contract, kept by both back ends."""
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tasks.bucket import S3Store
+from tasks.errors import RequestError
+from tasks.store import FileStore, ObjectMissing, Store, StoreError, open_store
+
+MIB = 1024 * 1024
+SHARED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def test_round_trip(stores: Store):
+    """What was written is what is read, byte for byte, empty objects and control bytes included."""
+    for data in (b"", bytes(range(256)), "größer ☃".encode()):
+        assert stores.write("a/b-c_d.0/E", data)
+        assert stores.read("a/b-c_d.0/E") == data
+        assert stores.exists("a/b-c_d.0/E")
+
+
+def test_overwrite(stores: Store):
+    """A second write replaces the first."""
+    stores.write("key", b"long first content")
+    assert stores.write("key", b"second")
+    assert stores.read("key") == b"second"
+
+
+def test_missing_key(stores: Store, tmp_path: Path):
+    """A key that is not there says so in one line that names it, also where a longer key exists."""
+    stores.write("folder/key", b"")
+    for key in ("nothing", "folder", "folder/key/more", "folder/ke"):
+        with pytest.raises(ObjectMissing) as raised:
+            stores.read(key)
+        assert str(raised.value) == f"{stores.uri}/{key}: no such object"
+        with pytest.raises(ObjectMissing):
+            stores.download(key, tmp_path / "target")
+        assert not stores.exists(key)
+    assert not (tmp_path / "target").exists()
+
+
+def test_delete(stores: Store):
+    """A deleted key is gone, its neighbours stay, and deleting what is absent is fine."""
+    stores.write("a/1", b"1")
+    stores.write("a/2", b"2")
+    for key in ("a/1", "a/1", "a", "never"):
+        stores.delete(key)
+    assert list(stores.list("")) == ["a/2"]
+
+
+def test_listing(stores: Store):
+    """Keys come sorted as text, chosen by a prefix that is text too, not a folder."""
+    keys = ["a-b/1", "a.json", "a/10", "a/2", "a/b/c", "ab", "b"]
+    for key in reversed(keys):
+        stores.write(key, b"")
+    assert list(stores.list("")) == keys
+    assert list(stores.list("a")) == keys[:-1]
+    assert list(stores.list("a/")) == ["a/10", "a/2", "a/b/c"]
+    assert list(stores.list("a/b/c")) == ["a/b/c"]
+    assert list(stores.list("c/")) == []
+
+
+def test_long_listing(s3_environment):
+    """A listing that S3 answers in several pages is whole."""
+    store = S3Store("like-for-like", "many")
+    pages: list[dict] = []
+    events = store._client.meta.events
+    events.register("before-parameter-build.s3.ListObjectsV2", lambda params, **_: pages.append(params))
+    events.register("before-parameter-build.s3.ListObjectsV2", lambda params, **_: params.update(MaxKeys=3))
+    keys = [f"{number:04d}" for number in range(8)]
+    for key in keys:
+        store.write(key, b"")
+    assert list(store.list("")) == keys
+    assert len(pages) == 3
+
+
+def test_prefix_separates_stores(stores: Store):
+    """Two stores of one bucket or folder under other prefixes do not see each other's keys."""
+    inner, other = open_store(f"{stores.uri}/inner"), open_store(f"{stores.uri}/inn")
+    inner.write("key", b"x")
+    assert list(other.list("")) == []
+    assert list(stores.list("")) == ["inner/key"]
+
+
+def test_if_absent(stores: Store):
+    """A conditional write fills an empty place and leaves a full one as it is, were the bytes the same."""
+    assert stores.write("key", b"first", if_absent=True)
+    assert not stores.write("key", b"second", if_absent=True)
+    assert not stores.write("key", b"first", if_absent=True)
+    assert stores.read("key") == b"first"
+    stores.delete("key")
+    assert stores.write("key", b"third", if_absent=True)
+
+
+def test_if_absent_race(stores: Store):
+    """Of many conditional writers at once exactly one is told that it won, and its bytes are there."""
+    writers = 12
+    for number in range(4):
+        line = threading.Barrier(writers)
+
+        def write(writer: int, key: str = f"race/{number}", line: threading.Barrier = line) -> bool:
+            line.wait()
+            return stores.write(key, b"%d" % writer, if_absent=True)
+
+        with ThreadPoolExecutor(writers) as pool:
+            won = [writer for writer, result in enumerate(pool.map(write, range(writers))) if result]
+        assert len(won) == 1
+        assert stores.read(f"race/{number}") == b"%d" % won[0]
+
+
+def test_overwrite_is_atomic(stores: Store):
+    """A reader during overwrites sees one whole version, never a mixture or a gap."""
+    versions = [bytes([letter]) * 300_000 for letter in b"abc"]
+    stores.write("key", versions[0])
+    done = threading.Event()
+
+    def write() -> None:
+        for number in range(12):
+            stores.write("key", versions[number % 3])
+        done.set()
+
+    with ThreadPoolExecutor(3) as pool:
+        writer = pool.submit(write)
+        while not done.is_set() and not writer.done():
+            assert stores.read("key") in versions
+        writer.result()
+
+
+def test_big_file(stores: Store, tmp_path: Path):
+    """A file of several parts goes up and comes down as it was, and replaces an earlier one."""
+    source, target = tmp_path / "source.npz", tmp_path / "target.npz"
+    for size in (40 * MIB + 17, 17 * MIB):
+        source.write_bytes(os.urandom(size))
+        stores.upload("big/file.npz", source)
+        stores.download("big/file.npz", target)
+        assert target.read_bytes() == source.read_bytes()
+    assert list(stores.list("big")) == ["big/file.npz"]
+    stores.delete("big/file.npz")
+    assert not stores.exists("big/file.npz")
+
+
+def test_download_replaces_whole_files_only(stores: Store, tmp_path: Path):
+    """A failed download leaves the target as it was and nothing beside it."""
+    target = tmp_path / "downloads" / "file"
+    target.parent.mkdir()
+    target.write_bytes(b"before")
+    with pytest.raises(ObjectMissing):
+        stores.download("absent", target)
+    assert [path.read_bytes() for path in target.parent.iterdir()] == [b"before"]
+    stores.write("present", b"after")
+    stores.download("present", target)
+    assert [path.read_bytes() for path in target.parent.iterdir()] == [b"after"]
+
+
+def test_upload_of_no_file(stores: Store, tmp_path: Path):
+    """A missing local file is the caller's fault, not a missing object."""
+    with pytest.raises(FileNotFoundError):
+        stores.upload("key", tmp_path / "absent")
+    assert not stores.exists("key")
+
+
+BAD_KEYS = (
+    "",
+    "/",
+    "/a",
+    "a/",
+    "a//b",
+    ".",
+    "..",
+    "a/../b",
+    "a/./b",
+    "a b",
+    "ä",
+    "a\n",
+    "a\\b",
+    "a~",
+    "x" * 901,
+    "x" * 256,
+)
+
+
+@pytest.mark.parametrize("key", BAD_KEYS)
+def test_bad_keys(stores: Store, tmp_path: Path, key: str):
+    """Every method refuses what is not a key, before anything is touched."""
+    (tmp_path / "file").touch()
+    for refuse in (
+        lambda: stores.read(key),
+        lambda: stores.write(key, b""),
+        lambda: stores.write(key, b"", if_absent=True),
+        lambda: stores.upload(key, tmp_path / "file"),
+        lambda: stores.download(key, tmp_path / "target"),
+        lambda: stores.exists(key),
+        lambda: stores.delete(key),
+    ):
+        with pytest.raises(ValueError, match="expected a relative name"):
+            refuse()
+    assert list(stores.list("")) == []
+
+
+@SHARED
+@given(key=st.text(max_size=30) | st.text("a./-~ ", max_size=12))
+def test_no_key_leaves_the_folder(tmp_path: Path, key: str):
+    """Whatever a key looks like, it is refused or it stays inside the store and comes back in the listing."""
+    folder = tmp_path / "outer" / "store"
+    store = FileStore(folder)
+    try:
+        store.write(key, b"x")
+    except ValueError:
+        assert not folder.exists()
+        return
+    assert list(store.list("")) == [key]
+    assert [path for path in (tmp_path / "outer").rglob("*") if path.is_file()] == [folder / key]
+    store.delete(key)
+    for path in sorted((tmp_path / "outer").rglob("*"), reverse=True):
+        path.rmdir()
+
+
+@pytest.mark.parametrize(
+    "uri", ["", "s3://", "s3:///key", "s3://B", "s3://bucket/../x", "http://x/y", "file://x", "/folder"]
+)
+def test_bad_addresses(uri: str):
+    """An address that is no store's is refused with what was expected and what was received."""
+    with pytest.raises(RequestError, match=r"expected s3://bucket/prefix or file:///folder; received"):
+        open_store(uri)
+
+
+def test_folder_conflict(tmp_path: Path):
+    """Where a folder cannot hold what S3 can, the error is one line that names the store and the key."""
+    store = open_store(tmp_path.as_uri())
+    store.write("a", b"")
+    with pytest.raises(StoreError, match=r"^file:///.*/a/b: .*; check the folder"):
+        store.write("a/b", b"")
+
+
+def test_a_killed_writer_leaves_no_key(tmp_path: Path):
+    """The temporary file of a writer that was killed is nobody's key."""
+    store = open_store(tmp_path.as_uri())
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "~0123").write_bytes(b"half")
+    assert list(store.list("")) == []
+
+
+def test_content_types(s3_environment, tmp_path: Path):
+    """A report opens in a browser: the content type follows the suffix, or what the writer says."""
+    store = open_store(f"{s3_environment.uri}/types")
+    (tmp_path / "file").write_text("<p>")
+    store.upload("report.html", tmp_path / "file")
+    store.write("report.json", b"{}")
+    store.write("report.svg", b"<svg/>", content_type="image/svg+xml")
+    client = boto3.client("s3")
+    found = [
+        client.head_object(Bucket="like-for-like", Key=f"types/report.{suffix}")["ContentType"]
+        for suffix in ("html", "json", "svg")
+    ]
+    assert found == ["text/html; charset=utf-8", "application/json", "image/svg+xml"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "promised"),
+    [
+        (
+            "AWS_SECRET_ACCESS_KEY",
+            "wrong",
+            r"^s3://like-for-like/x: SignatureDoesNotMatch: .*; check AWS_ACCESS_KEY_ID",
+        ),
+        ("AWS_ACCESS_KEY_ID", "nobody", r"^s3://like-for-like/x: \w+: .*; check"),
+        ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1", r": EndpointConnectionError: .*; check AWS_ENDPOINT_URL_S3"),
+        ("AWS_ENDPOINT_URL_S3", "nonsense", r"Invalid endpoint.*; check the AWS variables$"),
+    ],
+)
+def test_refusals_are_one_line(s3_environment, monkeypatch: pytest.MonkeyPatch, name: str, value: str, promised: str):
+    """A wrong credential or endpoint is one line: which store, what happened, what to do; and it tells no secret."""
+    monkeypatch.setenv(name, value)
+    monkeypatch.setattr("tasks.bucket.ATTEMPTS", 1)
+    with pytest.raises(StoreError, match=promised) as raised:
+        open_store(s3_environment.uri).write("x", b"")
+    assert "\n" not in str(raised.value)
+    assert s3_environment.environment["AWS_SECRET_ACCESS_KEY"] not in str(raised.value)
+
+
+def test_missing_bucket(s3_environment):
+    """A bucket that is not there is an error, not an empty store."""
+    store = open_store("s3://no-such-bucket")
+    for use in (lambda: store.read("key"), lambda: store.write("key", b""), lambda: list(store.list(""))):
+        with pytest.raises(StoreError, match=r"NoSuchBucket: .*; create the bucket, or correct STORE"):
+            use()
+
+
+class _Client:
+    """An S3 client whose conditional PUTs end as scripted: (status, retries) or None for success."""
+
+    def __init__(self, answers: list[tuple[int, int] | None], stored: bytes):
+        self.answers, self._stored = answers, stored
+
+    def put_object(self, **_: object) -> None:
+        answer = self.answers.pop(0)
+        if answer:
+            status, retries = answer
+            about = {"HTTPStatusCode": status, "RetryAttempts": retries}
+            raise ClientError({"Error": {"Code": str(status)}, "ResponseMetadata": about}, "PutObject")  # type: ignore[arg-type]
+
+    def get_object(self, **_: object) -> dict[str, object]:
+        stored = self._stored
+        return {"Body": type("Body", (), {"read": lambda _: stored})()}
+
+
+@pytest.mark.parametrize(
+    ("answers", "stored", "won"),
+    [
+        ([None], b"", True),
+        ([(412, 0)], b"ours", False),  # nothing was lost: another writer of the same bytes came first
+        ([(412, 1)], b"ours", True),  # the first answer was lost, and the object is ours
+        ([(412, 1)], b"theirs", False),
+        ([(409, 0), None], b"", True),
+        ([(409, 0), (412, 0)], b"ours", False),
+    ],
+)
+def test_lost_answers(s3_environment, monkeypatch: pytest.MonkeyPatch, answers: list, stored: bytes, won: bool):
+    """A conditional write whose first answer was lost knows its own bytes again; a conflict is asked again."""
+    store = S3Store("like-for-like")
+    monkeypatch.setattr("tasks.bucket.time.sleep", lambda _: None)
+    monkeypatch.setattr(store, "_client", client := _Client(answers, stored))
+    assert store.write("key", b"ours", if_absent=True) is won
+    assert not client.answers
