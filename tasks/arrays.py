@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ def read(path: Path) -> Part:
         return Part(stored["images"], stored["labels"])
 
 
-def scaling(folder: Path) -> dict[str, list[float]]:
+def scaling(folder: Path) -> dict[str, Any]:
     """Mean and deviation per channel, in pixel values from 0 to 255, of the training part."""
     statistics = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
     return {"mean": statistics["mean"], "std": statistics["std"]}

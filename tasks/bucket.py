@@ -12,7 +12,7 @@ from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
 
-from tasks.store import MIB, ObjectMissing, StoreError, checked_key, checked_prefix
+from tasks.store import MIB, ObjectMissing, StoreError, checked_key, checked_prefix, is_key
 
 ATTEMPTS = 5
 CONTENT_TYPES = {
@@ -29,7 +29,7 @@ CHECK_ENDPOINT = "check AWS_ENDPOINT_URL_S3 and that the server runs"
 ADVICE = {
     "NoSuchBucket": "create the bucket, or correct STORE",
     "AccessDenied": "check that these credentials may list, read and write this bucket",
-    "403": "check that these credentials may list, read and write this bucket",
+    "403": f"{CHECK_CREDENTIALS}, and that they may list, read and write this bucket",
     "InvalidAccessKeyId": CHECK_CREDENTIALS,
     "SignatureDoesNotMatch": CHECK_CREDENTIALS,
     "ExpiredToken": "renew the session's credentials",
@@ -101,17 +101,19 @@ class S3Store:
         return True
 
     def list(self, prefix: str) -> Iterator[str]:
-        """See Store."""
-        pages = self._client.get_paginator("list_objects_v2")
-        start = self._prefix + checked_prefix(prefix)
-        with self._explained(prefix):
-            for page in pages.paginate(Bucket=self._bucket, Prefix=start):
-                yield from (item["Key"].removeprefix(self._prefix) for item in page.get("Contents", ()))
+        """See Store; a name that is no key (a folder that some console made) is passed over."""
+        return filter(is_key, self._listed(checked_prefix(prefix)))
 
     def delete(self, key: str) -> None:
         """See Store."""
         with self._explained(key):
             self._client.delete_object(**self._at(key))
+
+    def _listed(self, prefix: str) -> Iterator[str]:
+        pages = self._client.get_paginator("list_objects_v2")
+        with self._explained(prefix):
+            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
+                yield from (item["Key"].removeprefix(self._prefix) for item in page.get("Contents", ()))
 
     def _at(self, key: str) -> dict[str, Any]:
         return {"Bucket": self._bucket, "Key": self._prefix + checked_key(key)}
@@ -147,10 +149,19 @@ class S3Store:
     def _fault(self, key: str, error: Exception) -> Exception:
         cause = error if isinstance(error, ClientError) else error.__context__  # boto3 wraps an upload's faults
         code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(error).__name__
+        if code == "404" and not self._has_bucket():  # the answer to a HEAD has no body to say what is missing
+            code = "NoSuchBucket"
         if code in ("NoSuchKey", "404"):
             return ObjectMissing(f"{self.uri}/{key}: no such object")
         advice = ADVICE.get(code, "try again; if it stays, check the AWS variables and the server's log")
         return StoreError(f"{self.uri}/{key}: {code}: {' '.join(str(error).split())}; {advice}")
+
+    def _has_bucket(self) -> bool:
+        try:
+            self._client.head_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            return error.response["Error"]["Code"] != "404"
+        return True
 
 
 def _client() -> Any:

@@ -12,7 +12,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO
 
 import requests
 from pooch import HTTPDownloader
@@ -148,7 +148,7 @@ class Meter:
         """Nothing to close."""
 
 
-def _contents(source: Source, arrived: Path, address: str) -> Iterator[tuple[str, BinaryIO]]:
+def _contents(source: Source, arrived: Path, address: str) -> Iterator[tuple[str, IO[bytes]]]:
     """The files of a source as (name to keep, stream): the file itself, or the archive's members that are asked for."""
     if not source.members:
         with arrived.open("rb") as stream:

@@ -68,8 +68,13 @@ class _Job:
             output.mkdir()
             work = Work(self._settings, self._materialized(Path(scratch)), output, self._record.progress)
             summary = self._stage.run(work)
-            by = {"run": self._run, "place": str(self._place), "at": now()}
-            by |= {"versions": versions(), "lock": lock_digest()}
+            by = {
+                "run": self._run,
+                "place": str(self._place),
+                "at": now(),
+                "versions": versions(),
+                "lock": lock_digest(),
+            }
             return commit(self._store, self._stage.name, self._key, output, self._made | by, summary)
 
     def _materialized(self, scratch: Path) -> dict[str, Path]:

@@ -19,18 +19,20 @@ class Experiment(Frozen):
     backend: str
 
 
-def experiment(request: Request, place: Place, seed: int, epochs: int) -> Experiment:
+def experiment(request: Request, place: Place, seed: int | None, epochs: int) -> Experiment:
     """The experiment at `place`; the number of replicates is levelled, since no single model depends on it."""
     dataset = request.dataset(place.dataset)
-    return Experiment(
-        family=place.family,
-        shape=dataset.shape,
-        classes=len(dataset.classes),
-        budget=dataset.budget,
-        training=request.training.model_copy(update={"replicates": 1, "epochs": epochs}),
-        augmentation=dataset.augmentation,
-        seed=seed,
-        backend=request.backend,
+    return Experiment.model_validate(
+        {
+            "family": place.family,
+            "shape": dataset.shape,
+            "classes": len(dataset.classes),
+            "budget": dataset.budget,
+            "training": request.training.model_copy(update={"replicates": 1, "epochs": epochs}),
+            "augmentation": dataset.augmentation,
+            "seed": seed,
+            "backend": request.backend,
+        }
     )
 
 

@@ -159,9 +159,16 @@ class Request(Frozen):
     mirror: str | None = None
     force: bool = False
 
-    def dataset(self, name: str) -> Dataset | None:
-        """The dataset of that name, or None when this run does not ask for it."""
-        return next((d for d in self.datasets if d.name == name), None)
+    def dataset(self, name: str | None) -> Dataset:
+        """The dataset of that name.
+
+        Raises:
+            RequestError: this run does not ask for it.
+        """
+        for dataset in self.datasets:
+            if dataset.name == name:
+                return dataset
+        raise RequestError(f"run {self.run}: expected one of its datasets, received {name!r}")
 
     @property
     def seeds(self) -> tuple[int, ...]:

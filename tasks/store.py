@@ -72,14 +72,15 @@ def open_store(uri: str) -> Store:
     if scheme == "file" and rest.startswith("/"):
         return FileStore(Path(unquote(rest)))
     bucket, _, prefix = rest.rstrip("/").partition("/")
-    if scheme == "s3" and re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket) and _is_key(prefix or "x"):
+    if scheme == "s3" and re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket) and is_key(prefix or "x"):
         from tasks.bucket import S3Store  # here, as boto3 takes its time to import and a folder needs none of it
 
         return S3Store(bucket, prefix)
     raise RequestError(f"STORE: expected s3://bucket/prefix or file:///folder; received {uri!r}")
 
 
-def _is_key(key: str) -> bool:
+def is_key(key: str) -> bool:
+    """Whether `key` is one, as Store defines it."""
     segments = key.split("/")
     fits = len(key) <= MAX_KEY and all(len(segment) <= MAX_SEGMENT for segment in segments)
     return fits and not {"", ".", ".."} & {*segments} and re.fullmatch(r"[A-Za-z0-9._/-]+", key) is not None
@@ -91,7 +92,7 @@ def checked_key(key: str) -> str:
     Raises:
         ValueError: it is not a key, as Store defines it.
     """
-    if not _is_key(key):
+    if not is_key(key):
         raise ValueError(
             f"key: expected a relative name of [A-Za-z0-9._/-] without empty, '.' or '..' segments, "
             f"at most {MAX_KEY} characters and {MAX_SEGMENT} a segment; received {key!r:.200}"
@@ -100,9 +101,12 @@ def checked_key(key: str) -> str:
 
 
 def checked_prefix(prefix: str) -> str:
-    """A prefix is the start of a key: some letter after it must make a whole one."""
-    checked_key(f"{prefix}x")
-    return prefix
+    """`prefix` itself: a key, or what some letter makes a key of.
+
+    Raises:
+        ValueError: no key starts like this.
+    """
+    return prefix if is_key(f"{prefix}x") else checked_key(prefix)
 
 
 class FileStore:
@@ -110,7 +114,7 @@ class FileStore:
 
     def __init__(self, folder: Path):
         self._folder = folder
-        self.uri = f"file://{folder.as_posix()}"
+        self.uri = folder.as_uri()
 
     def read(self, key: str) -> bytes:
         """See Store."""
@@ -152,8 +156,7 @@ class FileStore:
         folder = self._folder / checked_prefix(prefix).rpartition("/")[0]
         keys = (path.relative_to(self._folder).as_posix() for path in folder.rglob("*") if path.is_file())
         with self._explained(prefix):
-            found = sorted(key for key in keys if key.startswith(prefix) and _is_key(key))
-        yield from found
+            return iter(sorted(key for key in keys if key.startswith(prefix) and is_key(key)))
 
     def delete(self, key: str) -> None:
         """See Store."""
@@ -175,7 +178,7 @@ class FileStore:
 
     @contextmanager
     def _landing(self, target: Path) -> Iterator[tuple[BinaryIO, Path]]:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make(target.parent)
         with _temporary(target.parent) as landing:
             yield landing
 
@@ -219,6 +222,14 @@ def _linked(source: Path, target: Path) -> bool:
         return False
     _sync_folder(target.parent)
     return True
+
+
+def _make(folder: Path) -> None:
+    """Make `folder` and those above it, so that their names last."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

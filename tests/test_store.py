@@ -82,6 +82,39 @@ def test_long_listing(s3_environment):
     assert len(pages) == 3
 
 
+def test_longest_keys(stores: Store):
+    """A key as long as allowed can be written, listed by its own name as the prefix, and read."""
+    for key in ("k" * 255, "/".join(["k" * 99] * 9)):
+        stores.write(key, b"long")
+        assert list(stores.list(key)) == [key]
+        assert stores.read(key) == b"long"
+
+
+def test_bad_prefixes(stores: Store):
+    """A prefix that no key can start with is refused at once, before anything is listed."""
+    for prefix in ("/", "../a", "a//", "a b"):
+        with pytest.raises(ValueError, match="expected a relative name"):
+            stores.list(prefix)
+
+
+def test_names_that_are_no_keys(s3_environment, tmp_path: Path):
+    """What other tools put there under names that are no keys is passed over."""
+    client = boto3.client("s3")
+    for name in ("foreign/folder/", "foreign/odd//name", "foreign/with space", "foreign/key"):
+        client.put_object(Bucket="like-for-like", Key=name)
+    assert list(open_store(f"{s3_environment.uri}/foreign").list("")) == ["key"]
+    (tmp_path / "with space").touch()
+    (tmp_path / "~0123").write_bytes(b"half of what a killed writer wrote")
+    assert list(open_store(tmp_path.as_uri()).list("")) == []
+
+
+def test_address_round_trip(tmp_path: Path):
+    """A store's own address leads to the same folder, whatever signs are in its name."""
+    folder = tmp_path / "a%20b ü#?"
+    FileStore(folder).write("key", b"x")
+    assert open_store(FileStore(folder).uri).read("key") == b"x"
+
+
 def test_prefix_separates_stores(stores: Store):
     """Two stores of one bucket or folder under other prefixes do not see each other's keys."""
     inner, other = open_store(f"{stores.uri}/inner"), open_store(f"{stores.uri}/inn")
@@ -240,14 +273,6 @@ def test_folder_conflict(tmp_path: Path):
         store.write("a/b", b"")
 
 
-def test_a_killed_writer_leaves_no_key(tmp_path: Path):
-    """The temporary file of a writer that was killed is nobody's key."""
-    store = open_store(tmp_path.as_uri())
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "~0123").write_bytes(b"half")
-    assert list(store.list("")) == []
-
-
 def test_content_types(s3_environment, tmp_path: Path):
     """A report opens in a browser: the content type follows the suffix, or what the writer says."""
     store = open_store(f"{s3_environment.uri}/types")
@@ -286,10 +311,16 @@ def test_refusals_are_one_line(s3_environment, monkeypatch: pytest.MonkeyPatch, 
     assert s3_environment.environment["AWS_SECRET_ACCESS_KEY"] not in str(raised.value)
 
 
-def test_missing_bucket(s3_environment):
+def test_missing_bucket(s3_environment, tmp_path: Path):
     """A bucket that is not there is an error, not an empty store."""
     store = open_store("s3://no-such-bucket")
-    for use in (lambda: store.read("key"), lambda: store.write("key", b""), lambda: list(store.list(""))):
+    for use in (
+        lambda: store.read("key"),
+        lambda: store.write("key", b""),
+        lambda: store.download("key", tmp_path / "target"),
+        lambda: store.exists("key"),
+        lambda: list(store.list("")),
+    ):
         with pytest.raises(StoreError, match=r"NoSuchBucket: .*; create the bucket, or correct STORE"):
             use()
 

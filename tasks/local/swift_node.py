@@ -27,6 +27,7 @@ REGION = "us-east-1"
 START_SECONDS = 60
 STOP_SECONDS = 5
 LOCK_SECONDS = 2
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/pr_set_pdeathsig.2const.html
 
 
@@ -37,8 +38,8 @@ def serve(folder: Path, parent: int | None) -> None:
         StoreError: the node cannot start, or one of its servers ended.
     """
     _check(folder)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+    for number in SIGNALS:
+        signal.signal(number, lambda *_: sys.exit(0))
     os.umask(0o077)
     lock = _lock(folder)  # the servers inherit it: it is free when the last of them is gone
     connection = folder / "connection.json"
@@ -55,8 +56,10 @@ def serve(folder: Path, parent: int | None) -> None:
 
 
 def _check(folder: Path) -> None:
-    if "%" in str(folder):
-        raise StoreError(f"{folder}: Swift takes no folder with '%' in its path; name another")
+    if sys.platform != "linux":
+        raise StoreError(f"Swift runs on Linux only, and this is {sys.platform}")
+    if {"%", "#"} & {*str(folder)}:  # they mean something to the readers of its configuration
+        raise StoreError(f"{folder}: Swift takes no folder with '%' or '#' in its path; name another")
     probe = folder / "probe"
     probe.touch()
     try:
@@ -125,8 +128,8 @@ class _Node:
 
     def stop(self) -> None:
         """End every child: politely, then not."""
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         for pid in self._children:
             os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
@@ -139,10 +142,13 @@ class _Node:
             os.waitpid(pid, 0)
 
     def _fork(self, name: str, work: Callable[[], None]) -> None:
+        """Run `work` in a child. A signal waits until it is clear which process it means."""
         supervisor = os.getpid()
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         pid = os.fork()
         if pid:
             self._children[pid] = name
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             return
         code = 1
         try:
@@ -159,6 +165,7 @@ def _follow(supervisor: int) -> None:
     """Die when the supervisor does, however it does; leave Ctrl-C to it."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != supervisor:
         os._exit(1)

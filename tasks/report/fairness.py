@@ -11,7 +11,7 @@ import numpy as np
 
 from tasks.comparison import Clause
 from tasks.report.evidence import Branch
-from tasks.report.wording import count, enumeration, family_title, percent
+from tasks.report.wording import count, enumeration, family_title, percent, plural
 from tasks.request import Dataset, Request
 
 TOLERANCE = 0.01  # of the budget, both sides
@@ -77,11 +77,10 @@ def _trials(done: Sequence[Branch], request: Request) -> Clause:
 
 
 def _searched(trials: Sequence[Values], settings: Values) -> str:
-    search = settings.get("search", {})
+    search = settings["search"]
     finished = sum(trial["status"] == "done" for trial in trials)
-    epochs, fraction = search.get("epochs"), search.get("fraction")
-    share = "" if fraction is None else f" on {percent(fraction, 0)} of the training part"
-    return f"{finished} of {len(trials)} trials finished, {epochs} epochs each{share}"
+    epochs, share = search["epochs"], f" on {percent(search['fraction'], 0)} of the training part"
+    return f"{finished} of {plural(len(trials), 'trial')} finished, {plural(epochs, 'epoch')} each{share}"
 
 
 def _setting(done: Sequence[Branch], name: str, promise: str, read: Callable[[Branch], set[str]]) -> Clause:
@@ -90,7 +89,7 @@ def _setting(done: Sequence[Branch], name: str, promise: str, read: Callable[[Br
 
 
 def _epochs(branch: Branch) -> set[str]:
-    return {f"{len(replicate.history)} epochs" for replicate in branch.replicates}
+    return {plural(len(replicate.history), "epoch") for replicate in branch.replicates}
 
 
 def _batch_size(branch: Branch) -> set[str]:

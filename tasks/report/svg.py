@@ -22,8 +22,10 @@ VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--grid", PAPER: "--card"} | 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,  # a class may be called "$x$"
-    "font.size": 9.5,
-    "axes.titlesize": 10,
+    "font.size": 10.5,
+    "axes.titlesize": 11,
+    "xtick.labelsize": 9.5,
+    "axes.labelsize": 9.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.spines.top": False,

@@ -39,7 +39,7 @@ def _shared(comparison: Comparison) -> dict[str, Any]:
     """What every format says."""
     request = comparison.request
     return {
-        "families": " and ".join(wording.family_title(family) for family in request.families),
+        "families": wording.enumeration([wording.family_title(family) for family in request.families]),
         "created": datetime.fromisoformat(comparison.environment.created).strftime("%d %B %Y, %H:%M %Z"),
         "replicates": wording.plural(len(request.seeds), "seed"),
         "settings": settings(comparison),

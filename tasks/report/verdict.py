@@ -46,7 +46,8 @@ def _compared(difference: Difference) -> str:
 def _time(difference: Difference, opening: str) -> str:
     if difference.time_ratio is None:
         return ""
-    return f"{opening} {ratio(difference.time_ratio)} times as long to train"
+    times = ratio(difference.time_ratio)
+    return f"{opening} " + ("about as long to train" if times == "1.0" else f"{times} times as long to train")
 
 
 def _alone(models: Sequence[Model]) -> str:

@@ -21,7 +21,7 @@ class Settings(Frozen):
 
 def settings(request: Request, place: Place) -> Settings:
     """The family and its seeds."""
-    return Settings(family=place.family, seeds=request.seeds, backend=request.backend)
+    return Settings.model_validate({"family": place.family, "seeds": request.seeds, "backend": request.backend})
 
 
 def inputs(request: Request, place: Place) -> dict[str, Input]:

@@ -1,4 +1,4 @@
-"""Report: the join. All that the branches left becomes one comparison; a branch that failed is a row with its reason."""
+"""Report: the join. All that the branches left becomes one comparison; one that failed is a row with its reason."""
 
 import io
 import json
@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from tasks.artifacts import Manifest, find, read_file
+from tasks.comparison import Environment
 from tasks.provenance import lock_digest, machine, versions
 from tasks.records import Record, now, read_records, recorded
+from tasks.report.assembly import compare
+from tasks.report.documents import render
 from tasks.report.evidence import Branch, ReplicateEvidence, SearchEvidence
 from tasks.request import Request
 from tasks.stage import Place
-from tasks.store import Store
+from tasks.store import Store, StoreError
 
 log = logging.getLogger(__name__)
 Records = list[dict[str, Any]]
@@ -21,12 +24,10 @@ Records = list[dict[str, Any]]
 
 def report(request: Request, store: Store) -> None:
     """Write `reports/RUN/` with the predictions it names, then `reports/latest.json`, which makes it the newest."""
-    from tasks.report import compare, render
-
     with recorded(store, request.run, Place(), "report") as record:
         records = read_records(store, request.run)
         branches = collect(request, records, store, record)
-        comparison = compare(request, branches, records, environment(), now())
+        comparison = compare(request, branches, records, _facts(request, store, records), environment())
         for name, body in render(comparison).items():
             store.write(f"reports/{request.run}/{name}", body)
         latest = {"run": request.run, "status": comparison.status}
@@ -35,9 +36,19 @@ def report(request: Request, store: Store) -> None:
             record.progress(dataset.verdict)
 
 
-def environment() -> dict[str, Any]:
-    """The releases, the lock file's digest, and the kind of machine that made the report."""
-    return {"versions": versions(), "lock": lock_digest(), "machine": machine()}
+def environment() -> Environment:
+    """The releases with the lock file's digest, and the kind of machine that made the report."""
+    lock = lock_digest()
+    locked = {"uv.lock": f"SHA-256 {lock}"} if lock else {}
+    return Environment(versions=versions() | locked, machine=machine(), created=now())
+
+
+def _facts(request: Request, store: Store, records: Records) -> dict[str, dict[str, Any]]:
+    """What normalize found out about each dataset that it finished."""
+    found = {
+        dataset.name: _Lane(store, Place(dataset.name), records).manifest("normalize") for dataset in request.datasets
+    }
+    return {name: manifest.summary for name, manifest in found.items() if manifest}
 
 
 def collect(request: Request, records: Records, store: Store, record: Record) -> list[Branch]:
@@ -87,8 +98,7 @@ def _branch(request: Request, place: Place, lane: _Lane) -> Branch:
     search = _search(lane)
     evaluated = lane.manifest("evaluate")
     if evaluated is None:
-        status = "failed" if lane.records else "missing"
-        return Branch(str(place.dataset), str(place.family), status, lane.reason(), search)
+        return Branch(str(place.dataset), str(place.family), "failed", lane.reason(), search)
     scores = {score["seed"]: score for score in lane.json(evaluated, "metrics.json")["replicates"]}
     replicates = tuple(_replicate(request, lane, evaluated, scores[seed]) for seed in request.seeds)
     return Branch(str(place.dataset), str(place.family), "done", None, search, replicates)
@@ -106,7 +116,8 @@ def _replicate(request: Request, lane: _Lane, evaluated: Manifest, score: dict[s
     """One replicate's evidence; its predictions are copied to where the report names them."""
     seed = score["seed"]
     trained = lane.manifest("train", seed)
-    assert trained is not None, f"evaluate is done, so train of seed {seed} is"
+    if trained is None:
+        raise StoreError(f"{lane.place}: expected the artifact of train, seed {seed}, found none; run again")
     body = read_file(lane.store, evaluated, f"seed-{seed}.npz")
     key = f"reports/{request.run}/predictions/{lane.place.dataset}-{lane.place.family}-seed-{seed}.npz"
     lane.store.write(key, body)

@@ -1,0 +1,1 @@
+pytest_plugins = ["tests.object_store_fixture"]

@@ -1,0 +1,83 @@
+"""The live table: every task in the workflow's order, with what its stage says."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from tasks.local.live_table import LineView, TerminalView, rows, view
+from tasks.stage import Place
+
+START, END = "2026-11-23T10:00:00Z", "2026-11-23T10:01:05Z"
+
+
+def instance(task, state=None, index=-1, start=None, end=None):
+    """A task instance as Airflow's API describes it."""
+    described = {"task_id": task, "state": state, "map_index": index, "start_date": start, "end_date": end}
+    return described | {"dag_id": "d", "dag_run_id": "r", "try_number": 1}
+
+
+@pytest.fixture
+def shown():
+    instances = [
+        instance("report"),
+        instance("cifar10.train_ann", "running", 1, START),
+        instance("cifar10.train_ann", "success", 0, START, END),
+        instance("cifar10.search_cnn", "failed", start=START, end=END),
+        instance("cifar10.fetch", "success", start=START, end=END),
+        instance("plan", "success", start=START, end=END),
+    ]
+    return rows(instances, (7, 8), lambda place, stage: f"{stage} of {place}")
+
+
+def test_rows_follow_the_workflow(shown):
+    """Plan, then a dataset's stages, then the join; replicates by their seeds."""
+    assert [row.task for row in shown] == [
+        "plan",
+        "cifar10.fetch",
+        "cifar10.train_ann seed 7",
+        "cifar10.train_ann seed 8",
+        "cifar10.search_cnn",
+        "report",
+    ]
+
+
+def test_a_running_row_shows_what_its_stage_says(shown):
+    """Only a running stage is asked for its progress, at its own place."""
+    assert [row.progress for row in shown if row.progress] == ["train of cifar10/ann/seed-8"]
+    assert shown[3].place == Place("cifar10", "ann", 8)
+
+
+def test_times_are_minutes_and_seconds(shown):
+    """A finished task shows how long it took, one that waits shows nothing."""
+    assert (shown[0].shown_time, shown[-1].shown_time) == ("1:05", "")
+
+
+def test_a_log_is_named_below_the_log_folder(shown):
+    """The path is the one that Airflow writes: mapped tasks carry their index."""
+    assert shown[3].log == "dag_id=d/run_id=r/task_id=cifar10.train_ann/map_index=1/attempt=1.log"
+    assert shown[4].log == "dag_id=d/run_id=r/task_id=cifar10.search_cnn/attempt=1.log"
+
+
+def test_without_a_terminal_only_changes_are_printed(shown):
+    """A line a change: showing the same rows again prints nothing."""
+    out = io.StringIO()
+    lines = LineView(Console(file=out, width=200), "r")
+    with lines:
+        lines.show(shown)
+        once = out.getvalue()
+        lines.show(shown)
+    assert out.getvalue() == once
+    assert len(once.splitlines()) == 5
+    assert "cifar10.search_cnn               failed             1:05" in once
+
+
+def test_a_terminal_gets_the_table(shown):
+    """Every row is drawn, with its state."""
+    out = io.StringIO()
+    console = Console(file=out, width=120, force_terminal=True)
+    drawn = view(console, "quick-1")
+    assert isinstance(drawn, TerminalView)
+    with drawn:
+        drawn.show(shown)
+    assert all(row.task in out.getvalue() for row in shown)

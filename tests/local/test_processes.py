@@ -1,0 +1,71 @@
+"""Processes are ended with all that they started, and never mistaken for another."""
+
+import subprocess
+import sys
+import time
+
+import psutil
+
+from tasks.local import processes
+
+# A parent whose child moves to a session of its own, as Airflow's tasks do, and tells its id.
+NEST = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+
+
+def started(code, log, **environment):
+    """A process that runs `code`, and the first line that it prints."""
+    process = processes.spawn([sys.executable, "-c", code], log, environment)
+    while not log.read_text().endswith("\n"):
+        assert process.poll() is None
+        time.sleep(0.01)
+    return process, log.read_text().strip()
+
+
+def test_a_process_ends_with_its_descendants(tmp_path):
+    """A child that left the session does not outlive the stop."""
+    parent, child = started(NEST, tmp_path / "log")
+    processes.stop([parent.pid])
+    assert parent.wait(timeout=5) != 0
+    assert not psutil.pid_exists(int(child))
+
+
+def test_a_process_that_will_not_listen_is_killed(tmp_path):
+    """After the grace period SIGKILL follows."""
+    process, _ = started(STUBBORN, tmp_path / "log")
+    processes.stop([process.pid], grace=0.2)
+    assert process.wait(timeout=5) == -9
+
+
+def test_what_a_crash_left_is_found_by_its_mark(tmp_path):
+    """A process with this state folder's mark is found, one of another state folder is not."""
+    sleep = "print('up', flush=True); import time; time.sleep(60)"
+    ours, _ = started(sleep, tmp_path / "ours", **{processes.MARK: str(tmp_path)})
+    other, _ = started(sleep, tmp_path / "other", **{processes.MARK: f"{tmp_path}-other"})
+    try:
+        assert processes.leftovers(tmp_path) == [ours.pid]
+    finally:
+        processes.stop([ours.pid, other.pid])
+        ours.wait(), other.wait()
+
+
+def test_a_later_process_of_the_same_number_is_another():
+    """A process id counts only together with the time of its start."""
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
+        born = psutil.Process(process.pid).create_time()
+        assert processes.is_running(process.pid, born)
+        assert not processes.is_running(process.pid, born - 100)
+        process.kill()
+    assert not processes.is_running(process.pid, born)
+
+
+def test_a_missing_process_is_no_error():
+    """Stopping what is gone already is fine."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    processes.stop([process.pid])

@@ -1,0 +1,85 @@
+"""`run`, `up` and `down` as a person types them: refusals that start nothing, and an interruption that leaves nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tasks.local import __main__ as command_line
+from tasks.local.airflow_api import AirflowApi
+from tasks.local.airflow import Secrets
+from tasks.local.processes import leftovers
+from tasks.local.server import read_server
+from tasks.request import PROJECT
+from tests.tiny_data import make_configuration, make_mirror
+
+pytestmark = pytest.mark.xdist_group("end to end")
+SECONDS = 300
+
+
+@pytest.fixture
+def state(tmp_path, monkeypatch):
+    folder = tmp_path / "a state"
+    monkeypatch.setenv("LIKE_FOR_LIKE_STATE", str(folder))
+    monkeypatch.setenv("WORKFLOW_CONFIG", str(make_configuration(tmp_path / "config")))
+    monkeypatch.setenv("DATASET_MIRROR", str(make_mirror(tmp_path / "mirror")))
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["run", "--profile", "huge"], "profile: expected one of smoke, quick, full; received 'huge'"),
+        (["run", "--datasets", "mnist"], "datasets: expected some of cifar10, fashion_mnist; received mnist"),
+        (["run", "--families", "rnn"], "families: expected some of ann, cnn; received rnn"),
+        (["run", "--trials", "0"], "command line: trials: Input should be greater than or equal to 1; received 0"),
+    ],
+)
+def test_a_bad_request_starts_nothing(state, capsys, arguments, complaint):
+    """One line says what was expected and what came; the status is 64, and no server was started."""
+    assert command_line.main(arguments) == 64
+    assert capsys.readouterr().err.strip() == complaint
+    assert not state.exists()
+
+
+def test_down_without_a_server_is_fine(state, capsys):
+    """Stopping what is not up is no error."""
+    assert command_line.main(["down"]) == 0
+    assert "nothing was up" in capsys.readouterr().out
+
+
+@pytest.fixture
+def interrupted(state, tmp_path):
+    """A run that got Ctrl-C while a stage was at work: its exit status and output."""
+    line = [sys.executable, "-m", "tasks.local", "run", "--profile", "smoke", "--families", "ann"]
+    process = subprocess.Popen(
+        line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ
+    )
+    output = []
+    for text in process.stdout:
+        output.append(text)
+        if "search_ann" in text and "running" in text:
+            process.send_signal(signal.SIGINT)
+            break
+    output += process.stdout.readlines()
+    return process.wait(timeout=SECONDS), "".join(output)
+
+
+def test_ctrl_c_leaves_no_process_and_no_run_that_would_resume(interrupted, state, capsys):
+    """Status 130; nothing runs any more; the next server finds no active run, and the finished stages in the store."""
+    code, output = interrupted
+    assert code == 130, output
+    assert read_server(state) is None
+    assert leftovers(state) == []
+    try:
+        assert command_line.main(["up"]) == 0, capsys.readouterr()
+        time.sleep(3)
+        api = AirflowApi(read_server(state)["url"], Secrets.load(state / "airflow").password)
+        assert api.active() == []
+    finally:
+        assert command_line.main(["down"]) == 0
+    assert leftovers(state) == []
