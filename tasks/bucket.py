@@ -161,6 +161,8 @@ class S3Store:
             self._client.head_bucket(Bucket=self._bucket)
         except ClientError as error:
             return error.response["Error"]["Code"] != "404"
+        except BotoCoreError:
+            pass  # nobody knows; the first answer stands
         return True
 
 

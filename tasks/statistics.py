@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr, ndtri, stdtrit
 
-LEVEL = 0.95
+ALPHA = 0.05  # the level of every test
+LEVEL = 1 - ALPHA  # the confidence of every interval
 RESAMPLES = 10_000
 BLOCK = 1_000  # resamples at a time, which bounds the memory
 

@@ -11,11 +11,11 @@ from tasks.tuning import Material, SearchError, Trial, best, search
 SETTINGS = Search(tuner="random", trials=3, epochs=1, fraction=0.5)
 
 
-def material(family="ann", seed=0, budget=5_000):
+def material(family="ann", seed=0):
     generator = np.random.default_rng(0)
     labels = (np.arange(120) % 3).astype(np.uint8)
     images = (generator.integers(0, 60, (120, 8, 8, 1)) + 80 * labels[:, None, None, None]).astype(np.uint8)
-    description = Description(family=family, shape=(8, 8, 1), classes=3, budget=budget, mean=(90,), std=(50,))
+    description = Description(family=family, shape=(8, 8, 1), classes=3, budget=5_000, mean=(90,), std=(50,))
     settings = Training(replicates=1, epochs=9, batch_size=32, deterministic=True)
     part = images[:90], labels[:90]
     return Material(description, part, (images[90:], labels[90:]), settings, Augmentation(shift=1), seed)
@@ -157,8 +157,9 @@ def test_trials_of_another_search_are_not_believed(tmp_path):
 
 def test_an_impossible_budget_is_refused_at_once(tmp_path):
     """No trial is spent on it."""
+    hopeless = material().description.model_copy(update={"budget": 20})
     with pytest.raises(ValueError, match="budget: expected at least"):
-        run(tmp_path, budget=20)
+        search(material()._replace(description=hopeless), SETTINGS, tmp_path, print, print)
 
 
 def test_the_best_is_the_highest_score_and_the_earlier_of_equals():

@@ -45,7 +45,7 @@ def _equal(name: str, promise: str, found: Mapping[str, str]) -> Clause:
     """A clause that holds when every family says the same; `found` is what each says."""
     if len(found) < 2:
         only = f"only {family_title(next(iter(found)))} has a result" if found else "no family has a result"
-        return Clause(name=name, promise=promise, found=f"not checked: {only}", holds=None)
+        return Clause(name=name, promise=promise, found=only, holds=None)
     holds = len(set(found.values())) == 1
     each = enumeration([f"{family_title(family)} {said}" for family, said in found.items()])
     return Clause(name=name, promise=promise, found=next(iter(found.values())) if holds else each, holds=holds)
@@ -64,9 +64,11 @@ def _data(done: Sequence[Branch]) -> Clause:
 
 
 def _seeds(done: Sequence[Branch], request: Request) -> Clause:
-    promise = f"Every family is trained under the {len(request.seeds)} seeds of the request."
+    promise = f"Every family is trained under the {plural(len(request.seeds), 'seed')} of the request."
     found = {b.family: "seeds " + ", ".join(str(r.seed) for r in b.replicates) for b in done}
-    return _equal("seeds", promise, found)
+    clause = _equal("seeds", promise, found)
+    fewer = any({replicate.seed for replicate in branch.replicates} != set(request.seeds) for branch in done)
+    return clause.model_copy(update={"holds": False}) if clause.holds and fewer else clause
 
 
 def _trials(done: Sequence[Branch], request: Request) -> Clause:
@@ -126,7 +128,7 @@ def _parameters(done: Sequence[Branch], budget: int) -> Clause:
     promise = f"Every trial and every trained model has {count(budget)} parameters, within {percent(TOLERANCE, 0)}."
     sizes = [size for branch in done for size in _sizes(branch)]
     if not sizes:
-        return Clause(name="parameters", promise=promise, found="not checked: no family has a result", holds=None)
+        return Clause(name="parameters", promise=promise, found="no family has a result", holds=None)
     worst = max(sizes, key=lambda size: abs(size - budget))
     deviation = percent((worst - budget) / budget, 2)
     found = f"{count(min(sizes))} to {count(max(sizes))} in {len(sizes)} models; the worst is off by {deviation}"

@@ -11,6 +11,8 @@ from tasks.comparison import Comparison, DatasetComparison, Difference, Model
 from tasks.report.svg import DASHES, FAMILIES, GRID, INK, MARKERS, MUTED, PAPER, canvas, inline, style
 from tasks.report.wording import family_title, points
 
+LABEL = 20  # characters beside an axis
+
 
 class Look(NamedTuple):
     """How a family is drawn everywhere: never by colour alone."""
@@ -37,7 +39,7 @@ def difference_figure(comparison: Comparison) -> str | None:
         for place, (_, difference) in enumerate(rows):
             _interval(axes, place, difference)
         axes.set(ylim=(len(rows) - 0.5, -0.6), yticks=range(len(rows)), xlabel="accuracy difference, points")
-        axes.set_yticklabels([f"{title}\n{_pair(difference)}" for title, difference in rows], color=INK)
+        axes.set_yticklabels([f"{_short(title)}\n{_pair(difference)}" for title, difference in rows], color=INK)
         axes.grid(axis="y", visible=False)
         axes.margins(x=0.12)
     label = "; ".join(f"{title}: {_pair(d)} {points(d.estimate)} points" for title, d in rows)
@@ -107,7 +109,7 @@ def class_scores(dataset: DatasetComparison) -> str | None:
             drawn, name = look(number), family_title(model.family)
             axes.plot(values, rows, drawn.marker, color=drawn.colour, markersize=6, label=name)
         axes.set(yticks=rows, ylim=(len(dataset.classes) - 0.4, -0.6))
-        axes.set_yticklabels(dataset.classes, color=INK)
+        axes.set_yticklabels([_short(name) for name in dataset.classes], color=INK)
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=len(models))
     return inline(figure, f"{_identifier(dataset)}-classes", f"F1 of every class on {dataset.title}")
 
@@ -121,7 +123,7 @@ def trial_figures(dataset: DatasetComparison) -> list[str]:
 
 def _trials(dataset: DatasetComparison, models: Sequence[tuple[int, Model]], field: str, label: str) -> str:
     with style():
-        figure = canvas(180)
+        figure = canvas(200)
         axes = figure.add_subplot(title=f"Validation accuracy by {label}", xlabel=label)
         for number, model in models:
             drawn, found = look(number), _points(model, field)
@@ -133,7 +135,7 @@ def _trials(dataset: DatasetComparison, models: Sequence[tuple[int, Model]], fie
         axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 10 else f"{value:g}")
         axes.margins(0.12)
-        axes.legend(loc="best")
+        figure.legend(loc="outside lower center", ncols=len(models))
     return inline(figure, f"{_identifier(dataset)}-trials-{field}", f"Trials on {dataset.title}: score by {label}")
 
 
@@ -144,6 +146,11 @@ def _points(model: Model, field: str) -> list[tuple[float, float, bool]]:
 def _done(dataset: DatasetComparison) -> list[tuple[int, Model]]:
     """The models with a result, each with its place among the run's families."""
     return [(number, model) for number, model in enumerate(dataset.models) if model.status == "done"]
+
+
+def _short(text: str) -> str:
+    """A label that leaves room for the picture; the tables have the whole text."""
+    return text if len(text) <= LABEL else f"{text[: LABEL - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _value(number: float | None) -> float:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tasks.comparison import Difference, SeedTest
 from tasks.report.evidence import Branch, ReplicateEvidence
 from tasks.report.fairness import same_examples
-from tasks.statistics import LEVEL, bootstrap_interval, combine, holm, mcnemar
+from tasks.statistics import ALPHA, bootstrap_interval, combine, holm, mcnemar
 
 REFERENCE = "ann"  # what a family is measured against, where the run has it
 
@@ -99,7 +99,7 @@ def _difference(pair: _Pair, tests: list[SeedTest], p_values: tuple[float, float
 
 def conclusion(low: float, high: float, p_value: float) -> Literal["better", "worse", "undetected"]:
     """What an interval and an adjusted p-value allow to be said; they must agree."""
-    if p_value >= 1 - LEVEL or low <= 0 <= high:
+    if p_value >= ALPHA or low <= 0 <= high:
         return "undetected"
     return "better" if low > 0 else "worse"
 

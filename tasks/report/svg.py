@@ -6,6 +6,7 @@ page. Text stays text. The same figure under the same name always gives the same
 
 import io
 import re
+import warnings
 from html import escape
 from typing import Any
 
@@ -67,7 +68,9 @@ def inline(figure: Figure, name: str, label: str) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", name):
         raise ValueError(f"expected a name of letters, digits and hyphens, received {name!r}")
     stream = io.StringIO()
-    with matplotlib.rc_context(STYLE | {"svg.hashsalt": name}):
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": name}), warnings.catch_warnings():
+        # Text stays text: the reader's fonts count, not those of this machine.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return _adapted(stream.getvalue(), name, label)
 

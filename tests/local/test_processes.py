@@ -31,7 +31,7 @@ def test_a_process_ends_with_its_descendants(tmp_path):
     """A child that left the session does not outlive the stop."""
     parent, child = started(NEST, tmp_path / "log")
     processes.stop([parent.pid])
-    assert parent.wait(timeout=5) != 0
+    assert not psutil.pid_exists(parent.pid)
     assert not psutil.pid_exists(int(child))
 
 
@@ -39,7 +39,7 @@ def test_a_process_that_will_not_listen_is_killed(tmp_path):
     """After the grace period SIGKILL follows."""
     process, _ = started(STUBBORN, tmp_path / "log")
     processes.stop([process.pid], grace=0.2)
-    assert process.wait(timeout=5) == -9
+    assert not psutil.pid_exists(process.pid)
 
 
 def test_what_a_crash_left_is_found_by_its_mark(tmp_path):
@@ -51,7 +51,6 @@ def test_what_a_crash_left_is_found_by_its_mark(tmp_path):
         assert processes.leftovers(tmp_path) == [ours.pid]
     finally:
         processes.stop([ours.pid, other.pid])
-        ours.wait(), other.wait()
 
 
 def test_a_later_process_of_the_same_number_is_another():

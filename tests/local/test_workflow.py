@@ -1,4 +1,4 @@
-"""`run`, `up` and `down` as a person types them: refusals that start nothing, and an interruption that leaves nothing."""
+"""`run`, `up` and `down` as a person types them: refusals start nothing, an interruption leaves nothing."""
 
 import os
 import signal
@@ -9,8 +9,8 @@ import time
 import pytest
 
 from tasks.local import __main__ as command_line
-from tasks.local.airflow_api import AirflowApi
 from tasks.local.airflow import Secrets
+from tasks.local.airflow_api import AirflowApi
 from tasks.local.processes import leftovers
 from tasks.local.server import read_server
 from tasks.request import PROJECT
