@@ -1,4 +1,4 @@
-"""What orchestration costs: `python -m tests.bench [STATE_FOLDER REPORTS_FOLDER [RUN]]`, by default the latest run here.
+"""What orchestration costs, of the latest run here: `python -m tests.bench [STATE_FOLDER REPORTS_FOLDER [RUN]]`.
 
 Read from Airflow's own database and the run's report, after the fact; nothing is run. For every task: the gap from the
 moment at which it could start (its last upstream task ended, and a slot of its pool was free) to its start. Along the
@@ -7,11 +7,12 @@ critical path of the run: what was stage work, what was process start and import
 
 import json
 import sqlite3
-import statistics
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
+
+import pandas
 
 PARENT = {"normalize": "fetch", "search": "normalize", "train": "search", "evaluate": "train"}
 
@@ -104,8 +105,46 @@ def cost(path: list[Task], records: dict[tuple[str, int], dict]) -> Cost:
 
 
 def _seconds(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
 
 
-def _quantile(values: list[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+def _records(report: dict) -> dict[tuple[str, int], dict]:
+    """The stage records of a report by task name and map index."""
+    first = min(report["request"]["seed"], *(stage["seed"] or 0 for stage in report["stages"]))
+    found = {}
+    for stage in report["stages"]:
+        name = "_".join(filter(None, (stage["stage"], stage["family"])))
+        task = ".".join(filter(None, (stage["dataset"], name)))
+        found[task, -1 if stage["seed"] is None else stage["seed"] - first] = stage
+    return found
+
+
+def measure(state: Path, report: dict) -> str:
+    """The cost of orchestrating the run of `report`, as a Markdown table."""
+    database = state / "airflow" / "airflow.db"
+    tasks, slots = load_tasks(database, report["run"]), load_slots(database)
+    started = [(task, ready(task, tasks, slots)) for task in tasks]
+    gaps = pandas.Series([task.start - moment for task, moment in started if moment is not None])
+    spent = cost(critical_path(tasks), _records(report))
+    rows = {
+        "tasks that a process executed": str(len(tasks)),
+        "gap before a task, median": f"{gaps.median():.2f} s",
+        "gap before a task, 90th percentile": f"{gaps.quantile(0.9):.2f} s",
+        "first task's start to last task's end": f"{spent.wall:.0f} s",
+        "stage work on the critical path": f"{spent.work / spent.wall:.1%}",
+        "process start and imports": f"{spent.setup / spent.wall:.1%}",
+        "the scheduler's part": f"{spent.scheduler / spent.wall:.1%}",
+    }
+    return "\n".join(["| measure | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
+
+
+def main(state: str = ".state", reports: str = "reports", run: str = "latest") -> None:
+    """Print the table of one run."""
+    path = Path(reports, run, "report.json")
+    if not path.exists():
+        sys.exit(f"{path}: expected the report of a run, found none; `make run` first")
+    print(measure(Path(state), json.loads(path.read_text(encoding="utf-8"))))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -135,8 +135,9 @@ def _settings(airflow: Airflow) -> dict[str, object]:
         "core__plugins_folder": PROJECT / "dags" / "plugins",
         "core__load_examples": False,
         "core__executor": "LocalExecutor",
-        # Each slot is a waiting process: one a core, and two for what only waits for the disk or the network.
-        "core__parallelism": max(2, cores()) + 2,
+        # The pool limits what keeps a core busy. A slot is a waiting process of 4 MB, and one whose task has just ended
+        # may stay taken for the 5 s of a heartbeat: two for each core, and some for what only waits for the network.
+        "core__parallelism": 2 * max(2, cores()) + 4,
         "core__hostname_callable": "socket.gethostname",
         "core__execution_api_server_url": f"{airflow.url}/execution/",
         "core__simple_auth_manager_users": f"{USER}:admin",

@@ -144,7 +144,10 @@ class _Server:
         except AirflowError as error:
             print(error, flush=True)
             clean = False
-        processes.stop(process.pid for process in self._parts.values())
+        # The scheduler's tasks report their end to the API server; after them nothing needs a graceful end.
+        for part, grace in (("scheduler", 8.0), ("dag-processor", 0.5), ("api-server", 0.5)):
+            if part in self._parts:
+                processes.stop([self._parts[part].pid], grace)
         processes.stop(processes.leftovers(self._state))
         if self._store:
             self._store.stop()

@@ -30,7 +30,7 @@ from tasks.stage import Place
 from tasks.store import Store, StoreError, open_store
 
 STOP_SECONDS = 60
-POLL_SECONDS = 1.0
+POLL_SECONDS = 1.5
 
 
 @dataclass(frozen=True)
