@@ -18,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 
 from tasks.local import processes
+from tasks.local.private_file import write_private
 from tasks.request import PROJECT
 
 USER = "admin"
@@ -190,13 +191,3 @@ def _new_secrets() -> dict[str, str]:
         "jwt_secret": secrets.token_urlsafe(64),
         "password": secrets.token_urlsafe(12),
     }
-
-
-def write_private(file: Path, text: str) -> None:
-    """Replace `file` at once by one that only its owner can read."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = file.with_name(f".{file.name}.{os.getpid()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
-    fresh.replace(file)

@@ -21,9 +21,10 @@ from typing import Any
 import psutil
 
 from tasks.local import processes
-from tasks.local.airflow import COMPONENTS, Airflow, AirflowError, Secrets, free_port, write_private
+from tasks.local.airflow import COMPONENTS, Airflow, AirflowError, Secrets, free_port
 from tasks.local.airflow_api import AirflowApi
 from tasks.local.object_store import ObjectStore
+from tasks.local.private_file import write_private
 
 SETTINGS = ("STORE", "WORKFLOW_CONFIG", "KERAS_BACKEND")
 API_SECONDS = 180

@@ -4,10 +4,10 @@ Options: https://docs.openstack.org/swift/latest/config/index.html
 """
 
 import json
-import os
 import secrets
 from pathlib import Path
 
+from tasks.local.private_file import write_private
 from tasks.store import StoreError
 
 BACK_ENDS = ("account", "container", "object")
@@ -125,17 +125,6 @@ def configure(folder: Path, kept: dict[str, str], ports: dict[str, int]) -> Path
     given = kept | {"port": ports["proxy"], "settings": settings, "account": ACCOUNT, "user": USER}
     write_private(settings / "proxy.conf", (COMMON + PROXY).format_map(given))
     return settings
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
-    temporary = path.with_name(f"{path.name}~")
-    temporary.unlink(missing_ok=True)
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
 
 
 def _write_ring(path: Path, port: int) -> None:

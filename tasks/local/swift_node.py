@@ -18,7 +18,8 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from tasks.local.swift_configuration import ACCOUNT, BACK_ENDS, USER, configure, kept_secrets, write_private
+from tasks.local.private_file import write_private
+from tasks.local.swift_configuration import ACCOUNT, BACK_ENDS, USER, configure, kept_secrets
 from tasks.store import StoreError
 
 BUCKET = "like-for-like"

@@ -6,7 +6,8 @@ import stat
 
 import pytest
 
-from tasks.local.airflow import Airflow, AirflowError, Secrets, free_port, write_private
+from tasks.local.airflow import Airflow, AirflowError, Secrets, free_port
+from tasks.local.private_file import write_private
 
 
 @pytest.fixture
