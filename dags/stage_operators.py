@@ -64,8 +64,12 @@ class LocalStage(BashOperator):
         super().__init__(bash_command=command, env=env, append_env=True, cwd=str(PROJECT), **settings)
 
     def get_env(self, context: Any) -> dict:
-        """The worker's environment; STAGE_PYTHON, where nobody set it, is the interpreter that runs Airflow."""
-        return {"STAGE_PYTHON": sys.executable} | super().get_env(context)
+        """The worker's environment without Airflow's own settings, among them its keys, which no stage needs.
+
+        STAGE_PYTHON, where nobody set it, is the interpreter that runs Airflow.
+        """
+        given = {name: value for name, value in super().get_env(context).items() if not name.startswith("AIRFLOW__")}
+        return {"STAGE_PYTHON": sys.executable} | given
 
     def execute(self, context: Any) -> None:
         """Run the command; an exit code that no retry can mend fails the task at once.

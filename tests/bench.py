@@ -75,15 +75,15 @@ def upstream(task: Task, tasks: list[Task]) -> list[Task]:
 
 
 def ready(task: Task, tasks: list[Task], slots: dict[str, int]) -> float | None:
-    """When `task` could start: its upstream ended, and its pool had a slot free; None for a task without upstream."""
+    """When `task` could start: its upstream had ended, and its pool was no longer full; None without upstream."""
     parents = upstream(task, tasks)
     if not parents:
         return None
     moment = max(parent.end for parent in parents)
     mates = [mate for mate in tasks if mate.pool == task.pool and mate != task]
-    ends = [moment, *(mate.end for mate in mates if moment < mate.end <= task.start)]
-    free = [end for end in ends if sum(mate.start <= end < mate.end for mate in mates) < slots[task.pool]]
-    return min(free, default=task.start)
+    releases = [mate.end for mate in mates if moment < mate.end <= task.start]
+    full = [end for end in releases if sum(mate.start < end <= mate.end for mate in mates) >= slots[task.pool]]
+    return max([moment, *full])
 
 
 def critical_path(tasks: list[Task]) -> list[Task]:
