@@ -142,6 +142,7 @@ def archive_with(**changes):
         (archive_with(size=200_000), "expected at most"),
         (tar_bytes({f"m{n}": b"" for n in range(60)}), "expected at most"),
     ],
+    ids=["cut", "foreign", "incomplete", "changed", "escaping", "absolute", "linking", "swollen", "crowded"],
 )
 def test_a_bad_archive_is_a_clear_error(tmp_path, folder, monkeypatch, archive, expected):
     """Cut, foreign, incomplete, changed, escaping, linking, swollen or crowded: one line, and no path of it is used."""

@@ -47,6 +47,7 @@ IMAGES, LABELS = images_and_labels(30, 1, seed=0)
         (idx_bytes(IMAGES[:-1]), idx_bytes(LABELS), "as many labels as images"),
         (idx_bytes(IMAGES), idx_bytes(LABELS + 1), "expected labels 0 to 2, received 3"),
     ],
+    ids=["foreign", "cut", "other type", "too long", "other shape", "unpaired", "mislabelled"],
 )
 def test_a_wrong_idx_file_is_a_clear_error(tmp_path, images, labels, expected):
     """Cut, foreign, too long, of another shape, unpaired or mislabelled: one line says what was expected."""
