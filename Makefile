@@ -24,7 +24,7 @@ down: setup ## stop it
 	@$(PYTHON) -m tasks.local down
 
 test: setup
-	$(PYTHON) -m pytest -n 2 --dist loadgroup
+	$(PYTHON) -m pytest
 
 check: setup
 	$(PYTHON) -m ruff check .

@@ -17,7 +17,6 @@ from tasks.request import PROJECT
 from tests.tiny_data import make_configuration, make_mirror
 
 MINUTES = 60
-pytestmark = pytest.mark.xdist_group("end to end")
 
 
 class Machine:

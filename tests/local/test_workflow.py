@@ -16,7 +16,6 @@ from tasks.local.server import read_server
 from tasks.request import PROJECT
 from tests.tiny_data import make_configuration, make_mirror
 
-pytestmark = pytest.mark.xdist_group("end to end")
 SECONDS = 300
 
 
