@@ -97,12 +97,15 @@ def test_a_writer_killed_at_any_instant_leaves_nothing_that_a_reader_takes_for_a
     for number in range(40):
         (folder / f"f{number}.bin").write_bytes(os.urandom(200_000))
     chance = random.Random(0)
+    start = time.monotonic()
+    commit(store, "train", "undisturbed", folder, {}, {})
+    duration = time.monotonic() - start
     absent = 0
-    for _ in range(12):
+    for delay in [0.0, 0.0, *(chance.uniform(0, 1.5 * duration) for _ in range(10))]:
         command = [sys.executable, "-c", WRITER, store.uri, str(folder)]
         writer = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE)
         writer.stdout.readline()
-        time.sleep(chance.uniform(0, 0.25))
+        time.sleep(delay)
         writer.send_signal(signal.SIGKILL)
         writer.communicate()
         manifest = find(store, "train", "k1")
