@@ -25,7 +25,7 @@ def lock_digest() -> str | None:
 
 def machine() -> dict[str, str]:
     """The kind of machine this is, without its name."""
-    return {"system": platform.platform(), "processor": _processor(), "cores": str(_cores())}
+    return {"system": platform.platform(), "processor": _processor(), "cores": str(cores())}
 
 
 def _processor() -> str:
@@ -36,5 +36,6 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _cores() -> int:
+def cores() -> int:
+    """The CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from tasks.local import processes
 from tasks.local.private_file import write_private
+from tasks.provenance import cores
 from tasks.request import PROJECT
 
 USER = "admin"
@@ -33,11 +34,6 @@ COMPONENTS = {
 
 class AirflowError(RuntimeError):
     """Airflow cannot be brought up, or refuses what was asked of it: one line, with the log to read."""
-
-
-def cores() -> int:
-    """The CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def free_port(preferred: int = PREFERRED_PORT) -> int:

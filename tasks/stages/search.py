@@ -47,6 +47,7 @@ def run(work: Work) -> dict[str, Any]:
     trials: list[tuning.Trial] = []
 
     def keep(trial: tuning.Trial) -> None:
+        """Keep a trial for the artifact, and show it as progress."""
         trials.append(trial)
         outcome = f"val_accuracy {trial.score:.3f}" if trial.score is not None else f"failed: {trial.error}"
         work.progress(f"trial {trial.number + 1}/{wish.search.trials} done, {outcome}")

@@ -68,3 +68,4 @@ def test_a_missing_process_is_no_error():
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
     processes.stop([process.pid])
+    assert processes.family([process.pid]) == []
