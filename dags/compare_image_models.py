@@ -11,23 +11,20 @@ is a named gap in it, and `complete` then ends the run as failed.
 The tasks pass names, never data: each one runs `python -m tasks STAGE ...`, which reads and writes the store.
 """
 
-import os
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, BaseOperatorLink, CronTriggerTimetable, TaskGroup, TriggerRule, task
 
-from dags.stage_operators import RUNNERS, settings
+from dags.stage_operators import configured, runner, settings
 from dags.trigger_form import trigger_form
-from tasks.request import CONFIG, Parameters, load_configuration, parse, resolve
+from tasks.request import Parameters, parse, resolve
 
-FOLDER = Path(os.environ.get("WORKFLOW_CONFIG") or CONFIG)
-CONFIGURATION = load_configuration(FOLDER)
+CONFIGURATION = configured()
 ORCHESTRATION = CONFIGURATION.orchestration
-STAGE = RUNNERS[ORCHESTRATION.runner]
+STAGE = runner(ORCHESTRATION).OPERATOR
 
 DOCS = {
     "plan": "Resolves the form with the configuration into the run's one frozen request.",
@@ -62,7 +59,7 @@ class ReportStage(STAGE):  # type: ignore[misc, valid-type]
 def replicates(params: dict[str, Any] | None = None) -> list[int]:
     """The seeds of the run that these parameters ask for."""
     wish = parse(Parameters, dict(params or {}), "parameters")
-    return list(resolve(load_configuration(FOLDER), wish, "names").seeds)
+    return list(resolve(configured(), wish, "names").seeds)
 
 
 def dataset_branch(dataset: str, plan: Any, seeds: Any) -> list[Any]:

@@ -1,22 +1,18 @@
-"""How a stage command executes: one operator class a runner, chosen by `orchestration.runner` in the configuration.
+"""The operators of the stages: the configured runner's class, and what every task of a stage shares.
 
-A runner takes `stage`, `dataset`, `family` and `seed`, and whatever every operator takes. All of them run the same
-command line, `python -m tasks STAGE --run RUN ...`, and understand the same exit codes: 0 done, 99 skipped, 64 and 65
-wrong for good, anything else worth a retry.
+A runner (`dags/runners/`) takes `stage`, `dataset`, `family`, `seed` and `shard`, and whatever every operator takes.
 """
 
-import sys
-from collections.abc import Mapping
+import importlib
+import os
 from datetime import timedelta
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from dags.runners.stage_command import TRAINING
+from tasks.request import CONFIG, Configuration, Orchestration, load_configuration
 
-from tasks.request import PROJECT, Orchestration
-
-# What a retry cannot mend, by the exit code that says so (tasks/errors.py).
-FINAL = {64: "the request or the configuration is wrong", 65: "the data is not what the configuration promises"}
 POOL = "training"
 # A stage beyond its time hangs; the longest honest one is a search of the full profile on one CPU core.
 TIMEOUTS = {
@@ -28,7 +24,6 @@ TIMEOUTS = {
     "evaluate": timedelta(hours=1),
     "report": timedelta(minutes=30),
 }
-TRAINING = {"search", "train", "evaluate"}
 THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -38,62 +33,19 @@ THREADS = (
 )
 
 
-class LocalStage(BashOperator):
-    """A stage as a process of this machine, in the project's folder.
-
-    The command is a fixed string. The run's id and the form's values are data: they reach it as environment variables,
-    so that no character in them means anything to the shell. The store's address and credentials are inherited from
-    the worker, and stand in no field that Airflow stores or shows.
-    """
-
-    def __init__(
-        self,
-        *,
-        stage: str,
-        dataset: str | None = None,
-        family: str | None = None,
-        seed: int | None = None,
-        env: Mapping[str, str] | None = None,
-        **settings: Any,
-    ) -> None:
-        self.stage, self.dataset, self.family, self.seed = stage, dataset, family, seed
-        options = {"--dataset": dataset, "--family": family, "--seed": seed}
-        given = [f"{option} {value}" for option, value in options.items() if value is not None]
-        command = " ".join(['exec "$STAGE_PYTHON" -m tasks', stage, '--run "$RUN_ID"', *given])
-        env = {"RUN_ID": "{{ run_id }}"} | dict(env or {})
-        super().__init__(bash_command=command, env=env, append_env=True, cwd=str(PROJECT), **settings)
-
-    def get_env(self, context: Any) -> dict:
-        """The worker's environment without Airflow's own settings, among them its keys, which no stage needs.
-
-        STAGE_PYTHON, where nobody set it, is the interpreter that runs Airflow.
-        """
-        given = {name: value for name, value in super().get_env(context).items() if not name.startswith("AIRFLOW__")}
-        return {"STAGE_PYTHON": sys.executable} | given
-
-    def execute(self, context: Any) -> None:
-        """Run the command; an exit code that no retry can mend fails the task at once.
-
-        Raises:
-            AirflowSkipException: the run does not ask for this stage.
-            AirflowFailException: the request, the configuration or the data is wrong.
-            AirflowException: the stage failed for another reason.
-        """
-        try:
-            super().execute(context)
-        except AirflowException as error:
-            code = self.subprocess_hook.sub_process and self.subprocess_hook.sub_process.returncode
-            if code in FINAL:
-                raise AirflowFailException(f"{self.stage}: exit code {code}: {FINAL[code]}; see the log") from error
-            raise
+def configured() -> Configuration:
+    """The configuration in WORKFLOW_CONFIG, or the project's own; RUNNER in the environment chooses another runner."""
+    found = load_configuration(Path(os.environ.get("WORKFLOW_CONFIG") or CONFIG))
+    return found.with_runner(os.environ.get("RUNNER"))
 
 
-# A runner is one more class here: `docker` (DockerOperator) and `kubernetes` (KubernetesPodOperator) have their place.
-RUNNERS = {"local": LocalStage}
+def runner(orchestration: Orchestration) -> ModuleType:
+    """The module of the configured runner; the others, and what they import, are left alone."""
+    return importlib.import_module(f"dags.runners.{orchestration.runner}")
 
 
 def settings(stage: str, orchestration: Orchestration) -> dict[str, Any]:
-    """What every task of `stage` shares, whatever the runner."""
+    """What every task of `stage` shares."""
     shared: dict[str, Any] = {
         "stage": stage,
         "execution_timeout": TIMEOUTS[stage],
@@ -101,4 +53,5 @@ def settings(stage: str, orchestration: Orchestration) -> dict[str, Any]:
         "do_xcom_push": False,
         "env": dict.fromkeys(THREADS, str(orchestration.threads)),
     }
-    return shared | ({"pool": POOL} if stage in TRAINING else {})
+    pool = {"pool": POOL} if stage in TRAINING else {}
+    return shared | runner(orchestration).options(stage, orchestration) | pool

@@ -24,6 +24,7 @@ RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Budget = Annotated[int, Field(ge=1_000, le=100_000_000)]
 Count = Annotated[int, Field(ge=1, le=10_000)]
+Size = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[bkmg]$")]
 Value = TypeVar("Value", bound=BaseModel)
 
 
@@ -111,13 +112,25 @@ class Profile(Frozen):
     training: Training
 
 
+class Docker(Frozen):
+    """How the `docker` runner makes a stage's container; sizes as Docker writes them: `512m`, `8g`."""
+
+    image: str = "like-for-like/trainer:cpu"
+    network: str = "host"
+    gpus: Annotated[int, Field(ge=-1, le=64)] | tuple[str, ...] = 0  # -1 for all of them, or the ids of some
+    memory: Size | None = None
+    cpus: Annotated[float, Field(ge=0, le=1024)] = 0  # no limit
+    shared_memory: Size = "1g"
+
+
 class Orchestration(Frozen):
     """What the DAG file needs to know; an empty schedule means only by hand."""
 
-    runner: Literal["local"] = "local"
+    runner: Literal["local", "docker"] = "local"
     schedule: str = ""
     scheduled_profile: Name = "quick"
     threads: Annotated[int, Field(ge=1, le=256)] = 1
+    docker: Docker = Docker()
 
 
 class Configuration(Frozen):
@@ -127,6 +140,16 @@ class Configuration(Frozen):
     profiles: dict[Name, Profile]
     datasets: dict[Name, Dataset]
     families: tuple[Name, ...]
+
+    def with_runner(self, name: str | None) -> "Configuration":
+        """The same with another runner; None or nothing keeps the configured one.
+
+        Raises:
+            RequestError: there is no such runner.
+        """
+        wish = {"runner": name} if name else {}
+        orchestration = parse(Orchestration, self.orchestration.model_dump() | wish, "RUNNER")
+        return self.model_copy(update={"orchestration": orchestration})
 
 
 class Parameters(Frozen):

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from dags.stage_operators import RUNNERS, settings
+from dags.runners.local import LocalStage
+from dags.stage_operators import settings
 from tasks.request import Orchestration
 
 STAND_IN = """#!/usr/bin/env python3
@@ -28,7 +29,7 @@ def run(tmp_path, monkeypatch):
 
     def execute(run_id="quick-1", code=0, **options):
         monkeypatch.setenv("CODE", str(code))
-        operator = RUNNERS["local"](task_id="stage", **options)
+        operator = LocalStage(task_id="stage", **options)
         operator.env = operator.env | {"RUN_ID": run_id}  # what rendering the template does
         operator.execute({})
         return json.loads(heard.read_text())

@@ -1,0 +1,25 @@
+"""Whether the configured runner could start a stage here: `python -m dags.preflight`, before anything is queued.
+
+Exit codes: 0 it could, 64 it could not, for the one reason that is printed.
+"""
+
+import sys
+
+from dags.runners.stage_command import RunnerError
+from dags.stage_operators import configured, runner
+from tasks.request import RequestError
+
+
+def main() -> int:
+    """Check, and say why not."""
+    try:
+        orchestration = configured().orchestration
+        runner(orchestration).check(orchestration)
+    except (RequestError, RunnerError) as error:
+        print(error, file=sys.stderr)
+        return RequestError.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,224 @@
+"""The `docker` runner: a stage is a container of its own, on the engine that DOCKER_HOST names, or this machine's.
+
+`python -m dags.preflight` asks `check` whether a stage could start at all.
+"""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from airflow.providers.docker.operators.docker import DockerOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from docker import APIClient
+from docker.errors import APIError, DockerException, ImageNotFound
+from docker.types import DeviceRequest, Mount
+
+from dags.runners.stage_command import (
+    FINAL,
+    SKIPPED,
+    TRAINING,
+    RunnerError,
+    StageCommand,
+    require_bucket,
+    store_variables,
+)
+from tasks.request import Docker, Orchestration
+
+LABEL = "like-for-like"
+# Folders of the worker that a stage reads, by the variable that names them; they keep their path in the container.
+FOLDERS = ("DATASET_MIRROR", "WORKFLOW_CONFIG")
+# What DockerOperator does not offer: nothing in the container can be changed but its scratch space, no right can be
+# gained, and a small init passes the engine's signals on to the stage.
+CONFINED = {
+    "read_only": True,
+    "tmpfs": {"/tmp": "mode=1777"},  # noqa: S108 - the container's own
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges"],
+    "init": True,
+}
+NO_GPU = "could not select device driver"
+
+
+class DockerStage(DockerOperator):
+    """A stage as a container, removed when it ends, however it ends.
+
+    The store's address and credentials come from the worker's environment when the task runs: they stand in no field
+    that Airflow templates, serializes or shows. Nothing comes back but the log and the exit code.
+    """
+
+    def __init__(
+        self,
+        *,
+        stage: str,
+        dataset: str | None = None,
+        family: str | None = None,
+        seed: int | None = None,
+        shard: int | None = None,
+        env: Mapping[str, str] | None = None,
+        **settings: Any,
+    ) -> None:
+        self.stage, self.dataset, self.family, self.seed, self.shard = stage, dataset, family, seed, shard
+        super().__init__(
+            command=["python", "-m", "tasks", *self._stage_command.arguments("{{ run_id }}")],
+            environment=dict(env or {}),
+            auto_remove="force",
+            mount_tmp_dir=False,
+            skip_on_exit_code=SKIPPED,
+            **settings,
+        )
+
+    @property
+    def _stage_command(self) -> StageCommand:
+        return StageCommand(self.stage, self.dataset, self.family, self.seed, self.shard)
+
+    @cached_property
+    def cli(self) -> APIClient:
+        """The engine's client, whose containers are confined."""
+        client = self.hook.api_client
+        # DockerOperator makes a relative weight of `cpus`; this makes it the limit that its name promises.
+        limit = round(self.cpus * 1e9)
+        client.create_host_config = partial(client.create_host_config, nano_cpus=limit, **CONFINED)
+        return client
+
+    def execute(self, context: Any) -> None:
+        """Run the container; an exit code that no retry can mend fails the task at once.
+
+        Raises:
+            AirflowSkipException: the run does not ask for this stage.
+            AirflowFailException: the request, the configuration or the data is wrong, or the engine lacks the image.
+            AirflowException: the stage failed for another reason, or the engine does not answer.
+        """
+        names = {"run": context["run_id"], "stage": self.stage} | self._stage_command.options
+        labels = {f"{LABEL}.{name}": value for name, value in names.items()}
+        self.labels = labels
+        self._private_environment = store_variables(os.environ)
+        self.mounts = [_mount(folder) for folder in _folders(os.environ)]
+        try:
+            require_bucket(os.environ.get("STORE"))
+            require_image(self.cli, self.image)
+            self._remove_orphans(labels)
+            super().execute(context)
+        except (RunnerError, APIError) as error:
+            raise self._failure(error) from error
+        except AirflowException as error:
+            code = _exit_code(error)
+            if code in FINAL:
+                raise AirflowFailException(f"{self.stage}: exit code {code}: {FINAL[code]}; see the log") from error
+            raise
+
+    def _remove_orphans(self, labels: dict[str, str]) -> None:
+        """Remove what an attempt left whose worker died too hard to do it: the same stage at the same place."""
+        wanted = [f"{name}={value}" for name, value in labels.items()]
+        for container in self.cli.containers(all=True, filters={"label": wanted}):
+            self.log.warning("removing container %.12s of an attempt that ended without a word", container["Id"])
+            self.cli.remove_container(container["Id"], force=True)
+
+    def _failure(self, error: Exception) -> AirflowException:
+        """What the engine refuses for good, or for now."""
+        if isinstance(error, RunnerError):
+            return AirflowFailException(f"{self.stage}: {error}")
+        if NO_GPU in str(error):
+            return AirflowFailException(f"{self.stage}: {_no_gpu(self.device_requests)}")
+        return AirflowException(f"{self.stage}: {error}")
+
+
+OPERATOR = DockerStage
+
+
+def options(stage: str, orchestration: Orchestration) -> dict[str, Any]:
+    """What this runner adds to an operator of `stage`: image, network, and limits; GPUs only where it trains."""
+    wish = orchestration.docker
+    return {
+        "image": wish.image,
+        "network_mode": wish.network,
+        "mem_limit": wish.memory,
+        "cpus": wish.cpus,
+        "shm_size": wish.shared_memory,
+        "device_requests": device_requests(wish.gpus) if stage in TRAINING else [],
+    }
+
+
+def device_requests(gpus: int | Sequence[str]) -> list[DeviceRequest]:
+    """The engine's form of `gpus`: a number (-1 for all), or the devices' ids."""
+    if not gpus:
+        return []
+    which = {"count": gpus} if isinstance(gpus, int) else {"device_ids": list(gpus)}
+    return [DeviceRequest(capabilities=[["gpu"]], **which)]
+
+
+def check(orchestration: Orchestration) -> None:
+    """Try what every stage needs: the engine, the image, and a container with the GPUs that are asked for.
+
+    Raises:
+        RunnerError: something of it is not there.
+    """
+    wish = orchestration.docker
+    require_bucket(os.environ.get("STORE") or "s3://the-embedded-one")
+    client = _engine()
+    require_image(client, wish.image)
+    if wish.gpus:
+        _try_gpus(client, wish)
+
+
+def require_image(client: APIClient, image: str) -> None:
+    """Check that the engine has `image`; it is never pulled behind anybody's back.
+
+    Raises:
+        RunnerError: it does not.
+    """
+    try:
+        client.inspect_image(image)
+    except ImageNotFound:
+        raise RunnerError(
+            f"image {image}: expected it on the engine, found none; `make images` builds it, `docker pull` fetches it"
+        ) from None
+
+
+def _engine() -> APIClient:
+    address = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    try:
+        return APIClient(base_url=address, version="auto", timeout=10)
+    except DockerException as error:
+        reason = "this user may not use it" if "Permission denied" in str(error) else "nothing answers"
+        raise RunnerError(
+            f"Docker engine at {address}: {reason}; start it (`systemctl start docker`), join its group, or set "
+            'DOCKER_HOST; `runner = "local"` goes without'
+        ) from None
+
+
+def _try_gpus(client: APIClient, wish: Docker) -> None:
+    requests = device_requests(wish.gpus)
+    host = client.create_host_config(device_requests=requests, network_mode="none")
+    container = client.create_container(wish.image, ["python", "-c", ""], host_config=host)
+    try:
+        client.start(container["Id"])
+    except APIError as error:
+        raise RunnerError(f"{_no_gpu(requests)} ({error.explanation})") from None
+    finally:
+        client.remove_container(container["Id"], force=True)
+
+
+def _no_gpu(requests: list[DeviceRequest] | None) -> str:
+    asked = ", ".join(str(request["DeviceIDs"] or request["Count"]) for request in requests or [])
+    return (
+        f"GPUs: the engine cannot give what is asked for ({asked}); install the NVIDIA Container Toolkit, or set "
+        "gpus = 0 in [orchestration.docker]"
+    )
+
+
+def _folders(environment: Mapping[str, str]) -> list[str]:
+    """The folders that the worker itself names: never what a run's parameters name."""
+    return [path for name in FOLDERS if (path := environment.get(name)) and Path(path).is_dir()]
+
+
+def _mount(folder: str) -> Mount:
+    return Mount(target=folder, source=folder, type="bind", read_only=True)
+
+
+def _exit_code(error: AirflowException) -> int | None:
+    """The container's exit code, which DockerOperator tells in its message alone."""
+    found = re.search(r"'StatusCode': (\d+)", str(error))
+    return int(found[1]) if found else None
