@@ -1,6 +1,6 @@
 # Everything a person needs; each target brings along what it lacks (uv and the locked dependencies).
 #
-#   make run [PROFILE=smoke|quick|full] [MIRROR=FOLDER_OR_URL] [DATASETS=a,b] [STORE=URI]
+#   make run [PROFILE=smoke|quick|full] [MIRROR=FOLDER_OR_URL] [DATASETS=a,b] [STORE=URI] [RUNNER=local|docker]
 
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
@@ -10,11 +10,11 @@ BASE_PYTHON ?= python3
 
 PROFILE ?= quick
 # Set in the environment or here; empty leaves them out.
-export STORE
+export STORE RUNNER
 
-.PHONY: run up down test check bench setup
+.PHONY: run up down test check bench setup images
 
-run: setup ## the main job
+run: setup $(if $(filter docker,$(RUNNER)),images) ## the main job
 	@$(PYTHON) -m tasks.local run --profile "$(PROFILE)" --datasets "$(DATASETS)" --mirror "$(MIRROR)"
 
 up: setup ## leave everything running; prints the UI's address and login
@@ -34,6 +34,17 @@ check: setup
 
 bench: setup ## what orchestration costs, from the latest run
 	$(PYTHON) -m tests.bench
+
+# The images that docker/*.Dockerfile describe; ACCELERATOR=gpu for TensorFlow with CUDA.
+ACCELERATOR ?= cpu
+BASE ?= python:3.11.14-slim-bookworm
+BUILD = docker build --quiet $(BUILD_OPTIONS) --build-arg BASE=$(BASE) --build-arg REVISION=$$(git rev-parse HEAD) \
+	--build-arg SOURCE="$$(git remote get-url origin 2>/dev/null | sed 's,//[^@/]*@,//,')" \
+	--build-arg VERSION=$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
+images: ## the two images: what a stage runs in, and Airflow with the DAG
+	$(BUILD) -f docker/trainer.Dockerfile --build-arg ACCELERATOR=$(ACCELERATOR) -t like-for-like/trainer:$(ACCELERATOR) .
+	$(BUILD) -f docker/airflow.Dockerfile -t like-for-like/airflow .
 
 # Quick when nothing changed: the stamp is newer than the lock.
 setup: .venv/.synced

@@ -26,7 +26,7 @@ from tasks.local.airflow_api import AirflowApi
 from tasks.local.object_store import ObjectStore
 from tasks.local.private_file import write_private
 
-SETTINGS = ("STORE", "WORKFLOW_CONFIG", "KERAS_BACKEND")
+SETTINGS = ("STORE", "WORKFLOW_CONFIG", "KERAS_BACKEND", "RUNNER")
 API_SECONDS = 180
 BUSY = 75  # EX_TEMPFAIL: another server has this state folder
 

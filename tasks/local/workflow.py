@@ -59,6 +59,9 @@ def run(wish: Parameters, console: Console) -> int:
         AirflowError, StoreError: a server failed.
     """
     request = _checked(wish)
+    if wish.mirror:
+        os.environ["DATASET_MIRROR"] = wish.mirror  # a runner that makes containers lets them see this folder
+    _check_runner()
     with _server(console, owned=True) as connection:
         os.environ.update(connection.described["environment"])
         return _Run(request, wish, connection, open_store(connection.store), console).follow()
@@ -66,7 +69,7 @@ def run(wish: Parameters, console: Console) -> int:
 
 def up(console: Console) -> int:
     """Bring the server up, or find it up, and say where it is."""
-    load_configuration(_config_folder())
+    _check_runner()
     with _server(console, owned=False) as connection:
         console.print(f"Airflow   {connection.described['url']}", highlight=False)
         console.print(f"login     {USER} / {_password()}", highlight=False, markup=False)
@@ -89,6 +92,21 @@ def down(console: Console) -> int:
 def _checked(wish: Parameters) -> Request:
     run_id = f"{wish.profile}-{datetime.now():%Y%m%d-%H%M%S}"
     return resolve(load_configuration(_config_folder()), wish, run_id)
+
+
+def _check_runner() -> None:
+    """Ask the configured runner whether it could start a stage, before anything is started or queued.
+
+    In a process of its own, as Airflow's operators are what knows, and this package does not import them.
+    """
+    configuration = load_configuration(_config_folder()).with_runner(os.environ.get("RUNNER"))
+    if configuration.orchestration.runner == "local":
+        return
+    environment = os.environ | {"AIRFLOW_HOME": str(state_folder() / "airflow")}
+    command = [sys.executable, "-m", "dags.preflight"]
+    asked = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    if asked.returncode:
+        raise RequestError((asked.stderr.strip().splitlines() or [f"preflight ended with {asked.returncode}"])[-1])
 
 
 def _config_folder() -> Path:

@@ -1,0 +1,42 @@
+# What a stage runs in: the packages of uv.lock that it needs and the work's code; no Airflow.
+#
+#   docker build -f docker/trainer.Dockerfile -t like-for-like/trainer:cpu .
+#   docker build -f docker/trainer.Dockerfile -t like-for-like/trainer:gpu --build-arg ACCELERATOR=gpu .
+#
+# `make images` does it. BASE may be pinned by digest: --build-arg BASE=python:3.11.14-slim-bookworm@sha256:...
+ARG BASE=python:3.11.14-slim-bookworm
+
+FROM ${BASE} AS packages
+COPY docker/uv.txt /
+RUN python3 -m venv /uv && /uv/bin/pip install --quiet --no-cache-dir --require-hashes -r /uv.txt
+ENV PATH=/uv/bin:$PATH UV_PROJECT_ENVIRONMENT=/venv UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1
+WORKDIR /app
+COPY pyproject.toml uv.lock ./
+# cpu: the group `train`, TensorFlow's CPU build in it. gpu: the same with TensorFlow's CUDA build in its place.
+ARG ACCELERATOR=cpu
+RUN case "$ACCELERATOR" in \
+      cpu) wanted="--group train" ;; \
+      gpu) wanted="--group stages --extra gpu" ;; \
+      *) echo "ACCELERATOR: expected cpu or gpu, received $ACCELERATOR" >&2; exit 1 ;; \
+    esac && uv sync --frozen --quiet --no-default-groups $wanted
+
+FROM ${BASE}
+RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin stage
+# /tmp is the one place to write to, so that the root file system can be read-only.
+ENV PATH=/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+WORKDIR /app
+COPY --from=packages /venv /venv
+# The code comes last: a change of it is one small layer.
+COPY pyproject.toml uv.lock ./
+COPY config config
+COPY tasks tasks
+RUN python -m compileall -q tasks
+USER 10001:10001
+CMD ["python", "-m", "tasks", "--help"]
+ARG SOURCE=""
+ARG REVISION=""
+ARG VERSION=""
+LABEL org.opencontainers.image.title="Like for Like: the stages" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.version="${VERSION}"
