@@ -1,8 +1,7 @@
 """A base image from Debian's packages, where no registry can be reached: `python -m tests.engine.base_image TAG`.
 
-It stands in for python:3.11-slim-bookworm, which the Dockerfiles name: the same Debian with its own Python 3.11. It also
-carries this machine's certificates, so that packages can be installed where the network looks into what it passes on.
-Needs root, debootstrap and a Docker engine.
+It stands in for python:3.11-slim-bookworm, which the Dockerfiles name: the same Debian with its own Python 3.11. It
+carries this machine's certificates, so that packages install where the network looks into what it passes on. Needs root, debootstrap and a Docker engine.
 """
 
 import os

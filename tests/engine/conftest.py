@@ -1,0 +1,45 @@
+"""Fixtures on a real container engine. Without one these tests are skipped; REQUIRE_ENGINE=1 makes that an error."""
+
+import os
+
+import docker
+import pytest
+from docker.errors import DockerException, ImageNotFound
+
+os.environ.setdefault("AIRFLOW_HOME", "/tmp/like-for-like-airflow-home")
+
+IMAGE = "like-for-like/trainer:cpu"
+
+
+def missing(reason: str) -> None:
+    """Skip, or fail where the engine must be there."""
+    if os.environ.get("REQUIRE_ENGINE"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def engine() -> docker.DockerClient:
+    """The client of the engine, which has the stages' image."""
+    try:
+        client = docker.from_env()
+        client.images.get(IMAGE)
+    except ImageNotFound:
+        missing(f"image {IMAGE}: none on the engine; `make images` builds it")
+    except DockerException as error:
+        missing(f"no container engine here: {error}")
+    return client
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(engine):
+    """Whatever a test did, it leaves no container of a stage behind."""
+    yield
+    for container in containers(engine):
+        container.remove(force=True)
+
+
+def containers(engine: docker.DockerClient, **names: str) -> list:
+    """The containers of stages, running or not, those with the given names alone."""
+    labels = ["like-for-like.stage", *(f"like-for-like.{name}={value}" for name, value in names.items())]
+    return engine.containers.list(all=True, filters={"label": labels})
