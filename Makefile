@@ -12,7 +12,7 @@ PROFILE ?= quick
 # Set in the environment or here; empty leaves them out.
 export STORE RUNNER
 
-.PHONY: run up down test check bench setup images
+.PHONY: run up down test check bench setup images stack stack-down
 
 run: setup $(if $(filter docker,$(RUNNER)),images) ## the main job
 	@$(PYTHON) -m tasks.local run --profile "$(PROFILE)" --datasets "$(DATASETS)" --mirror "$(MIRROR)"
@@ -45,6 +45,18 @@ BUILD = docker build --quiet $(BUILD_OPTIONS) --build-arg BASE=$(BASE) --build-a
 images: ## the two images: what a stage runs in, and Airflow with the DAG
 	$(BUILD) -f docker/trainer.Dockerfile --build-arg ACCELERATOR=$(ACCELERATOR) -t like-for-like/trainer:$(ACCELERATOR) .
 	$(BUILD) -f docker/airflow.Dockerfile -t like-for-like/airflow .
+
+# Compose v2 where the engine has it, else its predecessor.
+COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) \
+	--project-name like-for-like --file docker/compose.yaml $(COMPOSE_FILES)
+
+stack: images ## the whole workflow in containers: docker/README.md
+	$(BASE_PYTHON) docker/make_secrets.py
+	ACCELERATOR=$(ACCELERATOR) $(COMPOSE) up --detach
+	@echo "the UI comes up at http://127.0.0.1:$${UI_PORT:-8080}; its login: $$(cat docker/secrets/airflow_passwords)"
+
+stack-down: ## stop it; its volumes stay
+	ACCELERATOR=$(ACCELERATOR) $(COMPOSE) down
 
 # Quick when nothing changed: the stamp is newer than the lock.
 setup: .venv/.synced

@@ -210,13 +210,27 @@ def slug(run_id: str) -> str:
 def load_configuration(folder: Path = CONFIG, models: Path = PROJECT / "tasks" / "models") -> Configuration:
     """Read `workflow.toml` and `datasets/*.toml` under `folder`; the families are the files in `models`.
 
+    `site.toml`, where there is one, is laid over `workflow.toml`: what is particular to one machine or cluster.
+
     Raises:
         RequestError: naming the file, the field, what was expected and what was received.
     """
-    workflow = _read_toml(folder / "workflow.toml")
+    workflow, site = _read_toml(folder / "workflow.toml"), folder / "site.toml"
+    if site.exists():
+        workflow = _laid_over(workflow, _read_toml(site))
     datasets = {p.stem: {"name": p.stem} | _read_toml(p) for p in sorted((folder / "datasets").glob("*.toml"))}
     families = tuple(sorted(p.stem for p in models.glob("*.py") if not p.stem.startswith("_")))
     return parse(Configuration, workflow | {"datasets": datasets, "families": families}, str(folder))
+
+
+def _laid_over(base: dict, site: dict) -> dict:
+    """`base` with the values of `site` in place of its own, table by table."""
+    tables = {
+        name: _laid_over(base[name], value)
+        for name, value in site.items()
+        if isinstance(value, dict) and isinstance(base.get(name), dict)
+    }
+    return base | site | tables
 
 
 def _read_toml(path: Path) -> dict:

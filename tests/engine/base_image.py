@@ -1,7 +1,8 @@
 """A base image from Debian's packages, where no registry can be reached: `python -m tests.engine.base_image TAG`.
 
 It stands in for python:3.11-slim-bookworm, which the Dockerfiles name: the same Debian with its own Python 3.11. It
-carries this machine's certificates, so that packages install where the network looks into what it passes on. Needs root, debootstrap and a Docker engine.
+carries this machine's certificates, so that packages install where the network looks into what it passes on.
+Needs root, debootstrap and a Docker engine.
 """
 
 import os
@@ -29,7 +30,8 @@ def make(tag: str) -> None:
         subprocess.run(bootstrap, check=True, stdout=subprocess.DEVNULL)
         # As in the official image.
         (root / "usr/local/bin/python").symlink_to("/usr/bin/python3")
-        shutil.rmtree(root / "var/cache/apt")
+        for package in (root / "var/cache/apt/archives").glob("*.deb"):
+            package.unlink()
         shutil.copy(CERTIFICATES, root / CERTIFICATES.lstrip("/"))
         archive = subprocess.Popen(["tar", "-C", str(root), "-c", "."], stdout=subprocess.PIPE)
         change = f"ENV SSL_CERT_FILE={CERTIFICATES} PIP_CERT={CERTIFICATES}"
