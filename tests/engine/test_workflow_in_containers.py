@@ -1,4 +1,4 @@
-"""The smoke profile through the real scheduler with a container a stage, on a real engine: left alone, and disturbed."""
+"""The smoke profile through the real scheduler, a container a stage on a real engine: left alone, and disturbed."""
 
 import json
 import os
