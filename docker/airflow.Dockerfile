@@ -24,7 +24,7 @@ ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH
     AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=False
 WORKDIR /app
 COPY --from=packages /venv /venv
-COPY docker/create_bucket.py docker/
+COPY docker/create_bucket.py docker/heartbeat.py docker/
 COPY config config
 # The DAG reads the typed request, and the families' names, which are those of their files.
 COPY tasks/__init__.py tasks/request.py tasks/errors.py tasks/
