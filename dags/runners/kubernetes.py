@@ -1,7 +1,7 @@
 """The `kubernetes` runner: a stage is a pod of its own, in the cluster that Airflow's worker may start pods in.
 
-What a site adds to the pods stands in the template (config/kubernetes/stage_pod.yaml); what makes a pod safe and the same
-everywhere stands here and wins. `python -m dags.preflight` asks `check` whether a pod could be described at all.
+What a site adds to the pods stands in the template (config/kubernetes/stage_pod.yaml); what makes them safe, and the same
+everywhere, stands here and wins. `python -m dags.preflight` asks `check` whether a pod could be described at all.
 """
 
 import os
@@ -37,8 +37,8 @@ from tasks.request import Kubernetes, Orchestration, Resources, slug
 LABEL = "like-for-like"
 USER = 10001  # as in docker/trainer.Dockerfile
 GPU = "nvidia.com/gpu"
-# How to reach the store. Who may, a pod learns from a Secret or from its service account, and from nowhere else: a pod's
-# description is no secret to anybody who may look at pods.
+# How to reach the store. Who may, a pod learns from a Secret or from its service account, and from nowhere else: whoever
+# may look at pods reads what their descriptions say.
 OPEN = (
     *KNOWN,
     "AWS_REGION",
@@ -70,10 +70,11 @@ class KubernetesStage(KubernetesPodOperator):
         **settings: Any,
     ) -> None:
         self.stage, self.dataset, self.family, self.seed, self.shard = stage, dataset, family, seed, shard
+        self.env = dict(env or {})
         super().__init__(
             cmds=["python", "-m", "tasks"],
             arguments=self._stage_command.arguments("{{ run_id }}"),
-            env_vars=dict(env or {}),
+            env_vars=self.env,
             skip_on_exit_code=SKIPPED,
             automount_service_account_token=False,
             security_context=_pod_security(),
@@ -100,10 +101,10 @@ class KubernetesStage(KubernetesPodOperator):
     def build_pod_request_obj(self, context: Any = None, *, dry_run: bool = False) -> k8s.V1Pod:
         """The pod, with what is known only now: the store's address, and labels that say whose work it is."""
         pod = super().build_pod_request_obj(context, dry_run=dry_run)
-        base, own = pod.spec.containers[0], {variable.name for variable in self.env_vars}
+        base = pod.spec.containers[0]
         base.args = [_literal(word) for word in base.args]
         for variable in base.env:
-            if variable.name in own:
+            if variable.name in self.env and variable.value:
                 variable.value = _literal(variable.value)
         known = sorted(store_variables(os.environ).items())
         base.env += [k8s.V1EnvVar(name=name, value=_literal(value)) for name, value in known if name in OPEN]
@@ -136,7 +137,7 @@ OPERATOR = KubernetesStage
 
 
 def options(stage: str, orchestration: Orchestration) -> dict[str, Any]:
-    """What this runner adds to an operator of `stage`: image, identity, placement, limits; GPUs only where it trains."""
+    """What this runner adds to an operator of `stage`: image, identity, place, limits; GPUs only where it trains."""
     wish = orchestration.kubernetes
     place = wish.training if stage in TRAINING else wish.other
     gpus = {GPU: str(wish.gpus)} if wish.gpus and stage in TRAINING else {}
@@ -189,7 +190,8 @@ def require_template(path: Path) -> None:
     Raises:
         RunnerError: there is none, or it describes something else.
     """
-    expected = f"pod template {path}: expected a Pod whose first container is named {KubernetesStage.BASE_CONTAINER_NAME}"
+    base = KubernetesStage.BASE_CONTAINER_NAME
+    expected = f"pod template {path}: expected a Pod whose first container is named {base}"
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -200,12 +202,12 @@ def require_template(path: Path) -> None:
     if kind != "Pod":
         raise RunnerError(f"{expected}, received {kind}")
     names = [container.get("name") for container in (found.get("spec") or {}).get("containers") or []]
-    if names[:1] != [KubernetesStage.BASE_CONTAINER_NAME]:
+    if names[:1] != [base]:
         raise RunnerError(f"{expected}, received containers {names}")
 
 
 def _require_cluster(environment: Mapping[str, str]) -> None:
-    """Check for a description of the cluster where the operator looks for one; a connection in a database is not seen."""
+    """Check for the way to a cluster where the operator looks for one; a connection in a database is not seen."""
     if environment.get(SERVICE_HOST_ENV_NAME) or environment.get("AIRFLOW_CONN_KUBERNETES_DEFAULT"):
         return
     path = environment.get("KUBECONFIG") or "~/.kube/config"
