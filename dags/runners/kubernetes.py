@@ -1,6 +1,6 @@
 """The `kubernetes` runner: a stage is a pod of its own, in the cluster that Airflow's worker may start pods in.
 
-What a site adds to the pods stands in the template (config/kubernetes/stage_pod.yaml); what makes them safe, and the same
+What a site adds to the pods stands in the template (config/kubernetes/stage_pod.yaml); what makes them safe, and alike
 everywhere, stands here and wins. `python -m dags.preflight` asks `check` whether a pod could be described at all.
 """
 
@@ -37,8 +37,8 @@ from tasks.request import Kubernetes, Orchestration, Resources, slug
 LABEL = "like-for-like"
 USER = 10001  # as in docker/trainer.Dockerfile
 GPU = "nvidia.com/gpu"
-# How to reach the store. Who may, a pod learns from a Secret or from its service account, and from nowhere else: whoever
-# may look at pods reads what their descriptions say.
+# How to reach the store. Who may, a pod learns from a Secret or from its service account, and from nowhere else:
+# whoever may look at pods reads what their descriptions say.
 OPEN = (
     *KNOWN,
     "AWS_REGION",
