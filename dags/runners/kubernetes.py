@@ -118,11 +118,13 @@ class KubernetesStage(KubernetesPodOperator):
 
         Raises:
             AirflowSkipException: the run does not ask for this stage.
-            AirflowFailException: the request, the configuration or the data is wrong, or no pod can reach the store.
+            AirflowFailException: the request, the configuration, the template or the data is wrong, or no pod can reach
+                the store.
             AirflowException: the stage failed for another reason, or its pod did not start in time.
         """
         try:
             require_reachable(os.environ)
+            require_template(Path(self.pod_template_file or ""))
             super().execute(context)
         except RunnerError as error:
             raise AirflowFailException(f"{self.stage}: {error}") from error
@@ -213,10 +215,11 @@ def _require_cluster(environment: Mapping[str, str]) -> None:
     path = environment.get("KUBECONFIG") or "~/.kube/config"
     try:
         list_kube_config_contexts(path)
-    except ConfigException as error:
+    except (ConfigException, OSError, yaml.YAMLError) as error:
         raise RunnerError(
-            f"Kubernetes: expected to run in a cluster or a configuration in {path}, received: {error}; set KUBECONFIG "
-            'or AIRFLOW_CONN_KUBERNETES_DEFAULT; `runner = "local"` goes without'
+            f"Kubernetes: expected to run in a cluster or a configuration in {path}, received: "
+            f"{' '.join(str(error).split())}; set KUBECONFIG or AIRFLOW_CONN_KUBERNETES_DEFAULT; "
+            '`runner = "local"` goes without'
         ) from None
 
 

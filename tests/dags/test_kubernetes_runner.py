@@ -314,6 +314,14 @@ def test_no_pod_without_a_bucket(cluster, monkeypatch, store):
     assert cluster.created == []
 
 
+def test_no_pod_without_its_template(cluster, tmp_path):
+    """A template that was taken away fails the task before anything is started, and is not retried."""
+    task = stage(pod_template_file=str(tmp_path / "none.yaml"))
+    with pytest.raises(AirflowFailException, match="pod template"):
+        task.execute(context(task))
+    assert cluster.created == []
+
+
 def pod(**spec):
     return yaml.safe_dump({"apiVersion": "v1", "kind": "Pod", "spec": spec})
 
@@ -344,9 +352,11 @@ def test_check_looks_for_the_cluster(cluster, tmp_path, monkeypatch):
     """Without a cluster around it and without a kubeconfig nothing could run: one line says so; either will do."""
     check(Orchestration())
     monkeypatch.delenv("AIRFLOW_CONN_KUBERNETES_DEFAULT")
-    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
-    with pytest.raises(RunnerError, match=r"^Kubernetes: expected to run in a cluster[^\n]*none[^\n]*$"):
-        check(Orchestration())
+    (tmp_path / "garbage").write_text("apiVersion: [\n")
+    for name in ("none", "garbage", "."):
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / name))
+        with pytest.raises(RunnerError, match=r"^Kubernetes: expected to run in a cluster[^\n]*$"):
+            check(Orchestration())
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
     check(Orchestration())
     monkeypatch.delenv("KUBECONFIG")
