@@ -123,7 +123,7 @@ class KubernetesStage(KubernetesPodOperator):
             AirflowException: the stage failed for another reason, or its pod did not start in time.
         """
         try:
-            require_reachable(os.environ)
+            require_environment(os.environ)
             require_template(Path(self.pod_template_file or ""))
             super().execute(context)
         except RunnerError as error:
@@ -168,22 +168,28 @@ def check(orchestration: Orchestration) -> None:
     Raises:
         RunnerError: something of it is not there.
     """
-    require_reachable(os.environ)
+    require_environment(os.environ)
     require_template(_template(orchestration.kubernetes))
     _require_cluster(os.environ)
 
 
-def require_reachable(environment: Mapping[str, str]) -> None:
-    """Check that pods can reach the store that `environment` names: a bucket, and no server of this machine alone.
+def require_environment(environment: Mapping[str, str]) -> None:
+    """Check that pods can reach the store that `environment` names, and that nothing in the open is a password.
 
     Raises:
-        RunnerError: they cannot.
+        RunnerError: the store is no bucket or a server of this machine alone, or an address has a password in it.
     """
     require_bucket(environment.get("STORE"))
-    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
-        host = urlsplit(environment.get(name) or "").hostname
-        if host and _is_loopback(host):
-            raise RunnerError(f"{name}: expected a server that pods can reach, received {host}, which is this machine")
+    for name in OPEN:
+        address = urlsplit(environment.get(name) or "")
+        if _is_loopback(address.hostname or ""):
+            raise RunnerError(
+                f"{name}: expected a server that pods can reach, received {address.hostname}, which is this machine"
+            )
+        if address.password:
+            raise RunnerError(
+                f"{name}: expected an address without a password: whoever may look at a pod would read it"
+            )
 
 
 def require_template(path: Path) -> None:

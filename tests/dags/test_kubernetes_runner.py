@@ -372,13 +372,15 @@ def test_check_looks_for_the_cluster(cluster, tmp_path, monkeypatch):
         ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:8080"),
         ("AWS_ENDPOINT_URL", "http://localhost:9000"),
         ("AWS_ENDPOINT_URL", "http://[::1]:9000"),
+        ("DATASET_MIRROR", f"https://me:{CANARY}@mirror.example.org"),
     ],
 )
-def test_check_looks_at_the_store(cluster, monkeypatch, name, value):
-    """A folder, or a server of this machine alone, is no store for pods: one line says so."""
+def test_check_looks_at_the_addresses(cluster, monkeypatch, name, value):
+    """A folder, a server of this machine alone, or a password in an address is nothing for pods: one line says so."""
     monkeypatch.setenv(name, value)
-    with pytest.raises(RunnerError, match=rf"^{name}: expected [^\n]*$"):
+    with pytest.raises(RunnerError, match=rf"^{name}: expected [^\n]*$") as caught:
         check(Orchestration())
+    assert CANARY not in str(caught.value)
 
 
 def test_preflight(tmp_path):

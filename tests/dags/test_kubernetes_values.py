@@ -7,7 +7,7 @@ import pytest
 import yaml
 from airflow.configuration import conf
 
-from dags.runners.kubernetes import USER, require_reachable
+from dags.runners.kubernetes import USER, require_environment
 from dags.stage_operators import POOL, TIMEOUTS
 from tasks.request import PROJECT, load_configuration
 
@@ -33,7 +33,7 @@ def pods():
 def test_airflow_starts_pods(environment, pods):
     """Airflow's own pods choose this runner, and the store that they name is one that stages can reach."""
     assert load_configuration().with_runner(environment["RUNNER"]).orchestration.runner == "kubernetes"
-    require_reachable(environment)
+    require_environment(environment)
 
 
 def test_credentials_come_from_secrets(values, pods):
