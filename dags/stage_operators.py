@@ -6,12 +6,11 @@ A runner (`dags/runners/`) takes `stage`, `dataset`, `family`, `seed` and `shard
 import importlib
 import os
 from datetime import timedelta
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from dags.runners.stage_command import TRAINING
-from tasks.request import CONFIG, Configuration, Orchestration, load_configuration
+from dags.runners.stage_command import TRAINING, config_folder
+from tasks.request import Configuration, Orchestration, load_configuration
 
 POOL = "training"
 # A stage beyond its time hangs; the longest honest one is a search of the full profile on one CPU core.
@@ -35,8 +34,7 @@ THREADS = (
 
 def configured() -> Configuration:
     """The configuration in WORKFLOW_CONFIG, or the project's own; RUNNER in the environment chooses another runner."""
-    found = load_configuration(Path(os.environ.get("WORKFLOW_CONFIG") or CONFIG))
-    return found.with_runner(os.environ.get("RUNNER"))
+    return load_configuration(config_folder(os.environ)).with_runner(os.environ.get("RUNNER"))
 
 
 def runner(orchestration: Orchestration) -> ModuleType:

@@ -126,10 +126,11 @@ def test_no_secret_is_stored(dag, monkeypatch):
         assert not any(name.startswith("AWS_") for name in env), task.task_id
 
 
-def test_parsing_imports_nothing_heavy(tmp_path):
-    """Whoever parses the DAG needs neither TensorFlow nor NumPy, pandas or boto3."""
+@pytest.mark.parametrize("runner", ["local", "docker", "kubernetes"])
+def test_parsing_imports_nothing_heavy(tmp_path, runner):
+    """Whoever parses the DAG, for any runner, needs neither TensorFlow nor NumPy, pandas or boto3."""
     heavy = "tensorflow keras numpy pandas boto3 sklearn matplotlib fastapi"
     code = f"import sys, dags.compare_image_models; print(*[n for n in '{heavy}'.split() if n in sys.modules])"
-    environment = os.environ | {"AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT)}
+    environment = os.environ | {"AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT), "RUNNER": runner}
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert run.stdout.split() == []

@@ -1,0 +1,277 @@
+"""The `kubernetes` runner: a stage is a pod of its own, in the cluster that Airflow's worker may start pods in.
+
+What a site adds to the pods stands in the template (config/kubernetes/stage_pod.yaml); what makes them safe, and alike
+everywhere, stands here and wins. `python -m dags.preflight` asks `check` whether a pod could be described at all.
+"""
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.providers.cncf.kubernetes.pod_generator import make_safe_label_value
+from airflow.providers.cncf.kubernetes.utils.container import get_container_status
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from kubernetes.client import models as k8s
+from kubernetes.config import ConfigException, list_kube_config_contexts
+from kubernetes.config.incluster_config import SERVICE_HOST_ENV_NAME
+
+from dags.runners.stage_command import (
+    FINAL,
+    KNOWN,
+    SKIPPED,
+    TRAINING,
+    RunnerError,
+    StageCommand,
+    config_folder,
+    require_bucket,
+    store_variables,
+)
+from tasks.request import Kubernetes, Orchestration, Resources, slug
+
+LABEL = "like-for-like"
+USER = 10001  # as in docker/trainer.Dockerfile
+GPU = "nvidia.com/gpu"
+# How to reach the store. Who may, a pod learns from a Secret or from its service account, and from nowhere else:
+# whoever may look at pods reads what their descriptions say.
+OPEN = (
+    *KNOWN,
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_REQUEST_CHECKSUM_CALCULATION",
+    "AWS_RESPONSE_CHECKSUM_VALIDATION",
+)
+
+
+class KubernetesStage(KubernetesPodOperator):
+    """A stage as a pod that may change nothing but its scratch space, and is removed when it ends, however it ends.
+
+    A worker that dies leaves its pod at work, and the next attempt takes it over. The store's address comes from the
+    worker's environment when the task runs; its credentials never pass through Airflow. A stage's time begins when its
+    pod does: waiting for a node and for the image has limits of its own.
+    """
+
+    def __init__(
+        self,
+        *,
+        stage: str,
+        dataset: str | None = None,
+        family: str | None = None,
+        seed: int | None = None,
+        shard: int | None = None,
+        env: Mapping[str, str] | None = None,
+        **settings: Any,
+    ) -> None:
+        self.stage, self.dataset, self.family, self.seed, self.shard = stage, dataset, family, seed, shard
+        self.env = dict(env or {})
+        super().__init__(
+            cmds=["python", "-m", "tasks"],
+            arguments=self._stage_command.arguments("{{ run_id }}"),
+            env_vars=self.env,
+            skip_on_exit_code=SKIPPED,
+            automount_service_account_token=False,
+            security_context=_pod_security(),
+            container_security_context=_container_security(),
+            volume_mounts=[k8s.V1VolumeMount(name="scratch", mount_path="/tmp")],  # noqa: S108 - the pod's own
+            termination_message_policy="FallbackToLogsOnError",  # a failed task says the stage's last words
+            log_pod_spec_on_failure=False,
+            log_events_on_failure=True,
+            container_name_log_prefix_enabled=False,
+            durable=True,
+            # Not only when it succeeded: a pod that found no node in time would start after all, beside its retry.
+            on_finish_action="delete_pod",
+            deferrable=False,  # an exit code is read where `execute` waits for it
+            **settings,
+        )
+        if self.execution_timeout:
+            self.active_deadline_seconds = int(self.execution_timeout.total_seconds())
+            self.execution_timeout += timedelta(seconds=self.schedule_timeout_seconds + self.startup_timeout_seconds)
+
+    @property
+    def _stage_command(self) -> StageCommand:
+        return StageCommand(self.stage, self.dataset, self.family, self.seed, self.shard)
+
+    def build_pod_request_obj(self, context: Any = None, *, dry_run: bool = False) -> k8s.V1Pod:
+        """The pod, with what is known only now: the store's address, and labels that say whose work it is."""
+        pod = super().build_pod_request_obj(context, dry_run=dry_run)
+        base = pod.spec.containers[0]
+        base.args = [_literal(word) for word in base.args]
+        for variable in base.env:
+            if variable.name in self.env and variable.value:
+                variable.value = _literal(variable.value)
+        known = sorted(store_variables(os.environ).items())
+        base.env += [k8s.V1EnvVar(name=name, value=_literal(value)) for name, value in known if name in OPEN]
+        if context:
+            names = {"run": slug(context["run_id"]), "stage": self.stage} | self._stage_command.options
+            pod.metadata.labels |= {f"{LABEL}/{name}": make_safe_label_value(value) for name, value in names.items()}
+        return pod
+
+    def execute(self, context: Any) -> None:
+        """Run the pod; an exit code that no retry can mend fails the task at once.
+
+        Raises:
+            AirflowSkipException: the run does not ask for this stage.
+            AirflowFailException: the request, the configuration, the template or the data is wrong, or no pod can reach
+                the store.
+            AirflowException: the stage failed for another reason, or its pod did not start in time.
+        """
+        try:
+            require_environment(os.environ)
+            require_template(Path(self.pod_template_file or ""))
+            super().execute(context)
+        except RunnerError as error:
+            raise AirflowFailException(f"{self.stage}: {error}") from error
+        except AirflowException as error:
+            code = _exit_code(self.remote_pod)
+            if code in FINAL:
+                raise AirflowFailException(f"{self.stage}: exit code {code}: {FINAL[code]}; see the log") from error
+            raise
+
+
+OPERATOR = KubernetesStage
+
+
+def options(stage: str, orchestration: Orchestration) -> dict[str, Any]:
+    """What this runner adds to an operator of `stage`: image, identity, place, limits; GPUs only where it trains."""
+    wish = orchestration.kubernetes
+    place = wish.training if stage in TRAINING else wish.other
+    gpus = {GPU: str(wish.gpus)} if wish.gpus and stage in TRAINING else {}
+    secret = k8s.V1SecretEnvSource(name=wish.store_secret)
+    return {
+        "namespace": wish.namespace,
+        "image": wish.image,
+        "image_pull_policy": wish.image_pull_policy,
+        "service_account_name": wish.service_account,
+        "env_from": [k8s.V1EnvFromSource(secret_ref=secret)] if wish.store_secret else [],
+        "pod_template_file": str(_template(wish)),
+        "container_resources": k8s.V1ResourceRequirements(
+            requests=_quantities(place.requests), limits=_quantities(place.limits) | gpus
+        ),
+        "node_selector": dict(place.node_selector),
+        "tolerations": [toleration.model_dump(exclude_none=True) for toleration in place.tolerations],
+        "volumes": [k8s.V1Volume(name="scratch", empty_dir=k8s.V1EmptyDirVolumeSource(size_limit=wish.scratch))],
+        "schedule_timeout_seconds": wish.queue_seconds,
+        "startup_timeout_seconds": wish.startup_seconds,
+    }
+
+
+def check(orchestration: Orchestration) -> None:
+    """Look at what every stage's pod needs and no call over the network tells: store, template, way to the cluster.
+
+    Raises:
+        RunnerError: something of it is not there.
+    """
+    require_environment(os.environ)
+    require_template(_template(orchestration.kubernetes))
+    _require_cluster(os.environ)
+
+
+def require_environment(environment: Mapping[str, str]) -> None:
+    """Check that pods can reach the store that `environment` names, and that nothing in the open is a password.
+
+    Raises:
+        RunnerError: the store is no bucket or a server of this machine alone, or an address has a password in it.
+    """
+    require_bucket(environment.get("STORE"))
+    for name in OPEN:
+        address = urlsplit(environment.get(name) or "")
+        if _is_loopback(address.hostname or ""):
+            raise RunnerError(
+                f"{name}: expected a server that pods can reach, received {address.hostname}, which is this machine"
+            )
+        if address.password:
+            raise RunnerError(
+                f"{name}: expected an address without a password: whoever may look at a pod would read it"
+            )
+
+
+def require_template(path: Path) -> None:
+    """Check that `path` is a template that a stage's pod can be made of.
+
+    Raises:
+        RunnerError: there is none, or it describes something else.
+    """
+    base = KubernetesStage.BASE_CONTAINER_NAME
+    expected = f"pod template {path}: expected a Pod whose first container is named {base}"
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunnerError(f"{expected}, cannot read it: {error.strerror}; correct pod_template") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RunnerError(f"{expected}, received no YAML: {' '.join(str(error).split())}") from None
+    kind = found.get("kind") if isinstance(found, dict) else type(found).__name__
+    if kind != "Pod":
+        raise RunnerError(f"{expected}, received {kind}")
+    names = [container.get("name") for container in (found.get("spec") or {}).get("containers") or []]
+    if names[:1] != [base]:
+        raise RunnerError(f"{expected}, received containers {names}")
+
+
+def _require_cluster(environment: Mapping[str, str]) -> None:
+    """Check for the way to a cluster where the operator looks for one; a connection in a database is not seen."""
+    if environment.get(SERVICE_HOST_ENV_NAME) or environment.get("AIRFLOW_CONN_KUBERNETES_DEFAULT"):
+        return
+    path = environment.get("KUBECONFIG") or "~/.kube/config"
+    try:
+        list_kube_config_contexts(path)
+    except (ConfigException, OSError, yaml.YAMLError) as error:
+        raise RunnerError(
+            f"Kubernetes: expected to run in a cluster or a configuration in {path}, received: "
+            f"{' '.join(str(error).split())}; set KUBECONFIG or AIRFLOW_CONN_KUBERNETES_DEFAULT; "
+            '`runner = "local"` goes without'
+        ) from None
+
+
+def _template(wish: Kubernetes) -> Path:
+    return config_folder(os.environ) / wish.pod_template
+
+
+def _quantities(resources: Resources) -> dict[str, str]:
+    return resources.model_dump(exclude_none=True)
+
+
+def _pod_security() -> k8s.V1PodSecurityContext:
+    return k8s.V1PodSecurityContext(
+        run_as_non_root=True,
+        run_as_user=USER,
+        run_as_group=USER,
+        fs_group=USER,
+        seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault"),
+    )
+
+
+def _container_security() -> k8s.V1SecurityContext:
+    return k8s.V1SecurityContext(
+        allow_privilege_escalation=False,
+        read_only_root_filesystem=True,
+        capabilities=k8s.V1Capabilities(drop=["ALL"]),
+    )
+
+
+def _literal(text: str) -> str:
+    """`text` for a field in which Kubernetes puts the value of VAR, a credential perhaps, in place of `$(VAR)`.
+
+    https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+    """
+    return text.replace("$", "$$")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _exit_code(pod: k8s.V1Pod | None) -> int | None:
+    """The exit code of the stage in `pod`; None where it did not come to one."""
+    status = get_container_status(pod, KubernetesStage.BASE_CONTAINER_NAME)
+    ended = status.state.terminated if status and status.state else None
+    return ended.exit_code if ended else None
