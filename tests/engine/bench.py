@@ -64,9 +64,8 @@ def main(rounds: str = "15") -> None:
     for name in times:
         low, middle, high = times[name].quantile([0.25, 0.5, 0.75])
         print(f"| {name} | {middle:.2f} s | {low:.2f} to {high:.2f} s |")
-    print(
-        f"\n{rounds} pairs, one after the other; ratio of the medians {times.docker.median() / times.local.median():.2f}"
-    )
+    ratio = times["docker"].median() / times["local"].median()
+    print(f"\n{rounds} pairs, one after the other; ratio of the medians {ratio:.2f}")
 
 
 if __name__ == "__main__":
