@@ -1,4 +1,4 @@
-"""Whether a part of Airflow is alive, as the API server knows: `python docker/heartbeat.py scheduler`; exit code 0 or 1.
+"""Whether a part of Airflow lives, as the API server knows: `python docker/heartbeat.py scheduler`; exit code 0 or 1.
 
 https://airflow.apache.org/docs/apache-airflow/stable/administration-and-deployment/logging-monitoring/check-health.html
 """
