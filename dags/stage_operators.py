@@ -1,6 +1,6 @@
 """How a stage command executes: one operator class a runner, chosen by `orchestration.runner` in the configuration.
 
-A runner takes `stage`, `dataset`, `family` and `seed`, and whatever every operator takes. All of them run the same
+A runner takes `stage`, `dataset`, `family`, `seed`, `shard`, and whatever every operator takes. All of them run the same
 command line, `python -m tasks STAGE --run RUN ...`, and understand the same exit codes: 0 done, 99 skipped, 64 and 65
 wrong for good, anything else worth a retry.
 """
@@ -24,6 +24,7 @@ TIMEOUTS = {
     "fetch": timedelta(hours=2),
     "normalize": timedelta(minutes=30),
     "search": timedelta(hours=24),
+    "choose": timedelta(minutes=30),
     "train": timedelta(hours=24),
     "evaluate": timedelta(hours=1),
     "report": timedelta(minutes=30),
@@ -53,11 +54,12 @@ class LocalStage(BashOperator):
         dataset: str | None = None,
         family: str | None = None,
         seed: int | None = None,
+        shard: int | None = None,
         env: Mapping[str, str] | None = None,
         **settings: Any,
     ) -> None:
-        self.stage, self.dataset, self.family, self.seed = stage, dataset, family, seed
-        options = {"--dataset": dataset, "--family": family, "--seed": seed}
+        self.stage, self.dataset, self.family, self.seed, self.shard = stage, dataset, family, seed, shard
+        options = {"--dataset": dataset, "--family": family, "--seed": seed, "--shard": shard}
         given = [f"{option} {value}" for option, value in options.items() if value is not None]
         command = " ".join(['exec "$STAGE_PYTHON" -m tasks', stage, '--run "$RUN_ID"', *given])
         env = {"RUN_ID": "{{ run_id }}"} | dict(env or {})
