@@ -1,8 +1,8 @@
 """How a stage command executes: one operator class a runner, chosen by `orchestration.runner` in the configuration.
 
-A runner takes `stage`, `dataset`, `family`, `seed`, `shard`, and whatever every operator takes. All of them run the same
-command line, `python -m tasks STAGE --run RUN ...`, and understand the same exit codes: 0 done, 99 skipped, 64 and 65
-wrong for good, anything else worth a retry.
+A runner takes `stage`, `dataset`, `family`, `seed`, `shard`, and whatever every operator takes. All of them run the
+same command line, `python -m tasks STAGE --run RUN ...`, and understand the same exit codes: 0 done, 99 skipped, 64 and
+65 wrong for good, anything else worth a retry.
 """
 
 import sys

@@ -31,8 +31,8 @@ class StoredCheckpoints:
     def __init__(self, store: Store, stage: str, key: str):
         self._store, self._stage, self._key = store, stage, key
         self._folder = f"checkpoints/{stage}/{key}/"
-        self._whole: list[str] = []  # what this attempt saved or went on from, oldest first
-        self._others: list[str] = []  # what it found besides
+        self._found: set[str] = set()  # all that this attempt has come upon, its own among them
+        self._whole: list[str] = []  # what it saved or went on from, oldest first
 
     def latest(self) -> bytes | None:
         """The state of the highest step that is whole and of this very work, or None.
@@ -40,12 +40,11 @@ class StoredCheckpoints:
         Raises:
             StoreError: the store cannot be reached; starting over would throw away what it holds.
         """
-        self._others = list(self._store.list(self._folder))
-        for name in reversed(self._others):
+        self._found = set(self._store.list(self._folder))
+        for name in sorted(self._found, reverse=True):
             state = self._read(name)
             if state is not None:
-                self._others.remove(name)
-                self._whole.append(name)
+                self._whole = [name]
                 return state
         return None
 
@@ -54,7 +53,8 @@ class StoredCheckpoints:
         name = self._name(step, state)
         try:
             self._store.write(name, state)
-            self._whole.append(name)
+            self._found.add(name)
+            self._whole = [*self._whole, name][-KEPT:]
             self._prune(name)
         except StoreError as error:
             log.warning("step %d is not saved, the work goes on: %s", step, error)
@@ -88,8 +88,7 @@ class StoredCheckpoints:
 
     def _prune(self, saved: str) -> None:
         """Keep the last two, and what stands above `saved`."""
-        passed = [name for name in self._others if name < saved]
-        for name in passed + self._whole[:-KEPT]:
+        passed = {name for name in self._found if name <= saved} - {*self._whole}
+        for name in passed:
             self._store.delete(name)
-        self._others = [name for name in self._others if name not in passed]
-        self._whole = self._whole[-KEPT:]
+        self._found -= passed
