@@ -4,7 +4,6 @@ A trial that fails is recorded with its reason and the search goes on. Keras Tun
 oracle proposes, a subclass of its Tuner runs the trials. Its files are not: our records are what a search goes on from.
 """
 
-import gc
 import random
 import tempfile
 import time
@@ -212,8 +211,7 @@ class _Tuner(keras_tuner.Tuner):
         except Exception as error:  # the search outlives any one trial
             return {"status": "failed", "error": _reason(error), "parameters": None, "score": None}
         finally:
-            keras.utils.clear_session()
-            gc.collect()
+            keras.utils.clear_session()  # collects garbage, too
         score = fitted.history[-1]["val_accuracy"]
         return {"status": "done", "parameters": fitted.model.count_params(), "score": score}
 

@@ -1,5 +1,6 @@
 """The search: what it proposes, records, survives and remembers, and that its shards are one search."""
 
+import gc
 import random
 
 import keras_tuner
@@ -25,6 +26,14 @@ def material(family="ann", seed=0):
     settings = Training(replicates=1, epochs=9, batch_size=32, deterministic=True)
     part = images[:90], labels[:90]
     return Material(description, part, (images[90:], labels[90:]), settings, Augmentation(shift=1), seed)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _garbage():
+    """A search collects garbage after each trial; TensorFlow's modules, which are none, take most of that time."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture
@@ -56,13 +65,13 @@ def reached(tried):
 
 def test_a_search_trains_its_trials_and_its_shards_train_the_same_ones():
     """The real thing, once: scores are validation accuracies, sizes meet the budget; two shards reach the same."""
-    settings = Search(tuner="random", trials=3, epochs=1)
+    settings = Search(tuner="random", trials=2, epochs=1)
     whole, _ = run(settings)
     assert all(0 <= trial.score <= 1 and trial.seconds > 0 for trial in whole)
     assert all(abs(trial.parameters - 5_000) <= 50 for trial in whole)
     shared = settings.model_copy(update={"shards": 2})
     shards = [run(shared, shard=shard)[0] for shard in (1, 0)]
-    assert [[trial.number for trial in shard] for shard in shards] == [[1], [0, 2]]
+    assert [[trial.number for trial in shard] for shard in shards] == [[1], [0]]
     assert reached(joined(shards)) == reached(whole)
 
 
@@ -154,10 +163,10 @@ def test_an_error_of_the_observer_ends_the_search():
 
 
 @pytest.mark.parametrize("tuner", ["random", "bayesian", "hyperband"])
-@pytest.mark.parametrize("done", [1, 4])
+@pytest.mark.parametrize("done", [1, 3])
 def test_finished_trials_are_not_run_again(untrained, tuner, done):
     """An interrupted search goes on where it was, and ends as if it had not been interrupted, record by record."""
-    settings = Search(tuner=tuner, trials=6, epochs=4)
+    settings = Search(tuner=tuner, trials=5, epochs=4)
     whole, _ = run(settings)
     untrained.clear()
     resumed, kept = run(settings, finished=load(dump(whole[:done])))
@@ -168,7 +177,7 @@ def test_finished_trials_are_not_run_again(untrained, tuner, done):
 
 
 @pytest.mark.usefixtures("untrained")
-@pytest.mark.parametrize("shards", [1, 2, 3, 5, 6])
+@pytest.mark.parametrize("shards", [2, 3, 6])
 def test_a_search_is_the_same_in_any_number_of_shards(shards):
     """The trials, and so the best of them, do not depend on the shards, nor on the order in which they finish."""
     settings = Search(tuner="random", trials=6, epochs=1)
