@@ -25,10 +25,10 @@ from tasks.stages.plan import plan
 from tasks.store import open_store
 from tests.tiny_data import make_configuration, make_mirror
 
-RUN, EPOCHS = "r1", 30
+RUN, EPOCHS = "r1", 20
 DATA = Place("cifar10")
-MODEL = Place("cifar10", "ann")
-WISH = Parameters(profile="smoke", datasets=("cifar10",), families=("ann",), epochs=EPOCHS, trials=4)
+MODEL, SHARD, SEED = Place("cifar10", "ann"), Place("cifar10", "ann", shard=0), Place("cifar10", "ann", seed=0)
+WISH = Parameters(profile="smoke", datasets=("cifar10",), families=("ann",), epochs=EPOCHS, trials=3)
 PATIENCE = 180
 
 
@@ -68,6 +68,10 @@ class Work:
         """The steps of the checkpoints that stand."""
         return sorted(int(path.name[:6]) for path in self.files("checkpoints") if not path.name.startswith("~"))
 
+    def highest(self):
+        """The highest of them, or 0."""
+        return max(self.steps(), default=0)
+
     def is_half_written(self):
         return any(path.name.startswith("~") for path in self.files("checkpoints"))
 
@@ -95,26 +99,25 @@ def normalized(tmp_path_factory):
 def searched(normalized, tmp_path_factory):
     """The same with its search, undisturbed, and its choice."""
     folder = shutil.copytree(normalized, tmp_path_factory.mktemp("searched") / "run")
-    Work(folder, search.STAGE, Place(*MODEL_NAMES, shard=0)).here()
+    Work(folder, search.STAGE, SHARD).here()
     Work(folder, choose.STAGE, MODEL).here()
     return folder
 
 
-MODEL_NAMES = (MODEL.dataset, MODEL.family)
-
-
 def killed(work, instant):
-    """Begin the stage, and kill it where `instant(work)` is true; whether it came to that.
+    """Begin the stage, and kill it where `instant(work, since)` is true; whether it came to that.
+
+    `since` is the highest checkpoint that stood before.
 
     The process runs in slices of a millisecond, so that what was seen is what the kill meets, and little is missed.
     """
-    process, end = work.begin(), time.monotonic() + PATIENCE
+    since, process, end = work.highest(), work.begin(), time.monotonic() + PATIENCE
     try:
         while time.monotonic() < end:
             process.send_signal(signal.SIGSTOP)
             if os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT).si_code != os.CLD_STOPPED:
                 return False
-            if instant(work):
+            if instant(work, since):
                 return True
             process.send_signal(signal.SIGCONT)
             time.sleep(0.001)
@@ -128,7 +131,7 @@ def at_random(chance):
     """Some slices after the work began."""
     left = chance.randrange(10, 400)
 
-    def instant(work):
+    def instant(work, since):
         nonlocal left
         left -= read_record(work.store, RUN, work.place, work.stage.name) is not None
         return left < 0
@@ -137,11 +140,10 @@ def at_random(chance):
 
 
 INSTANTS = {
-    "a checkpoint is being written": Work.is_half_written,
-    "a checkpoint stands": lambda work: bool(work.steps()),
-    "an epoch or so later": lambda work: len(work.steps()) > 1,
-    "the artifact's files are being written": lambda work: bool(work.files("artifacts")) and not work.is_committed(),
-    "the artifact's manifest stands": lambda work: work.is_committed() and bool(work.steps()),
+    "a checkpoint is being written": lambda work, since: work.is_half_written(),
+    "it stands": lambda work, since: work.highest() > since,
+    "the artifact's files are written": lambda work, since: work.files("artifacts") and not work.is_committed(),
+    "its manifest stands": lambda work, since: work.is_committed() and work.steps(),
 }
 
 
@@ -160,19 +162,17 @@ def weights(folder):
 
 def test_a_training_killed_at_any_instant_ends_as_the_undisturbed_one(searched, tmp_path):
     """Each attempt goes on from the highest checkpoint; weights are equal bit by bit, the history but for its clock."""
-    place = Place(*MODEL_NAMES, seed=0)
-    whole = Work(shutil.copytree(searched, tmp_path / "whole"), train.STAGE, place).here()
-    work = Work(shutil.copytree(searched, tmp_path / "killed"), train.STAGE, place)
-    highest = 0
+    whole = Work(shutil.copytree(searched, tmp_path / "whole"), train.STAGE, SEED).here()
+    work = Work(shutil.copytree(searched, tmp_path / "killed"), train.STAGE, SEED)
     for name, instant in {"at random": at_random(random.Random(0)), **INSTANTS}.items():
+        before = work.highest()
         assert killed(work, instant), f"{name}: the stage ended before; {work.logs[-1].read_text()}"
         log = work.logs[-1].read_text()
-        assert (f"goes on after epoch {highest}/{EPOCHS}" in log) == (highest > 0), (name, log)
-        assert len(work.steps()) <= 2
-        assert max(work.steps(), default=0) >= highest
-        highest = max(work.steps(), default=0)
+        assert (f"goes on after epoch {before}/{EPOCHS}" in log) == (before > 0), (name, log)
+        assert work.highest() >= before
+        assert len(work.steps()) <= 3, "two, and one that was to go when the kill came"
     result = work.here()
-    assert work.files("checkpoints") == []
+    assert work.steps() == []
     assert len(list(work.folder.glob(f"{PREFIX}*"))) == 1, "only the last of the killed processes left its scratch"
     one, other = weights(whole), weights(result)
     assert one.keys() == other.keys()
@@ -184,11 +184,10 @@ def test_a_training_killed_at_any_instant_ends_as_the_undisturbed_one(searched, 
 def test_a_search_killed_at_any_instant_ends_as_the_undisturbed_one(normalized, searched, tmp_path):
     """Every trial that had finished is there to its last digit, and none is run twice."""
     whole = trials.load((searched / "search result" / "trials.json").read_bytes())
-    work = Work(shutil.copytree(normalized, tmp_path / "killed"), search.STAGE, Place(*MODEL_NAMES, shard=0))
-    for instant in (Work.is_half_written, lambda work: bool(work.steps()), at_random(random.Random(1))):
+    work = Work(shutil.copytree(normalized, tmp_path / "killed"), search.STAGE, SHARD)
+    for instant in (INSTANTS["a checkpoint is being written"], INSTANTS["it stands"], at_random(random.Random(1))):
         assert killed(work, instant), work.logs[-1].read_text()
-        assert len(work.steps()) <= 2
-    finished = work.steps()[-1]
+    finished = work.highest()
     (kept,) = [path for path in work.files("checkpoints") if path.name.startswith(f"{finished:06d}")]
     before = trials.load(kept.read_bytes())
     tried = trials.load((work.here() / "trials.json").read_bytes())
@@ -196,4 +195,4 @@ def test_a_search_killed_at_any_instant_ends_as_the_undisturbed_one(normalized, 
     assert [trial.model_copy(update={"seconds": 0}) for trial in tried] == [
         trial.model_copy(update={"seconds": 0}) for trial in whole
     ]
-    assert work.files("checkpoints") == []
+    assert work.steps() == []

@@ -110,7 +110,7 @@ class Notebook:
 
 @pytest.mark.parametrize("family", ["ann", "cnn"])
 def test_a_resumed_training_is_the_undisturbed_one_bit_by_bit(family, monkeypatch):
-    """From any epoch: equal weights, optimizer state, steps and history; dropout and augmentation draw as they would."""
+    """From any epoch: equal weights, optimizer state, steps and history; augmentation and dropout draw the same."""
     monkeypatch.setattr(training._Pace, "allows", lambda pace: True)
     kept = Notebook()
     whole = trained(family, checkpoints=kept, dropout=0.2)
