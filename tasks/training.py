@@ -53,6 +53,7 @@ class Fit(NamedTuple):
     `history` has an entry an epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds.
     `setup_seconds` is building and compiling, the first step included, whose time is the compiler's; a training that
     was resumed has had several. Of a killed attempt, what came after its last checkpoint is in no number.
+    `checkpoint_seconds` are those of this attempt alone.
     """
 
     model: keras.Model
@@ -60,6 +61,7 @@ class Fit(NamedTuple):
     train_seconds: float
     setup_seconds: float
     validation_seconds: float
+    checkpoint_seconds: float = 0.0
 
 
 class DivergenceError(ArithmeticError):
@@ -115,7 +117,7 @@ def fit(
         if checkpoints and pace.allows():
             with pace:
                 checkpoints.save(epoch, session.state())
-    return session.result()
+    return session.result()._replace(checkpoint_seconds=pace.spent)
 
 
 class _Pace:
@@ -123,7 +125,7 @@ class _Pace:
 
     def __init__(self) -> None:
         self._start = self._end = time.perf_counter()
-        self._cost = 0.0
+        self._cost = self.spent = 0.0
 
     def allows(self) -> bool:
         """Whether enough time has passed; the first time, when no cost is known, it has."""
@@ -135,6 +137,7 @@ class _Pace:
     def __exit__(self, *error: object) -> None:
         self._end = time.perf_counter()
         self._cost = self._end - self._start
+        self.spent += self._cost
 
 
 def _seed(recipe: Recipe) -> None:

@@ -45,6 +45,7 @@ def run(work: Work) -> dict[str, Any]:
         "train_seconds": fitted.train_seconds,
         "setup_seconds": fitted.setup_seconds,
         "validation_seconds": fitted.validation_seconds,
+        "checkpoint_seconds": fitted.checkpoint_seconds,
     }
     (work.output / "history.json").write_text(json.dumps(fitted.history, indent=1), encoding="utf-8")
     (work.output / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
