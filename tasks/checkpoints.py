@@ -7,10 +7,10 @@ seal, a digest in its name, binds the bytes to the step, to the artifact key (se
 releases. What is cut, flipped, renamed or made by other work does not fit its seal, and is passed over.
 
 Attempts of one task may overlap, and need no lock. Whose checkpoint it is does not matter, as each is a state of the
-very same work, whole in itself. An attempt takes away only what stands at no higher step than the one that it has just
-saved, so the highest step never falls: a stale attempt cannot throw back the newer one, nor their successor. Each
-attempt keeps its last two; all go when the artifact is committed, and what a stale one saves after that goes when the
-artifact is committed by it too, or reused.
+very same work, whole in itself. An attempt takes away only its own older ones and what it found when it began, and that
+only after it has gone on from the highest of them and saved a higher one: so the highest step never falls, and a stale
+attempt cannot throw back the newer one, nor their successor. Each attempt keeps its last two; all go when the artifact
+is committed, and what a stale one saves after that goes when the artifact is committed by it too, or reused.
 """
 
 import hashlib
@@ -31,8 +31,8 @@ class StoredCheckpoints:
     def __init__(self, store: Store, stage: str, key: str):
         self._store, self._stage, self._key = store, stage, key
         self._folder = f"checkpoints/{stage}/{key}/"
-        self._found: set[str] = set()  # all that this attempt has come upon, its own among them
-        self._whole: list[str] = []  # what it saved or went on from, oldest first
+        self._known: set[str] = set()  # what this attempt found or saved, as far as it has not taken it away
+        self._whole: list[str] = []  # what it went on from or saved last
 
     def latest(self) -> bytes | None:
         """The state of the highest step that is whole and of this very work, or None.
@@ -40,8 +40,8 @@ class StoredCheckpoints:
         Raises:
             StoreError: the store cannot be reached; starting over would throw away what it holds.
         """
-        self._found = set(self._store.list(self._folder))
-        for name in sorted(self._found, reverse=True):
+        self._known = set(self._store.list(self._folder))
+        for name in sorted(self._known, reverse=True):
             state = self._read(name)
             if state is not None:
                 self._whole = [name]
@@ -53,9 +53,9 @@ class StoredCheckpoints:
         name = self._name(step, state)
         try:
             self._store.write(name, state)
-            self._found.add(name)
+            self._known.add(name)
             self._whole = [*self._whole, name][-KEPT:]
-            self._prune(name)
+            self._prune()
         except StoreError as error:
             log.warning("step %d is not saved, the work goes on: %s", step, error)
 
@@ -86,9 +86,8 @@ class StoredCheckpoints:
     def _work(self) -> str:
         return digest_of({"stage": self._stage, "key": self._key, "versions": versions()})
 
-    def _prune(self, saved: str) -> None:
-        """Keep the last two, and what stands above `saved`."""
-        passed = {name for name in self._found if name <= saved} - {*self._whole}
-        for name in passed:
+    def _prune(self) -> None:
+        """Keep the last two, and what other attempts have saved since this one began."""
+        for name in self._known - {*self._whole}:
             self._store.delete(name)
-        self._found -= passed
+        self._known = {*self._whole}
