@@ -57,7 +57,7 @@ class StoredCheckpoints:
             self._whole = [*self._whole, name][-KEPT:]
             self._prune()
         except StoreError as error:
-            log.warning("step %d is not saved, the work goes on: %s", step, error)
+            log.warning("checkpoint of step %d: %s; the work goes on", step, error)
 
     def clear(self) -> None:
         """Take every checkpoint away; the artifact stands, whether or not this succeeds."""
