@@ -1,8 +1,8 @@
 """Is a CNN really better than an ANN at the same parameter count, by how much, and what does it cost?
 
-For every dataset: fetch, normalize, then for each family a hyper-parameter search, several trainings under their own
-seeds, and one evaluation on the test part. `report` joins whatever finished into one comparison; a branch that failed
-is a named gap in it, and `complete` then ends the run as failed.
+For every dataset: fetch, normalize, then for each family a hyper-parameter search in shards and the choice among their
+trials, several trainings under their own seeds, and one evaluation on the test part. `report` joins whatever finished
+into one comparison; a branch that failed is a named gap in it, and `complete` then ends the run as failed.
 
 * **Start** a run with the form (*Trigger*), with `make run`, or let the schedule do it.
 * **Read** the result from the `report` task's *Comparison report* link, or from the run's tab of that name.
@@ -20,7 +20,7 @@ from airflow.sdk import DAG, BaseOperatorLink, CronTriggerTimetable, TaskGroup, 
 
 from dags.stage_operators import configured, runner, settings
 from dags.trigger_form import trigger_form
-from tasks.request import Parameters, parse, resolve
+from tasks.request import Parameters, Request, parse, resolve
 
 CONFIGURATION = configured()
 ORCHESTRATION = CONFIGURATION.orchestration
@@ -31,7 +31,9 @@ DOCS = {
     "replicates": "Names the seeds of this run: `train` becomes one task for each.",
     "fetch": "Brings the official files into the store, checked digest by digest.",
     "normalize": "Splits, checks and describes the data; the test part stays untouched.",
-    "search": "Searches hyper-parameters on the validation part, every trial within 1 % of the budget.",
+    "shards": "Numbers the shards of this run: `search` becomes one task for each.",
+    "search": "Tries hyper-parameters on the validation part, every trial within 1 % of the budget, one task a shard.",
+    "choose": "Takes the best trial of all shards, the earlier one of equals.",
     "train": "Trains the best configuration, one task a seed.",
     "evaluate": "Measures the trained models on the test part, which no other stage reads.",
     "report": "Joins all branches, the failed ones too, into the comparison report.",
@@ -58,32 +60,47 @@ class ReportStage(STAGE):  # type: ignore[misc, valid-type]
 @task(doc_md=DOCS["replicates"])
 def replicates(params: dict[str, Any] | None = None) -> list[int]:
     """The seeds of the run that these parameters ask for."""
+    return list(request(params).seeds)
+
+
+@task(doc_md=DOCS["shards"])
+def shards(params: dict[str, Any] | None = None) -> list[int]:
+    """The shards of each search of the run that these parameters ask for."""
+    return list(range(request(params).search.shards))
+
+
+def request(params: dict[str, Any] | None) -> Request:
+    """What `plan` makes of these parameters, as far as the graph depends on it."""
     wish = parse(Parameters, dict(params or {}), "parameters")
-    return list(resolve(configured(), wish, "names").seeds)
+    return resolve(configured(), wish, "names")
 
 
-def dataset_branch(dataset: str, plan: Any, seeds: Any) -> list[Any]:
+def dataset_branch(dataset: str, plan: Any, parts: dict[str, Any]) -> list[Any]:
     """The group of one dataset, from its fetch; returns the evaluation of each family."""
     with TaskGroup(dataset, tooltip=CONFIGURATION.datasets[dataset].title):
         fetch, normalize = stage("fetch", dataset=dataset), stage("normalize", dataset=dataset)
         plan >> fetch >> normalize
-        return [family_branch(dataset, family, normalize, seeds) for family in CONFIGURATION.families]
+        return [family_branch(dataset, family, normalize, parts) for family in CONFIGURATION.families]
 
 
-def family_branch(dataset: str, family: str, normalize: Any, seeds: Any) -> Any:
-    """Search, one training a seed, evaluation; returns the last."""
+def family_branch(dataset: str, family: str, normalize: Any, parts: dict[str, Any]) -> Any:
+    """One search a shard, the choice, one training a seed, evaluation; returns the last."""
     names: dict[str, Any] = {"dataset": dataset, "family": family}
-    search = stage("search", **names)
-    train = STAGE.partial(
-        task_id=f"train_{family}",
-        map_index_template="seed {{ task.seed }}",
-        doc_md=DOCS["train"],
-        **names,
-        **settings("train", ORCHESTRATION),
-    ).expand(seed=seeds)
-    evaluate = stage("evaluate", **names)
-    normalize >> search >> train >> evaluate
+    search, train = (mapped(name, part, parts[part], names) for name, part in (("search", "shard"), ("train", "seed")))
+    choose, evaluate = stage("choose", **names), stage("evaluate", **names)
+    normalize >> search >> choose >> train >> evaluate
     return evaluate
+
+
+def mapped(name: str, part: str, values: Any, names: dict[str, Any]) -> Any:
+    """The tasks of a stage of a family, one for each of the `values` of a `part`."""
+    return STAGE.partial(
+        task_id=f"{name}_{names['family']}",
+        map_index_template=f"{part} {{{{ task.{part} }}}}",
+        doc_md=DOCS[name],
+        **names,
+        **settings(name, ORCHESTRATION),
+    ).expand(**{part: values})
 
 
 def stage(name: str, operator: Any = STAGE, *, env: dict | None = None, **options: Any) -> Any:
@@ -119,9 +136,9 @@ with DAG(
 ):
     # As JSON in an environment variable; `plan` checks it again.
     plan = stage("plan", env={"RUN_PARAMETERS": "{{ params | tojson }}"})
-    seeds = replicates()
-    plan >> seeds
-    evaluations = [last for name in CONFIGURATION.datasets for last in dataset_branch(name, plan, seeds)]
+    parts = {"seed": replicates(), "shard": shards()}
+    plan >> list(parts.values())
+    evaluations = [last for name in CONFIGURATION.datasets for last in dataset_branch(name, plan, parts)]
     report = stage("report", ReportStage, trigger_rule=TriggerRule.ALL_DONE)
     # A run ends as its leaves do: `report` alone would hide a branch that failed before it.
     complete = EmptyOperator(task_id="complete", trigger_rule=TriggerRule.NONE_FAILED, doc_md=DOCS["complete"])

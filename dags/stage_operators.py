@@ -19,6 +19,7 @@ TIMEOUTS = {
     "fetch": timedelta(hours=2),
     "normalize": timedelta(minutes=30),
     "search": timedelta(hours=24),
+    "choose": timedelta(minutes=30),
     "train": timedelta(hours=24),
     "evaluate": timedelta(hours=1),
     "report": timedelta(minutes=30),

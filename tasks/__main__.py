@@ -1,4 +1,4 @@
-"""The command line of the stages: `python -m tasks STAGE --run RUN [--dataset NAME] [--family NAME] [--seed N]`.
+"""The command line of the stages: `python -m tasks STAGE --run RUN [--dataset NAME] [--family NAME] [--seed N] ...`.
 
 The one place that reads the environment. Exit codes: 0 done, 99 skipped (not asked for in this run), 64 bad request or
 configuration, 65 bad data (64 and 65 are never worth a retry), anything else may be retried.
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tasks.errors import DataError, NotAskedForError, RequestError
 from tasks.request import CONFIG, slug
+from tasks.scratch import scratch
 from tasks.stage import Place
 from tasks.store import Store, StoreError, open_store
 
@@ -20,7 +21,8 @@ STAGES = {
     "plan": "resolve the parameters with the configuration into the run's request",
     "fetch": "bring the dataset's official files into the store, digest by digest",
     "normalize": "split, check and describe the data",
-    "search": "search the family's hyper-parameters on the validation part",
+    "search": "try one shard's share of the family's hyper-parameters on the validation part",
+    "choose": "join the shards of the family's search into its best trial",
     "train": "train the best configuration under one seed",
     "evaluate": "measure the family's trained models on the test part",
     "report": "join all branches into the comparison report",
@@ -68,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         stage.add_argument("--dataset", help="a dataset of the run")
         stage.add_argument("--family", help="a family of the run")
         stage.add_argument("--seed", type=int, help="the seed of one replicate")
+        stage.add_argument("--shard", type=int, help="the shard of one search, from 0")
     return parser
 
 
@@ -84,7 +87,9 @@ def _run(options: argparse.Namespace) -> None:
     if options.stage == "report":
         module.report(request, store)
     else:
-        execution.execute(module.STAGE, request, Place(options.dataset, options.family, options.seed), store)
+        place = Place(options.dataset, options.family, options.seed, options.shard)
+        with scratch():
+            execution.execute(module.STAGE, request, place, store)
 
 
 def _plan(run: str, store: Store) -> None:

@@ -221,6 +221,7 @@ class StageRecord(Frozen):
     dataset: str | None = None
     family: str | None = None
     seed: int | None = None
+    shard: int | None = None
     status: str
     cached: bool
     key: str | None = None

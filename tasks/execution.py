@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.artifacts import Manifest, artifact_key, commit, find, is_whole, materialize
+from tasks.checkpoints import StoredCheckpoints
 from tasks.provenance import lock_digest, versions
 from tasks.records import Record, input_manifest, now, recorded
 from tasks.request import Request
@@ -24,7 +25,9 @@ def execute(stage: Stage, request: Request, place: Place, store: Store) -> Manif
     place = place.at(stage.scope)
     with recorded(store, request.run, place, stage.name) as record:
         job = _Job(stage, request, place, store, record)
-        return job.reused() or job.done()
+        manifest = job.reused() or job.done()
+        job.checkpoints.clear()  # of a reused one too: its maker may have been killed right here, or been overtaken
+        return manifest
 
 
 class _Job:
@@ -38,6 +41,7 @@ class _Job:
         self._manifests = {name: input_manifest(store, request.run, given) for name, given in self._inputs.items()}
         self._made = self._provenance(forced_by=request.run if request.force else None)
         self._key = record.fields["key"] = artifact_key(stage.name, **self._made)
+        self.checkpoints = StoredCheckpoints(store, stage.name, self._key)
 
     def _provenance(self, forced_by: str | None) -> dict[str, Any]:
         """All that goes into the key. A forced run's name does too: only its own retries reuse what it made."""
@@ -66,7 +70,8 @@ class _Job:
         with tempfile.TemporaryDirectory(prefix=f"{self._stage.name}-") as scratch:
             output = Path(scratch, "output")
             output.mkdir()
-            work = Work(self._settings, self._materialized(Path(scratch)), output, self._record.progress)
+            folders = self._materialized(Path(scratch))
+            work = Work(self._settings, folders, output, self._record.progress, self.checkpoints)
             summary = self._stage.run(work)
             by = {
                 "run": self._run,

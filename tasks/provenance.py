@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -13,8 +14,11 @@ LIBRARIES = ("keras", "keras-tuner", "tensorflow-cpu", "tensorflow", "jax", "num
 
 def versions() -> dict[str, str]:
     """The releases that shape a result, as installed here."""
-    installed = {dist.name.lower(): dist.version for dist in metadata.distributions() if dist.name}
-    return {"python": platform.python_version()} | {name: installed[name] for name in LIBRARIES if name in installed}
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def lock_digest() -> str | None:

@@ -72,6 +72,7 @@ class Record:
         # CPU seconds spent before any work: the start of the interpreter and the imports.
         self.fields: dict[str, Any] = {
             "stage": stage, "dataset": place.dataset, "family": place.family, "seed": place.seed,
+            "shard": place.shard,
             "status": "running", "cached": False, "key": None, "progress": "", "error": None,
             "started": now(), "ended": None, "seconds": 0.0, "setup_seconds": round(time.process_time(), 3),
         }  # fmt: skip

@@ -87,12 +87,31 @@ class Dataset(Frozen):
 
 
 class Search(Frozen):
-    """How hyper-parameters are searched; `fraction` of the training part is what a trial learns from."""
+    """How hyper-parameters are searched; `fraction` of the training part is what a trial learns from.
+
+    `shards` is how many tasks share the trials of a family; the trials, and the best of them, are the same for any.
+    """
 
     tuner: Literal["random", "bayesian", "hyperband"]
     trials: Count
     epochs: Count
     fraction: Fraction = 1.0
+    shards: Annotated[int, Field(ge=1, le=64)] = 1
+
+    @model_validator(mode="after")
+    def _can_be_shared_out(self):
+        if self.shards > 1 and self.tuner != "random":
+            raise ValueError(
+                f"expected shards = 1 for {self.tuner}, which learns from earlier trials, received {self.shards}; "
+                "only the random tuner can share its trials out"
+            )
+        if self.shards > self.trials:
+            raise ValueError(f"expected at most one shard a trial ({self.trials}), received {self.shards}")
+        return self
+
+    def numbers(self, shard: int) -> tuple[int, ...]:
+        """The trials that `shard` runs; together the shards run each trial once."""
+        return tuple(range(shard, self.trials, self.shards))
 
 
 class Training(Frozen):
@@ -315,7 +334,7 @@ def resolve(config: Configuration, wish: Parameters, run: str, backend: str = "t
             "families": _chosen("families", wish.families, config.families),
             "seed": profile.seed,
             "validation_fraction": profile.validation_fraction,
-            "search": _overridden(profile.search, trials=wish.trials),
+            "search": _overridden(profile.search, trials=wish.trials, shards=_shards(profile.search, wish.trials)),
             "training": _overridden(profile.training, epochs=wish.epochs, replicates=wish.replicates),
             "backend": backend,
             "mirror": wish.mirror or None,
@@ -323,6 +342,11 @@ def resolve(config: Configuration, wish: Parameters, run: str, backend: str = "t
         },
         "request",
     )
+
+
+def _shards(search: Search, trials: int | None) -> int:
+    """The profile's shards, as far as there are trials for them: fewer do the same work."""
+    return min(search.shards, trials or search.trials)
 
 
 def _overridden(settings: Frozen, **wishes: object) -> dict:

@@ -3,26 +3,28 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from tasks.errors import NotAskedForError, RequestError
 from tasks.request import Frozen, Request
 
-Scope = Literal["dataset", "family", "replicate"]
+Scope = Literal["dataset", "family", "shard", "replicate"]
 SCOPES: dict[Scope, tuple[str, ...]] = {
     "dataset": ("dataset",),
     "family": ("dataset", "family"),
+    "shard": ("dataset", "family", "shard"),
     "replicate": ("dataset", "family", "seed"),
 }
 
 
 @dataclass(frozen=True)
 class Place:
-    """A position in a run: the dataset, and below it the family, and below it the seed."""
+    """A position in a run: the dataset, below it the family, and below it a training's seed or a search's shard."""
 
     dataset: str | None = None
     family: str | None = None
     seed: int | None = None
+    shard: int | None = None
 
     def at(self, scope: Scope) -> "Place":
         """The enclosing place of that scope; a stage of a wider scope works there."""
@@ -30,7 +32,8 @@ class Place:
 
     def __str__(self) -> str:
         seed = None if self.seed is None else f"seed-{self.seed}"
-        return "/".join(part for part in (self.dataset, self.family, seed) if part)
+        shard = None if self.shard is None else f"shard-{self.shard}"
+        return "/".join(part for part in (self.dataset, self.family, seed, shard) if part)
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,30 @@ class Input:
     files: tuple[str, ...]
 
 
+class Checkpoints(Protocol):
+    """Where a long stage keeps the states that it reaches, so that another attempt at the same work goes on from there.
+
+    The same work is the same artifact key. A stage without use for it leaves it alone.
+    """
+
+    def latest(self) -> bytes | None:
+        """The state of the highest step that any attempt has saved, exactly as it was saved; None to begin afresh."""
+
+    def save(self, step: int, state: bytes) -> None:
+        """Keep `state`, reached at `step`, which counts up: whole or not at all; a store that is away ends nothing."""
+
+
 @dataclass(frozen=True)
 class Work:
-    """What a stage gets: its settings, folders of verified inputs, a folder for its files, a line for progress."""
+    """What a stage gets: its settings, folders of verified inputs, a folder for its files, a line for progress, and
+    the checkpoints of earlier attempts.
+    """
 
     settings: Any
     inputs: dict[str, Path]
     output: Path
     progress: Callable[[str], None]
+    checkpoints: Checkpoints
 
 
 @dataclass(frozen=True)
@@ -78,7 +97,7 @@ def require(request: Request, scope: Scope, place: Place) -> None:
 
     Raises:
         RequestError: an option is missing.
-        NotAskedForError: the run's request leaves this dataset, family or seed out.
+        NotAskedForError: the run's request leaves this dataset, family, shard or seed out.
     """
     for name in SCOPES[scope]:
         if getattr(place, name) is None:
@@ -86,6 +105,7 @@ def require(request: Request, scope: Scope, place: Place) -> None:
     known: dict[str, tuple] = {
         "dataset": tuple(dataset.name for dataset in request.datasets),
         "family": request.families,
+        "shard": tuple(range(request.search.shards)),
         "seed": request.seeds,
     }
     for name in SCOPES[scope]:

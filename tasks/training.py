@@ -1,14 +1,15 @@
 """Training, the same for every family: in-memory arrays, one fixed schedule, the weights of the last epoch.
 
 `fit` trains a network that it builds itself, so that the seed comes before the first weight. `optimizer_space` is the
-one place where the optimizer's hyper-parameters are declared. Every number of chance comes from the seed.
+one place where the optimizer's hyper-parameters are declared. Every number of chance comes from the seed. A training
+that was killed goes on from its last checkpoint, and takes the very steps that it would have taken.
 """
 
 import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import keras_tuner
@@ -16,11 +17,14 @@ import numpy as np
 
 from tasks.augmentation import augment
 from tasks.request import Augmentation, Training
+from tasks.snapshot import restore, snapshot
+from tasks.stage import Checkpoints
 
 Report = Callable[[str], None]
 Arrays = tuple[np.ndarray, np.ndarray]
 WARM_UP = 0.2  # the share of all steps in which the learning rate rises
 VALIDATION_BATCH = 1024
+CHECKPOINT_SHARE = 0.02  # of the time, at most, for checkpoints
 
 
 class Optimizer(NamedTuple):
@@ -47,7 +51,9 @@ class Fit(NamedTuple):
     """A trained model, what every epoch reached, and where the time went.
 
     `history` has an entry an epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds.
-    `setup_seconds` is building and compiling, the first step included, whose time is the compiler's.
+    `setup_seconds` is building and compiling, the first step included, whose time is the compiler's; a training that
+    was resumed has had several. Of a killed attempt, what came after its last checkpoint is in no number.
+    `checkpoint_seconds` are those of this attempt alone.
     """
 
     model: keras.Model
@@ -55,6 +61,7 @@ class Fit(NamedTuple):
     train_seconds: float
     setup_seconds: float
     validation_seconds: float
+    checkpoint_seconds: float = 0.0
 
 
 class DivergenceError(ArithmeticError):
@@ -77,12 +84,20 @@ def optimizer_from(hyperparameters: Mapping[str, bool | int | float | str]) -> O
     return optimizer_space(hp)
 
 
-def fit(build: Callable[[], keras.Model], train: Arrays, validation: Arrays, recipe: Recipe, report: Report) -> Fit:
-    """Train what `build` builds.
+def fit(
+    build: Callable[[], keras.Model],
+    train: Arrays,
+    validation: Arrays,
+    recipe: Recipe,
+    report: Report,
+    checkpoints: Checkpoints | None = None,
+) -> Fit:
+    """Train what `build` builds, from where the last checkpoint was taken, if there is one.
 
     Args:
         train, validation: images, uint8 [n, h, w, c], and labels, uint8 [n].
         report: gets one line an epoch.
+        checkpoints: of this very training; without them nothing is kept.
 
     Raises:
         DivergenceError: the loss is not finite.
@@ -91,11 +106,38 @@ def fit(build: Callable[[], keras.Model], train: Arrays, validation: Arrays, rec
     _seed(recipe)
     epochs = recipe.training.epochs
     session = _Session(build(), train, validation, recipe)
-    setup = time.perf_counter() - start
-    for epoch in range(1, epochs + 1):
+    state = checkpoints.latest() if checkpoints else None
+    if state is not None:
+        report(f"goes on after epoch {session.restore(state)}/{epochs}")
+    pace = _Pace()
+    session.setup_seconds += time.perf_counter() - start
+    for epoch in range(session.epochs + 1, epochs + 1):
         line = session.epoch(epoch)
         report(f"epoch {epoch}/{epochs}, val_accuracy {line['val_accuracy']:.3f}")
-    return session.result(setup)
+        if checkpoints and pace.allows():
+            with pace:
+                checkpoints.save(epoch, session.state())
+    return session.result()._replace(checkpoint_seconds=pace.spent)
+
+
+class _Pace:
+    """How often something may be done: by what it cost the last time, its share of the time stays CHECKPOINT_SHARE."""
+
+    def __init__(self) -> None:
+        self._start = self._end = time.perf_counter()
+        self._cost = self.spent = 0.0
+
+    def allows(self) -> bool:
+        """Whether enough time has passed; the first time, when no cost is known, it has."""
+        return self._cost <= CHECKPOINT_SHARE * (time.perf_counter() - self._end)
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, *error: object) -> None:
+        self._end = time.perf_counter()
+        self._cost = self._end - self._start
+        self.spent += self._cost
 
 
 def _seed(recipe: Recipe) -> None:
@@ -147,7 +189,8 @@ class _Session:
         self._batch = min(recipe.training.batch_size, len(self._images))
         self._steps = len(self._images) // self._batch
         self._history: list[dict[str, float]] = []
-        self._compile_seconds = self._validation_seconds = 0.0
+        self._is_compiled = False
+        self.setup_seconds = self._validation_seconds = 0.0
         compile_for(model, optimizer_from(recipe.hyperparameters), steps=recipe.training.epochs * self._steps)
 
     def epoch(self, epoch: int) -> dict[str, float]:
@@ -179,14 +222,15 @@ class _Session:
         start = time.perf_counter()
         images = augment(self._images, self._augmentation, self._generator)
         order = self._generator.permutation(len(images))[: self._steps * self._batch]
-        logs, compiled = [], 0.0
+        logs, compiling = [], 0.0
         for rows in np.split(order, self._steps):
             begin = time.perf_counter()
             logs.append(self._model.train_on_batch(images[rows], self._targets[rows], return_dict=True))
-            if not self._compile_seconds:
-                self._compile_seconds = compiled = time.perf_counter() - begin
+            if not self._is_compiled:
+                self._is_compiled, compiling = True, time.perf_counter() - begin
         means = {name: float(np.mean([log[name] for log in logs])) for name in ("loss", "accuracy")}
-        return means, time.perf_counter() - start - compiled
+        self.setup_seconds += compiling
+        return means, time.perf_counter() - start - compiling
 
     def _validated(self) -> dict[str, float]:
         start = time.perf_counter()
@@ -194,12 +238,36 @@ class _Session:
         self._validation_seconds += time.perf_counter() - start
         return {name: float(value) for name, value in logs.items()}
 
-    def result(self, setup_seconds: float) -> Fit:
+    @property
+    def epochs(self) -> int:
+        """How many epochs are done."""
+        return len(self._history)
+
+    def state(self) -> bytes:
+        """All that the next epochs depend on, and what the last ones left."""
+        facts = {
+            "history": self._history,
+            "generator": self._generator.bit_generator.state,
+            "setup_seconds": self.setup_seconds,
+            "validation_seconds": self._validation_seconds,
+        }
+        return snapshot(self._model, facts)
+
+    def restore(self, state: bytes) -> int:
+        """Go on from `state`; how many epochs are done. This process has yet to compile, whatever others did."""
+        facts: dict[str, Any] = restore(self._model, state)
+        self._history = facts["history"]
+        self._generator.bit_generator.state = facts["generator"]
+        self.setup_seconds += facts["setup_seconds"]
+        self._validation_seconds = facts["validation_seconds"]
+        return self.epochs
+
+    def result(self) -> Fit:
         """The trained model with its history and its clocks."""
         return Fit(
             self._model,
             self._history,
             train_seconds=sum(line["seconds"] for line in self._history),
-            setup_seconds=setup_seconds + self._compile_seconds,
+            setup_seconds=self.setup_seconds,
             validation_seconds=self._validation_seconds,
         )

@@ -1,15 +1,16 @@
 """The search for hyper-parameters: Keras Tuner proposes, `tasks.training` trains, validation accuracy judges.
 
-`search` offers the trials, `best` the one to train with. A trial that fails is recorded with its reason and the search
-goes on. Keras Tuner's own extension points are used: an oracle proposes, a subclass of its Tuner runs the trials.
+A trial that fails is recorded with its reason and the search goes on. Keras Tuner's own extension points are used: an
+oracle proposes, a subclass of its Tuner runs the trials. Its files are not: our records are what a search goes on from.
 """
 
-import gc
+import random
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import keras_tuner
@@ -17,27 +18,14 @@ import numpy as np
 from keras_tuner import oracles
 from keras_tuner.engine.trial import TrialStatus
 from keras_tuner.errors import FailedTrialError
-from pydantic import Field
 
 from tasks.network import Description, assemble, core
-from tasks.request import Augmentation, Frozen, Search, Training
+from tasks.request import Augmentation, Search, Training
 from tasks.training import Arrays, Recipe, Report, fit, optimizer_space
+from tasks.trials import Trial
 
 OBJECTIVE = keras_tuner.Objective("val_accuracy", "max")
-
-
-class Trial(Frozen):
-    """What one trial tried and reached; `score` is its validation accuracy after the last epoch."""
-
-    number: int = Field(ge=0)
-    hyperparameters: dict[str, bool | int | float | str]
-    parameters: int | None
-    score: float | None
-    seconds: float
-    seed: int
-    epochs: int
-    status: Literal["done", "failed"]
-    error: str | None = None
+REDRAWS = 20  # draws of one trial before the space counts as used up
 
 
 class Material(NamedTuple):
@@ -51,45 +39,34 @@ class Material(NamedTuple):
     seed: int
 
 
-class SearchError(RuntimeError):
-    """No trial of a search succeeded."""
+class Share(NamedTuple):
+    """What one shard runs of a search: the trials of these numbers; `finished` are those of an interrupted attempt."""
+
+    settings: Search
+    numbers: Sequence[int]
+    finished: Sequence[Trial] = ()
 
 
-def search(
-    material: Material,
-    settings: Search,
-    folder: Path,
-    keep: Callable[[Trial], None],
-    report: Report,
-    finished: Sequence[Trial] = (),
-) -> list[Trial]:
-    """Run the trials that `settings` ask for; the same seed proposes the same trials.
+def search(material: Material, share: Share, keep: Callable[[Sequence[Trial]], None], report: Report) -> list[Trial]:
+    """Run the trials of `share`; the same seed proposes the same trials, to whichever share they fall.
 
     Args:
         material: the network without hyper-parameters, and what it learns from.
-        folder: where Keras Tuner keeps its own files.
-        keep: gets every trial as soon as it ends.
+        share: what to run; finished trials that are proposed again are taken as they are.
+        keep: gets all the trials there are, finished ones too, as soon as one more ends.
         report: gets a line an epoch.
-        finished: trials of an interrupted search; proposed again, they are taken as they are.
 
     Raises:
-        SearchError: every trial failed.
         ValueError: no widths meet the budget under the default hyper-parameters.
     """
-    oracle = _oracle(settings, _space(material.description), material.seed)
-    part = material._replace(train=_subset(material.train, settings.fraction, material.seed))
-    tuner = _Tuner(oracle, part, settings, (keep, report), finished, folder)
-    oracle.verbose = 0
-    tuner.search()
-    if all(trial.status == "failed" for trial in tuner.records):
-        reasons = sorted({str(trial.error) for trial in tuner.records})
-        raise SearchError(f"expected a trial that succeeds, received {len(tuner.records)} that failed: {reasons[0]}")
+    oracle = _oracle(share, _space(material.description), material.seed)
+    part = material._replace(train=_subset(material.train, share.settings.fraction, material.seed))
+    # Keras Tuner writes its files in place, where a kill leaves half of one; nothing reads them again.
+    with tempfile.TemporaryDirectory(prefix="tuner-") as folder:
+        tuner = _Tuner(oracle, part, share, (keep, report), Path(folder))
+        oracle.verbose = 0
+        tuner.search()
     return tuner.records
-
-
-def best(trials: Sequence[Trial]) -> Trial:
-    """The trial of the highest score, the earlier one of equals."""
-    return max((trial for trial in trials if trial.score is not None), key=lambda trial: (trial.score, -trial.number))
 
 
 def _space(description: Description) -> keras_tuner.HyperParameters:
@@ -100,8 +77,48 @@ def _space(description: Description) -> keras_tuner.HyperParameters:
     return hp
 
 
-class _DefaultsFirst(keras_tuner.Oracle):
-    """The first trial is the declared defaults, so that a short search ends no lower than what is known to work."""
+def proposals(space: keras_tuner.HyperParameters, seed: int) -> Iterator[dict]:
+    """The trials of a random search, in the order of their numbers, without end or until the space is used up.
+
+    Trial 0 is the declared defaults, so that a short search ends no lower than what is known to work. Trial n draws
+    from a generator of its own, seeded by (seed, n), and again where an earlier trial has the same values; so any
+    process knows any trial without running the others.
+    """
+    proposed: list[dict] = []
+    values: dict | None = dict(space.values)
+    while values is not None:
+        yield values
+        proposed.append(values)
+        chance = random.Random(f"{seed}/{len(proposed)}")  # noqa: S311 - to reproduce, not to hide
+        draws = (_drawn(space, chance) for _ in range(REDRAWS))
+        values = next((drawn for drawn in draws if drawn not in proposed), None)
+
+
+def _drawn(space: keras_tuner.HyperParameters, chance: random.Random) -> dict:
+    """One value for each dimension of `space` that is active under the values before it."""
+    hp = keras_tuner.HyperParameters()
+    for dimension in space.space:
+        hp.merge([dimension])
+        if hp.is_active(dimension):
+            hp.values[dimension.name] = dimension.random_sample(chance.getrandbits(32))
+    return hp.values
+
+
+class _Random(keras_tuner.Oracle):
+    """Proposes the trials of these numbers, of all that the seed stands for."""
+
+    def __init__(self, numbers: Sequence[int], **common: Any):
+        super().__init__(max_trials=len(numbers), **common)
+        everyone = enumerate(proposals(self.get_space(), self.seed))
+        self._proposals = (values for number, values in everyone if number in numbers)
+
+    def populate_space(self, trial_id: str) -> dict:
+        values = next(self._proposals, None)
+        return {"status": TrialStatus.RUNNING if values else TrialStatus.STOPPED, "values": values}
+
+
+class _Bayesian(oracles.BayesianOptimizationOracle):
+    """The first trial is the declared defaults here too."""
 
     def populate_space(self, trial_id: str) -> dict:
         if not self.trials:
@@ -109,24 +126,17 @@ class _DefaultsFirst(keras_tuner.Oracle):
         return super().populate_space(trial_id)
 
 
-class _Random(_DefaultsFirst, oracles.RandomSearchOracle):
-    pass
-
-
-class _Bayesian(_DefaultsFirst, oracles.BayesianOptimizationOracle):
-    pass
-
-
-def _oracle(settings: Search, space: keras_tuner.HyperParameters, seed: int) -> keras_tuner.Oracle:
+def _oracle(share: Share, space: keras_tuner.HyperParameters, seed: int) -> keras_tuner.Oracle:
     """The proposer. Failures never stop it, and its seed is never 0, which Keras Tuner takes for none."""
-    common = {
+    settings = share.settings
+    common: dict[str, Any] = {
         "objective": OBJECTIVE,
         "hyperparameters": space,
         "seed": seed + 1,
         "max_consecutive_failed_trials": settings.trials + 1,
     }
     if settings.tuner == "random":
-        return _Random(max_trials=settings.trials, **common)
+        return _Random(share.numbers, **common)
     if settings.tuner == "bayesian":
         # Keras Tuner would try three random points a dimension, which is more than most searches have.
         return _Bayesian(max_trials=settings.trials, num_initial_points=max(3, settings.trials // 3), **common)
@@ -142,16 +152,15 @@ class _Tuner(keras_tuner.Tuner):
         self,
         oracle: keras_tuner.Oracle,
         material: Material,
-        settings: Search,
-        observers: tuple[Callable[[Trial], None], Report],
-        finished: Sequence[Trial],
+        share: Share,
+        observers: tuple[Callable[[Sequence[Trial]], None], Report],
         folder: Path,
     ):
         super().__init__(oracle, directory=str(folder), project_name="tuner", overwrite=True)
         self.records: list[Trial] = []
-        self._material, self._settings = material, settings
+        self._material, self._settings, self._numbers = material, share.settings, share.numbers
         self._keep, self._report = observers
-        self._finished = {trial.number: trial for trial in finished}
+        self._finished = {trial.number: trial for trial in share.finished}
 
     def run_trial(self, trial: keras_tuner.engine.trial.Trial) -> dict[str, float | None]:
         """Train once and return the score, or fail with the reason."""
@@ -168,21 +177,25 @@ class _Tuner(keras_tuner.Tuner):
         """Outside of what Keras Tuner catches: a record that cannot be kept ends the search."""
         super().on_trial_end(trial)
         if self.records[-1].number not in self._finished:
-            self._keep(self.records[-1])
+            self._keep(tuple(self.records))
+
+    def _number(self) -> int:
+        """The number of the trial that runs."""
+        return self._numbers[len(self.records)]
 
     def _remembered(self, values: dict, epochs: int) -> Trial | None:
         """The finished trial of this number, if it is the one that is proposed."""
-        known = self._finished.get(len(self.records))
+        known = self._finished.get(self._number())
         same = known and (known.hyperparameters, known.epochs, known.seed) == (values, epochs, self._material.seed)
         if not same:
-            self._finished.pop(len(self.records), None)
+            self._finished.pop(self._number(), None)
         return known if same else None
 
     def _tried(self, values: dict, epochs: int) -> Trial:
         start = time.perf_counter()
         outcome = self._outcome(values, epochs)
         return Trial(
-            number=len(self.records),
+            number=self._number(),
             hyperparameters=values,
             seconds=time.perf_counter() - start,
             seed=self._material.seed,
@@ -198,8 +211,7 @@ class _Tuner(keras_tuner.Tuner):
         except Exception as error:  # the search outlives any one trial
             return {"status": "failed", "error": _reason(error), "parameters": None, "score": None}
         finally:
-            keras.utils.clear_session()
-            gc.collect()
+            keras.utils.clear_session()  # collects garbage, too
         score = fitted.history[-1]["val_accuracy"]
         return {"status": "done", "parameters": fitted.model.count_params(), "score": score}
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import pandas
 
-PARENT = {"normalize": "fetch", "search": "normalize", "train": "search", "evaluate": "train"}
+PARENT = {"normalize": "fetch", "search": "normalize", "choose": "search", "train": "choose", "evaluate": "train"}
+NAMING = {"search": "shards", "train": "replicates"}  # the tasks that name what a stage is mapped over
 
 
 class Task(NamedTuple):
@@ -61,14 +62,14 @@ def upstream(task: Task, tasks: list[Task]) -> list[Task]:
     """The tasks that `task` waits for, by the names of the DAG."""
     group, _, stage = task.name.rpartition(".")
     name, _, family = stage.partition("_")
-    if name in ("fetch", "replicates"):
+    if name in ("fetch", *NAMING.values()):
         wanted = {"plan"}
     elif name == "report":
         wanted = {other.name for other in tasks if ".evaluate_" in other.name}
     elif name in PARENT:
         parent = PARENT[name]
         wanted = {f"{group}.{parent}" if parent in ("fetch", "normalize") else f"{group}.{parent}_{family}"}
-        wanted |= {"replicates"} if name == "train" else set()
+        wanted |= {NAMING[name]} if name in NAMING else set()
     else:
         wanted = set()
     return [other for other in tasks if other.name in wanted]
@@ -89,7 +90,7 @@ def ready(task: Task, tasks: list[Task], slots: dict[str, int]) -> float | None:
 def critical_path(tasks: list[Task]) -> list[Task]:
     """From the last task back to the first, always by the upstream task, or pool mate, that ended last before it."""
     path = [max(tasks, key=lambda task: task.end)]
-    while earlier := [other for other in tasks if other.end <= path[0].start and other.name != "replicates"]:
+    while earlier := [other for other in tasks if other.end <= path[0].start and other.name not in NAMING.values()]:
         path.insert(0, max(earlier, key=lambda other: other.end))
     return path
 
@@ -115,7 +116,8 @@ def _records(report: dict) -> dict[tuple[str, int], dict]:
     for stage in report["stages"]:
         name = "_".join(filter(None, (stage["stage"], stage["family"])))
         task = ".".join(filter(None, (stage["dataset"], name)))
-        found[task, -1 if stage["seed"] is None else stage["seed"] - first] = stage
+        index = -1 if stage["seed"] is None else stage["seed"] - first
+        found[task, index if stage["shard"] is None else stage["shard"]] = stage
     return found
 
 

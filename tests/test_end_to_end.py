@@ -66,7 +66,7 @@ def test_a_second_run_reuses_every_stage(machine, first, up):
     code, output, report = machine.run()
     assert code == 0, output
     keyed = [stage for stage in report["stages"] if stage["stage"] not in ("plan", "report")]
-    assert len(keyed) == 20
+    assert len(keyed) == 28
     assert all(stage["cached"] for stage in keyed), keyed
     assert accuracies(report) == accuracies(first[2])
 
@@ -78,7 +78,7 @@ def test_a_changed_setting_redoes_only_what_depends_on_it(machine, first, up):
     made = {stage["stage"] for stage in report["stages"] if not stage["cached"]} - {"plan", "report"}
     reused = {stage["stage"] for stage in report["stages"] if stage["cached"]}
     assert made == {"train", "evaluate"}
-    assert reused == {"fetch", "normalize", "search"}
+    assert reused == {"fetch", "normalize", "search", "choose"}
 
 
 def test_a_broken_mirror_costs_one_dataset_and_the_gap_is_named(machine, first, up):

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from tasks.errors import RequestError
-from tasks.request import Parameters, Request, RunId, load_configuration, parse, resolve, slug
+from tasks.request import Parameters, Request, RunId, Search, load_configuration, parse, resolve, slug
 from tests.tiny_data import make_configuration
 
 
@@ -50,6 +50,31 @@ def test_a_wrong_wish_is_one_line_that_names_place_expectation_and_what_came(con
     with pytest.raises(RequestError, match=expected) as caught:
         resolve(config, parse(Parameters, wish, "parameters"), "r")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("tuner", "shards", "expected"),
+    [
+        ("bayesian", 2, "expected shards = 1 for bayesian, which learns from earlier trials, received 2"),
+        ("hyperband", 3, "expected shards = 1 for hyperband"),
+        ("random", 5, "expected at most one shard a trial .4., received 5"),
+        ("random", 65, "shards: .*less than or equal to 64; received 65"),
+        ("random", 0, "shards: .*greater than or equal to 1; received 0"),
+    ],
+)
+def test_a_search_that_cannot_be_shared_out_is_refused(tuner, shards, expected):
+    """Tuners that learn from earlier trials have one shard, and no shard is without a trial: one line says so."""
+    with pytest.raises(RequestError, match=expected) as caught:
+        parse(Search, {"tuner": tuner, "trials": 4, "epochs": 1, "shards": shards}, "search")
+    assert "\n" not in str(caught.value)
+    assert parse(Search, {"tuner": tuner, "trials": 4, "epochs": 1}, "search").shards == 1
+
+
+def test_fewer_trials_than_shards_are_shared_by_fewer(config):
+    """A wish for few trials does not meet the profile's shards as an error: they change nothing but the pace."""
+    smoke = config.profiles["smoke"].search
+    assert resolve(config, Parameters(profile="smoke", trials=1), "r").search.shards == 1
+    assert resolve(config, Parameters(profile="smoke", trials=9), "r").search.shards == smoke.shards == 2
 
 
 @pytest.mark.parametrize(

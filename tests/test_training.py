@@ -21,10 +21,11 @@ def data(n, seed):
     return (generator.integers(0, 60, (n, 8, 8, 1)) + 80 * labels[:, None, None, None]).astype(np.uint8), labels
 
 
-def trained(family="cnn", seed=0, report=lambda line: None, train=None, **hyperparameters):
-    build = partial(assemble, DESCRIPTION.model_copy(update={"family": family}))
+def trained(family="cnn", seed=0, report=lambda line: None, train=None, checkpoints=None, **hyperparameters):
+    description = DESCRIPTION.model_copy(update={"family": family, "hyperparameters": hyperparameters})
+    build = partial(assemble, description)
     recipe = Recipe(TRAINING, Augmentation(flip=True, shift=1), hyperparameters, seed)
-    return fit(build, train or data(300, 1), data(90, 2), recipe, report)
+    return fit(build, train or data(300, 1), data(90, 2), recipe, report, checkpoints)
 
 
 @pytest.mark.parametrize("family", ["ann", "cnn"])
@@ -88,3 +89,78 @@ def test_augmentation_is_what_the_dataset_allows_and_the_settings_want():
         ({"shift_limit": 9}, allowed),
     ):
         assert training._wanted(recipe._replace(training=TRAINING.model_copy(update=change))) == expected
+
+
+class Interrupted(Exception):  # noqa: N818 - an event
+    """What ends a training in the middle."""
+
+
+class Notebook:
+    """Checkpoints in memory, every one of them."""
+
+    def __init__(self):
+        self.states = []
+
+    def latest(self):
+        return self.states[-1] if self.states else None
+
+    def save(self, step, state):
+        self.states.append(state)
+
+
+@pytest.mark.parametrize("family", ["ann", "cnn"])
+def test_a_resumed_training_is_the_undisturbed_one_bit_by_bit(family, monkeypatch):
+    """From any epoch: equal weights, optimizer state, steps and history; augmentation and dropout draw the same."""
+    monkeypatch.setattr(training._Pace, "allows", lambda pace: True)
+    kept = Notebook()
+    whole = trained(family, checkpoints=kept, dropout=0.2)
+    assert len(kept.states) == TRAINING.epochs
+    for done, state in enumerate(kept.states, 1):
+        again, lines = Notebook(), []
+        again.save(0, state)
+        resumed = trained(family, checkpoints=again, dropout=0.2, report=lines.append)
+        assert lines[0] == f"goes on after epoch {done}/3"
+        assert len(lines) == 1 + TRAINING.epochs - done
+        assert without_seconds(resumed.history) == without_seconds(whole.history)
+        assert resumed.history[:done] == whole.history[:done]
+        assert int(resumed.model.optimizer.iterations) == int(whole.model.optimizer.iterations) == 3 * (300 // 32)
+        for one, other in zip(variables(resumed.model), variables(whole.model), strict=True):
+            assert np.array_equal(one, other)
+
+
+def test_an_interrupted_training_goes_on_from_what_it_kept():
+    """Ended in an epoch, it starts again after the last checkpoint; its clocks go on, with a second set-up."""
+    kept = Notebook()
+
+    def interrupt(line):
+        if line.startswith("epoch 2"):
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        trained(report=interrupt, checkpoints=kept)
+    assert len(kept.states) == 1
+    lines = []
+    resumed = trained(report=lines.append, checkpoints=kept)
+    assert lines[0] == "goes on after epoch 1/3"
+    assert [line["epoch"] for line in resumed.history] == [1, 2, 3]
+    assert resumed.train_seconds == pytest.approx(sum(line["seconds"] for line in resumed.history))
+
+
+def test_checkpoints_keep_to_their_share_of_the_time():
+    """One that took long waits until it is 2 % of the time since; the first, whose cost nobody knows, is taken."""
+    pace = training._Pace()
+    assert pace.allows()
+    with pace:
+        pass
+    pace._cost, pace._end = 1.0, pace._end - 49
+    assert not pace.allows()
+    pace._end -= 2
+    assert pace.allows()
+
+
+def without_seconds(history):
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in history]
+
+
+def variables(model):
+    return [np.asarray(variable) for variable in (*model.variables, *model.optimizer.variables)]

@@ -1,12 +1,19 @@
-"""The search: what it proposes, records, survives and remembers."""
+"""The search: what it proposes, records, survives and remembers, and that its shards are one search."""
 
+import gc
+import random
+
+import keras_tuner
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tasks import training, tuning
 from tasks.network import Description
 from tasks.request import Augmentation, Search, Training
-from tasks.tuning import Material, SearchError, Trial, best, search
+from tasks.trials import SearchError, Trial, best, dump, joined, load
+from tasks.tuning import Material, Share, proposals, search
 
 SETTINGS = Search(tuner="random", trials=3, epochs=1, fraction=0.5)
 
@@ -19,6 +26,14 @@ def material(family="ann", seed=0):
     settings = Training(replicates=1, epochs=9, batch_size=32, deterministic=True)
     part = images[:90], labels[:90]
     return Material(description, part, (images[90:], labels[90:]), settings, Augmentation(shift=1), seed)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _garbage():
+    """A search collects garbage after each trial; TensorFlow's modules, which are none, take most of that time."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture
@@ -36,36 +51,47 @@ def untrained(monkeypatch):
     return fitted
 
 
-def run(folder, settings=SETTINGS, finished=(), **changes):
+def run(settings=SETTINGS, finished=(), shard=0, **changes):
+    """The trials of a shard, and what was kept after each that ran."""
     kept = []
-    trials = search(material(**changes), settings, folder, kept.append, lambda line: None, finished)
-    return trials, kept
+    share = Share(settings, settings.numbers(shard), finished)
+    return search(material(**changes), share, kept.append, lambda line: None), kept
 
 
-def test_a_search_trains_its_trials(tmp_path):
-    """The real thing, once: scores are validation accuracies, sizes meet the budget."""
-    trials, _ = run(tmp_path, Search(tuner="random", trials=2, epochs=1))
-    assert all(0 <= trial.score <= 1 and trial.seconds > 0 for trial in trials)
-    assert all(abs(trial.parameters - 5_000) <= 50 for trial in trials)
+def reached(tried):
+    """All that a trial says but how long it took."""
+    return [trial.model_copy(update={"seconds": 0.0}) for trial in tried]
+
+
+def test_a_search_trains_its_trials_and_its_shards_train_the_same_ones():
+    """The real thing, once: scores are validation accuracies, sizes meet the budget; two shards reach the same."""
+    settings = Search(tuner="random", trials=2, epochs=1)
+    whole, _ = run(settings)
+    assert all(0 <= trial.score <= 1 and trial.seconds > 0 for trial in whole)
+    assert all(abs(trial.parameters - 5_000) <= 50 for trial in whole)
+    shared = settings.model_copy(update={"shards": 2})
+    shards = [run(shared, shard=shard)[0] for shard in (1, 0)]
+    assert [[trial.number for trial in shard] for shard in shards] == [[1], [0]]
+    assert reached(joined(shards)) == reached(whole)
 
 
 @pytest.mark.usefixtures("untrained")
 @pytest.mark.parametrize("tuner", ["random", "bayesian"])
-def test_every_trial_is_recorded_and_meets_the_budget(tuner, tmp_path):
+def test_every_trial_is_recorded_and_meets_the_budget(tuner):
     """As many trials as asked for, kept one by one, all within 1 %; the first is the defaults."""
-    trials, kept = run(tmp_path, Search(tuner=tuner, trials=5, epochs=1))
-    assert trials == kept
-    assert [trial.number for trial in trials] == [0, 1, 2, 3, 4]
-    assert {trial.status for trial in trials} == {"done"}
-    assert all(abs(trial.parameters - 5_000) <= 50 for trial in trials)
-    assert trials[0].hyperparameters == tuning._space(material().description).values
-    assert len({str(trial.hyperparameters) for trial in trials}) == 5
+    tried, kept = run(Search(tuner=tuner, trials=5, epochs=1))
+    assert kept == [tuple(tried[:n]) for n in (1, 2, 3, 4, 5)]
+    assert [trial.number for trial in tried] == [0, 1, 2, 3, 4]
+    assert {trial.status for trial in tried} == {"done"}
+    assert all(abs(trial.parameters - 5_000) <= 50 for trial in tried)
+    assert tried[0].hyperparameters == tuning._space(material().description).values
+    assert len({str(trial.hyperparameters) for trial in tried}) == 5
 
 
 @pytest.mark.usefixtures("untrained")
-def test_hyperband_spends_its_epochs_unevenly_and_stops_at_the_trial_count(tmp_path):
+def test_hyperband_spends_its_epochs_unevenly_and_stops_at_the_trial_count():
     """Short rungs first; Keras Tuner's own entries stay out of the hyper-parameters."""
-    trials, _ = run(tmp_path, Search(tuner="hyperband", trials=7, epochs=4))
+    trials, _ = run(Search(tuner="hyperband", trials=7, epochs=4))
     assert 2 <= len(trials) <= 7
     assert len({trial.epochs for trial in trials}) > 1
     assert not any("/" in name for trial in trials for name in trial.hyperparameters)
@@ -86,16 +112,16 @@ def test_both_families_share_one_optimizer_space():
 
 
 @pytest.mark.usefixtures("untrained")
-def test_a_seed_reproduces_the_search(tmp_path):
+def test_a_seed_reproduces_the_search():
     """Same seed, same proposals and scores; another seed, other proposals. Seed 0 is a seed like any other."""
-    first, again, other = (run(tmp_path / name, seed=seed)[0] for name, seed in (("a", 0), ("b", 0), ("c", 1)))
+    first, again, other = (run(seed=seed)[0] for seed in (0, 0, 1))
     assert [(trial.hyperparameters, trial.score) for trial in first] == [
         (trial.hyperparameters, trial.score) for trial in again
     ]
     assert first[1].hyperparameters != other[1].hyperparameters
 
 
-def test_a_failed_trial_is_recorded_and_the_search_goes_on(tmp_path, untrained, monkeypatch):
+def test_a_failed_trial_is_recorded_and_the_search_goes_on(untrained, monkeypatch):
     """Its reason is one line; the best is among the others."""
     succeed, failures = tuning.fit, [MemoryError("no room\nfor this one")]
 
@@ -105,71 +131,113 @@ def test_a_failed_trial_is_recorded_and_the_search_goes_on(tmp_path, untrained, 
         return succeed(*arguments)
 
     monkeypatch.setattr(tuning, "fit", sometimes)
-    trials, kept = run(tmp_path)
+    trials, kept = run()
     assert [trial.status for trial in trials] == ["failed", "done", "done"]
     assert (trials[0].error, trials[0].score) == ("MemoryError: no room for this one", None)
-    assert kept == trials
+    assert kept[-1] == tuple(trials)
     assert best(trials).status == "done"
 
 
-def test_a_search_without_a_success_says_why(tmp_path, monkeypatch):
-    """All of the trials run and are kept; then the reason is an error."""
+def test_a_search_without_a_success_says_why(monkeypatch):
+    """All of the trials run, as another shard may have one that succeeds; when none has, the reason is an error."""
 
     def never(*arguments):
         raise ArithmeticError("the loss is nan")
 
     monkeypatch.setattr(tuning, "fit", never)
-    kept = []
+    tried, kept = run()
+    assert len(kept) == 3
     with pytest.raises(SearchError, match="3 that failed: ArithmeticError: the loss is nan"):
-        search(material(), SETTINGS, tmp_path, kept.append, lambda line: None)
-    assert len(kept) == 3
+        best(tried)
 
 
 @pytest.mark.usefixtures("untrained")
-def test_a_record_that_cannot_be_kept_ends_the_search(tmp_path):
-    """A store that is down is no trial's failure."""
+def test_an_error_of_the_observer_ends_the_search():
+    """What goes wrong outside of a trial is no trial's failure."""
 
-    def broken(trial):
-        raise OSError("store is down")
+    def broken(tried):
+        raise OSError("no room")
 
-    with pytest.raises(OSError, match="store is down"):
-        search(material(), SETTINGS, tmp_path, broken, lambda line: None)
+    with pytest.raises(OSError, match="no room"):
+        search(material(), Share(SETTINGS, (0, 1, 2)), broken, lambda line: None)
 
 
-def test_finished_trials_are_not_run_again(tmp_path, untrained):
-    """An interrupted search goes on where it was, and ends as if it had not been interrupted."""
-    whole, _ = run(tmp_path / "whole")
+@pytest.mark.parametrize("tuner", ["random", "bayesian", "hyperband"])
+@pytest.mark.parametrize("done", [1, 3])
+def test_finished_trials_are_not_run_again(untrained, tuner, done):
+    """An interrupted search goes on where it was, and ends as if it had not been interrupted, record by record."""
+    settings = Search(tuner=tuner, trials=5, epochs=4)
+    whole, _ = run(settings)
     untrained.clear()
-    resumed, kept = run(tmp_path / "resumed", finished=whole[:2])
-    assert len(untrained) == 1
-    assert resumed[:2] == whole[:2]
-    assert (resumed[2].hyperparameters, resumed[2].score) == (whole[2].hyperparameters, whole[2].score)
-    assert [trial.number for trial in kept] == [2]
+    resumed, kept = run(settings, finished=load(dump(whole[:done])))
+    assert len(untrained) == len(whole) - done
+    assert resumed[:done] == whole[:done]
+    assert reached(resumed) == reached(whole)
+    assert kept[0] == tuple(resumed[: done + 1])
 
 
 @pytest.mark.usefixtures("untrained")
-def test_trials_of_another_search_are_not_believed(tmp_path):
+@pytest.mark.parametrize("shards", [2, 3, 6])
+def test_a_search_is_the_same_in_any_number_of_shards(shards):
+    """The trials, and so the best of them, do not depend on the shards, nor on the order in which they finish."""
+    settings = Search(tuner="random", trials=6, epochs=1)
+    shared = settings.model_copy(update={"shards": shards})
+    order = random.Random(shards).sample(range(shards), shards)
+    found = joined(run(shared, shard=shard)[0] for shard in order)
+    whole, _ = run(settings)
+    assert reached(found) == reached(whole)
+    assert best(found).number == best(whole).number
+
+
+SPACE = tuning._space(material("cnn").description)
+
+
+@given(seed=st.integers(0, 2**31), trials=st.integers(1, 40), shards=st.integers(1, 64), longer=st.integers(0, 9))
+def test_a_trial_is_known_by_its_number_alone(seed, trials, shards, longer):
+    """Whatever the number of trials and shards: together the shards run each trial once, and trial n is trial n."""
+    settings = Search(tuner="random", trials=trials, epochs=1, shards=min(shards, trials))
+    numbers = [number for shard in range(settings.shards) for number in settings.numbers(shard)]
+    assert sorted(numbers) == list(range(trials))
+    first = [values for values, _ in zip(proposals(SPACE, seed), range(trials), strict=False)]
+    again = [values for values, _ in zip(proposals(SPACE, seed), range(trials + longer), strict=False)]
+    assert again[:trials] == first
+    assert first[0] == SPACE.values
+    assert len({str(values) for values in first}) == trials
+
+
+def test_a_small_space_is_tried_once_and_then_is_used_up():
+    """No trial is run twice; a drawn one that is known is drawn again, and the search ends when none is left."""
+    space = keras_tuner.HyperParameters()
+    space.Choice("a", [1, 2])
+    space.Choice("b", [1, 2])
+    found = list(proposals(space, seed=0))
+    assert len({str(values) for values in found}) == len(found) == 4
+
+
+@pytest.mark.usefixtures("untrained")
+def test_trials_of_another_search_are_not_believed():
     """A remembered trial counts only if it is the one that is proposed."""
-    whole, _ = run(tmp_path / "a")
-    _, kept = run(tmp_path / "b", finished=whole, seed=1)
+    whole, _ = run()
+    _, kept = run(finished=whole, seed=1)
     assert len(kept) == 3
 
 
-def test_an_impossible_budget_is_refused_at_once(tmp_path):
+def test_an_impossible_budget_is_refused_at_once():
     """No trial is spent on it."""
     hopeless = material().description.model_copy(update={"budget": 20})
     with pytest.raises(ValueError, match="budget: expected at least"):
-        search(material()._replace(description=hopeless), SETTINGS, tmp_path, print, print)
+        search(material()._replace(description=hopeless), Share(SETTINGS, (0, 1, 2)), print, print)
 
 
 def test_the_best_is_the_highest_score_and_the_earlier_of_equals():
     """Failed trials have no score and no chance."""
     common = {"hyperparameters": {}, "parameters": 1, "seconds": 1.0, "seed": 0, "epochs": 1}
     scores = [0.5, 0.7, 0.7, None]
-    trials = [
+    tried = [
         Trial(number=n, score=score, status="done" if score else "failed", **common) for n, score in enumerate(scores)
     ]
-    assert best(trials).number == 1
+    assert best(tried).number == 1
+    assert best(tried[::-1]).number == 1
 
 
 def test_a_subset_keeps_every_class():

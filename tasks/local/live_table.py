@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,12 +50,18 @@ def _row(instance: dict[str, Any], seeds: Sequence[int], progress: Callable[[Pla
     task, index = instance["task_id"], instance["map_index"]
     dataset, _, name = task.rpartition(".")
     stage, _, family = name.partition("_")
-    seed = seeds[index] if 0 <= index < len(seeds) else None
-    place = Place(dataset or None, family or None, seed)
+    place = _place(Place(dataset or None, family or None), stage, index, seeds)
     state = instance["state"] or "waiting"
     said = progress(place, stage) if state == "running" else ""
-    title = task if seed is None else f"{task} seed {seed}"
+    title = f"{task} {Place(seed=place.seed, shard=place.shard)}".replace("-", " ").rstrip()
     return Row(title, state, _seconds(instance), said, place, stage, _log(instance))
+
+
+def _place(place: Place, stage: str, index: int, seeds: Sequence[int]) -> Place:
+    """`place` with what a mapped task's index stands for: a shard of the search, else a seed."""
+    if stage == "search" and index >= 0:
+        return replace(place, shard=index)
+    return replace(place, seed=seeds[index]) if 0 <= index < len(seeds) else place
 
 
 def _log(instance: dict[str, Any]) -> str:
@@ -69,9 +75,12 @@ def _order(task: str) -> tuple[int, str, str, int]:
     """Plan first, then each dataset's tasks, branch by branch, then the join."""
     dataset, _, name = task.rpartition(".")
     stage, _, family = name.partition("_")
-    stages = ("plan", "replicates", "fetch", "normalize", "search", "train", "evaluate", "report", "complete")
+    stages = (
+        "plan", "replicates", "shards", "fetch", "normalize", "search", "choose", "train", "evaluate", "report",
+        "complete",
+    )  # fmt: skip
     place = stages.index(stage) if stage in stages else len(stages)
-    part = 1 if dataset else (0 if place < 2 else 2)
+    part = 1 if dataset else (0 if place < 3 else 2)
     return part, dataset, family, place
 
 

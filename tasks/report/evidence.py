@@ -35,7 +35,7 @@ class ReplicateEvidence:
 
 @dataclass(frozen=True)
 class SearchEvidence:
-    """One search: trials.json, best.json and the settings in its manifest."""
+    """One search: choose's trials.json and best.json, and the settings in the manifest of its first shard."""
 
     trials: list[Mapping[str, Any]]
     best: Mapping[str, Any]

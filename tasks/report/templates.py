@@ -80,10 +80,11 @@ def _choice(value: bool | int | float | str) -> str:
 
 
 def place(stage: StageRecord) -> str:
-    """Where a stage worked: the data set, the family, the seed."""
+    """Where a stage worked: the data set, the family, the seed or the shard."""
     seed = None if stage.seed is None else f"seed {stage.seed}"
+    shard = None if stage.shard is None else f"shard {stage.shard}"
     family = None if stage.family is None else wording.family_title(stage.family)
-    return ", ".join(part for part in (stage.dataset, family, seed) if part)
+    return ", ".join(part for part in (stage.dataset, family, seed, shard) if part)
 
 
 def shares(matrix: Sequence[Sequence[int]]) -> list[list[float]]:

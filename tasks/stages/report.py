@@ -72,10 +72,11 @@ class _Lane:
             if record["dataset"] == place.dataset and record["family"] in (None, place.family)
         ]
 
-    def manifest(self, stage: str, seed: int | None = None) -> Manifest | None:
+    def manifest(self, stage: str, *, seed: int | None = None, shard: int | None = None) -> Manifest | None:
         """The artifact that a stage finished with, or None."""
         for record in self.records:
-            if (record["stage"], record["seed"], record["status"]) == (stage, seed, "done"):
+            found = record["stage"], record["seed"], record["shard"], record["status"]
+            if found == (stage, seed, shard, "done"):
                 return find(self.store, stage, record["key"])
         return None
 
@@ -86,7 +87,8 @@ class _Lane:
     def reason(self) -> str:
         """Why the lane ended before its evaluation did."""
         for record in self.records:
-            where = record["stage"] if record["seed"] is None else f"{record['stage']} of seed {record['seed']}"
+            parts = [f"{part} {record[part]}" for part in ("seed", "shard") if record[part] is not None]
+            where = " of ".join([record["stage"], *parts])
             if record["status"] == "failed":
                 return f"{where}: {record['error']}"
             if record["status"] == "running":
@@ -105,17 +107,17 @@ def _branch(request: Request, place: Place, lane: _Lane) -> Branch:
 
 
 def _search(lane: _Lane) -> SearchEvidence | None:
-    manifest = lane.manifest("search")
-    if manifest is None:
+    chosen, searched = lane.manifest("choose"), lane.manifest("search", shard=0)
+    if chosen is None or searched is None:
         return None
-    trials, best = lane.json(manifest, "trials.json"), lane.json(manifest, "best.json")
-    return SearchEvidence(trials, best, manifest.made["settings"])
+    trials, best = lane.json(chosen, "trials.json"), lane.json(chosen, "best.json")
+    return SearchEvidence(trials, best, searched.made["settings"])
 
 
 def _replicate(request: Request, lane: _Lane, evaluated: Manifest, score: dict[str, Any]) -> ReplicateEvidence:
     """One replicate's evidence; its predictions are copied to where the report names them."""
     seed = score["seed"]
-    trained = lane.manifest("train", seed)
+    trained = lane.manifest("train", seed=seed)
     if trained is None:
         raise StoreError(f"{lane.place}: expected the artifact of train, seed {seed}, found none; run again")
     body = read_file(lane.store, evaluated, f"seed-{seed}.npz")

@@ -1,8 +1,6 @@
-"""Search: the family's hyper-parameters, chosen on the validation part alone."""
+"""Search: one shard's share of the trials of a family's hyper-parameters, judged on the validation part alone."""
 
-import json
-import tempfile
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from tasks.experiment import Experiment, experiment, family_modules, training_data
@@ -12,15 +10,21 @@ from tasks.stage import Input, Place, Stage, Work
 
 
 class Settings(Experiment):
-    """What the trials depend on."""
+    """What the trials depend on: how the search goes, and which of its trials are this shard's, by their numbers."""
 
     search: SearchSettings
+    numbers: tuple[int, ...]
 
 
 def settings(request: Request, place: Place) -> Settings:
-    """The search's part of the request; how long the final training is does not matter to it."""
+    """The search's part of the request; how long the final training is does not matter to it.
+
+    Nor does what the other shards do: the search is cut to this shard's trials, as if there were no others.
+    """
     shared = experiment(request, place, request.seed, request.search.epochs)
-    return Settings(**dict(shared), search=request.search)
+    numbers = request.search.numbers(place.shard or 0)
+    own = request.search.model_copy(update={"trials": len(numbers), "shards": 1})
+    return Settings(**dict(shared), search=own, numbers=numbers)
 
 
 def inputs(request: Request, place: Place) -> dict[str, Input]:
@@ -29,8 +33,8 @@ def inputs(request: Request, place: Place) -> dict[str, Input]:
 
 
 def run(work: Work) -> dict[str, Any]:
-    """Write trials.json, every trial in order, and best.json, the one to train with."""
-    from tasks import arrays, tuning
+    """Write trials.json, every trial of the shard in order; one that an earlier attempt finished is not run again."""
+    from tasks import arrays, trials, tuning
     from tasks.network import Description
 
     wish: Settings = work.settings
@@ -44,22 +48,19 @@ def run(work: Work) -> dict[str, Any]:
         augmentation=wish.augmentation,
         seed=wish.seed,
     )
-    trials: list[tuning.Trial] = []
 
-    def keep(trial: tuning.Trial) -> None:
-        """Keep a trial for the artifact, and show it as progress."""
-        trials.append(trial)
+    def keep(tried: Sequence[trials.Trial]) -> None:
+        """Keep what is finished, and show it as progress."""
+        work.checkpoints.save(len(tried), trials.dump(tried))
+        trial = tried[-1]
         outcome = f"val_accuracy {trial.score:.3f}" if trial.score is not None else f"failed: {trial.error}"
-        work.progress(f"trial {trial.number + 1}/{wish.search.trials} done, {outcome}")
+        work.progress(f"trial {len(tried)}/{len(wish.numbers)} done, {outcome}")
 
-    with tempfile.TemporaryDirectory(prefix="tuner-") as folder:
-        tuning.search(material, wish.search, Path(folder), keep, work.progress)
-    best = tuning.best(trials)
-    dump = [trial.model_dump(mode="json") for trial in trials]
-    (work.output / "trials.json").write_text(json.dumps(dump, indent=1), encoding="utf-8")
-    choice = {"hyperparameters": best.hyperparameters, "trial": best.number}
-    (work.output / "best.json").write_text(json.dumps(choice, indent=1), encoding="utf-8")
-    return {"trials": len(trials), "failed": sum(trial.score is None for trial in trials), "best": choice}
+    state = work.checkpoints.latest()
+    share = tuning.Share(wish.search, wish.numbers, finished=trials.load(state) if state else ())
+    tried = tuning.search(material, share, keep, work.progress)
+    (work.output / "trials.json").write_bytes(trials.dump(tried))
+    return {"trials": len(tried), "failed": sum(trial.score is None for trial in tried)}
 
 
-STAGE = Stage("search", "family", settings, inputs, run, modules=family_modules, heavy="tasks.tuning")
+STAGE = Stage("search", "shard", settings, inputs, run, modules=family_modules, heavy="tasks.tuning")

@@ -15,8 +15,8 @@ def settings(request: Request, place: Place) -> Experiment:
 
 
 def inputs(request: Request, place: Place) -> dict[str, Input]:
-    """The training and validation parts, and the search's choice."""
-    return {"data": training_data(place), "search": Input("search", place.at("family"), ("best.json",))}
+    """The training and validation parts, and the choice among the search's trials."""
+    return {"data": training_data(place), "choice": Input("choose", place.at("family"), ("best.json",))}
 
 
 def run(work: Work) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def run(work: Work) -> dict[str, Any]:
 
     wish: Experiment = work.settings
     data = work.inputs["data"]
-    best = json.loads((work.inputs["search"] / "best.json").read_text(encoding="utf-8"))
+    best = json.loads((work.inputs["choice"] / "best.json").read_text(encoding="utf-8"))
     facts = wish.model_dump(include={"family", "shape", "classes", "budget"})
     description = network.Description(**facts, **arrays.scaling(data), hyperparameters=best["hyperparameters"])
     fitted = training.fit(
@@ -34,6 +34,7 @@ def run(work: Work) -> dict[str, Any]:
         arrays.read(data / "validation.npz"),
         training.Recipe(wish.training, wish.augmentation, best["hyperparameters"], wish.seed),
         work.progress,
+        work.checkpoints,
     )
     network.save(fitted.model, description, work.output)
     metrics = {
@@ -44,6 +45,7 @@ def run(work: Work) -> dict[str, Any]:
         "train_seconds": fitted.train_seconds,
         "setup_seconds": fitted.setup_seconds,
         "validation_seconds": fitted.validation_seconds,
+        "checkpoint_seconds": fitted.checkpoint_seconds,
     }
     (work.output / "history.json").write_text(json.dumps(fitted.history, indent=1), encoding="utf-8")
     (work.output / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")

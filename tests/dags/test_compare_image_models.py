@@ -86,11 +86,20 @@ def test_training_goes_through_its_pool(dag):
     assert pooled
 
 
-def test_one_training_a_seed(dag):
-    """The trainings of a family are mapped over the run's seeds and named by them."""
-    train = dag.get_task("cifar10.train_cnn")
-    assert train.is_mapped
-    assert train.map_index_template == "seed {{ task.seed }}"
+@pytest.mark.parametrize(("stage", "part"), [("train", "seed"), ("search", "shard")])
+def test_one_training_a_seed_and_one_search_a_shard(dag, stage, part):
+    """The trainings of a family are mapped over the run's seeds, its searches over the shards, and named by them."""
+    task = dag.get_task(f"cifar10.{stage}_cnn")
+    assert task.is_mapped
+    assert task.map_index_template == f"{part} {{{{ task.{part} }}}}"
+
+
+@pytest.mark.parametrize(("trials", "expected"), [(None, [0, 1]), (1, [0])])
+def test_the_shards_are_those_of_the_request(dag, trials, expected):
+    """The light tasks name what `plan` resolves, the form's wishes included."""
+    params = {"profile": "smoke", "trials": trials}
+    assert dag.get_task("shards").python_callable(params) == expected
+    assert dag.get_task("replicates").python_callable(params) == [0, 1]
 
 
 def test_run_settings(dag):

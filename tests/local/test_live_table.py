@@ -23,6 +23,8 @@ def shown():
         instance("report"),
         instance("cifar10.train_ann", "running", 1, START),
         instance("cifar10.train_ann", "success", 0, START, END),
+        instance("cifar10.search_ann", "running", 1, START),
+        instance("cifar10.choose_ann"),
         instance("cifar10.search_cnn", "failed", start=START, end=END),
         instance("cifar10.fetch", "success", start=START, end=END),
         instance("plan", "success", start=START, end=END),
@@ -31,10 +33,12 @@ def shown():
 
 
 def test_rows_follow_the_workflow(shown):
-    """Plan, then a dataset's stages, then the join; replicates by their seeds."""
+    """Plan, then a dataset's stages, then the join; replicates by their seeds, searches by their shards."""
     assert [row.task for row in shown] == [
         "plan",
         "cifar10.fetch",
+        "cifar10.search_ann shard 1",
+        "cifar10.choose_ann",
         "cifar10.train_ann seed 7",
         "cifar10.train_ann seed 8",
         "cifar10.search_cnn",
@@ -44,8 +48,9 @@ def test_rows_follow_the_workflow(shown):
 
 def test_a_running_row_shows_what_its_stage_says(shown):
     """Only a running stage is asked for its progress, at its own place."""
-    assert [row.progress for row in shown if row.progress] == ["train of cifar10/ann/seed-8"]
-    assert shown[3].place == Place("cifar10", "ann", 8)
+    said = ["search of cifar10/ann/shard-1", "train of cifar10/ann/seed-8"]
+    assert [row.progress for row in shown if row.progress] == said
+    assert shown[5].place == Place("cifar10", "ann", 8)
 
 
 def test_times_are_minutes_and_seconds(shown):
@@ -55,8 +60,8 @@ def test_times_are_minutes_and_seconds(shown):
 
 def test_a_log_is_named_below_the_log_folder(shown):
     """The path is the one that Airflow writes: mapped tasks carry their index."""
-    assert shown[3].log == "dag_id=d/run_id=r/task_id=cifar10.train_ann/map_index=1/attempt=1.log"
-    assert shown[4].log == "dag_id=d/run_id=r/task_id=cifar10.search_cnn/attempt=1.log"
+    assert shown[5].log == "dag_id=d/run_id=r/task_id=cifar10.train_ann/map_index=1/attempt=1.log"
+    assert shown[6].log == "dag_id=d/run_id=r/task_id=cifar10.search_cnn/attempt=1.log"
 
 
 def test_without_a_terminal_only_changes_are_printed(shown):
@@ -68,7 +73,7 @@ def test_without_a_terminal_only_changes_are_printed(shown):
         once = out.getvalue()
         lines.show(shown)
     assert out.getvalue() == once
-    assert len(once.splitlines()) == 5
+    assert len(once.splitlines()) == 6
     assert "cifar10.search_cnn               failed             1:05" in once
 
 

@@ -1,0 +1,70 @@
+"""What checkpoints cost a training of real size: `python -m tests.bench_checkpoints [IMAGES [EPOCHS [FAMILIES]]]`.
+
+CIFAR-10's shape, budget and number of images, the quick profile's batches and epochs, noise for pixels: time does not
+ask what is to be seen. In a folder and in the embedded S3 server, each on this machine's own disk.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from tasks.checkpoints import StoredCheckpoints
+from tasks.local.object_store import ObjectStore
+from tasks.network import Description, assemble
+from tasks.request import load_configuration
+from tasks.store import Store, open_store
+from tasks.training import Arrays, Fit, Recipe, fit
+
+CONFIGURATION = load_configuration()
+CIFAR = CONFIGURATION.datasets["cifar10"]
+VALIDATION = 5_000
+
+
+def data(n: int) -> Arrays:
+    """Noise and labels."""
+    generator = np.random.default_rng(n)
+    images = generator.integers(0, 256, (n, *CIFAR.shape), dtype=np.uint8)
+    return images, generator.integers(0, len(CIFAR.classes), n).astype(np.uint8)
+
+
+def trained(family: str, images: int, epochs: int, checkpoints: StoredCheckpoints) -> Fit:
+    """One training of the quick profile's kind."""
+    quick = CONFIGURATION.profiles["quick"].training.model_copy(update={"epochs": epochs})
+    facts = {"shape": CIFAR.shape, "classes": len(CIFAR.classes), "budget": CIFAR.budget}
+    description = Description(family=family, mean=(120,) * 3, std=(60,) * 3, **facts)
+    recipe = Recipe(quick, CIFAR.augmentation, {}, 0)
+    return fit(partial(assemble, description), data(images), data(VALIDATION), recipe, print, checkpoints)
+
+
+@contextmanager
+def stores() -> Iterator[dict[str, Store]]:
+    """A folder, and a bucket of the embedded server."""
+    with tempfile.TemporaryDirectory() as folder, ObjectStore.start(Path(folder, "server")) as server:
+        os.environ.update(server.environment)
+        yield {"folder": open_store(Path(folder, "store").as_uri()), "S3": open_store(f"{server.uri}/bench")}
+
+
+def main(images: str = "45000", epochs: str = "4", families: str = "ann,cnn") -> None:
+    """Print the table."""
+    rows = ["| family | store | an epoch | all checkpoints | share of the training |", "|---|---|---|---|---|"]
+    with stores() as known:
+        for family, name in product(families.split(","), known):
+            start = time.perf_counter()
+            checkpoints = StoredCheckpoints(known[name], "train", family)
+            done = trained(family, int(images), int(epochs), checkpoints)
+            spent, seconds = done.checkpoint_seconds, time.perf_counter() - start
+            epoch = done.train_seconds / len(done.history)
+            rows.append(f"| {family} | {name} | {epoch:.1f} s | {spent:.3f} s | {spent / seconds:.2%} |")
+    print("\n".join(rows))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
