@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tasks.artifacts import Manifest, artifact_key, commit, find, is_whole, materialize
+from tasks.artifacts import Manifest, artifact_key, commit, find_whole, materialize
 from tasks.provenance import lock_digest, versions
 from tasks.records import Record, input_manifest, now, recorded
 from tasks.request import Request
@@ -50,11 +50,8 @@ class _Job:
 
     def reused(self) -> Manifest | None:
         """The complete artifact of an earlier run, every byte of it checked, or None."""
-        manifest = find(self._store, self._stage.name, self._key)
+        manifest = find_whole(self._store, self._stage.name, self._key)
         if manifest is None:
-            return None
-        if not is_whole(self._store, manifest):
-            log.warning("artifact %s of %s is damaged; it is made again", self._key, self._stage.name)
             return None
         self._record.fields |= {"cached": True, "progress": "cached"}
         log.info("cached: %s of %s is artifact %s", self._stage.name, self._place, self._key)

@@ -48,7 +48,7 @@ def compare(
 
     Args:
         branches: one for each family of each dataset; one that is not given is reported as missing.
-        records: the run's stage records, in the order in which the stages started.
+        records: the run's stage records, in the workflow's order.
         facts: normalize's statistics.json by dataset, where there is one.
 
     Raises:

@@ -10,6 +10,7 @@ import numpy as np
 from tasks.artifacts import Manifest, find, read_file
 from tasks.comparison import Environment
 from tasks.provenance import lock_digest, machine, versions
+from tasks.publication import publish
 from tasks.records import Record, now, read_records, recorded
 from tasks.report.assembly import compare
 from tasks.report.documents import render
@@ -23,15 +24,15 @@ Records = list[dict[str, Any]]
 
 
 def report(request: Request, store: Store) -> None:
-    """Write `reports/RUN/` with the predictions it names, then `reports/latest.json`, which makes it the newest."""
+    """Write `reports/RUN/` with the predictions it names, and make it known."""
     with recorded(store, request.run, Place(), "report") as record:
         records = read_records(store, request.run)
         branches = collect(request, records, store, record)
         comparison = compare(request, branches, records, _facts(request, store, records), environment())
+        record.check_newest()
         for name, body in render(comparison).items():
             store.write(f"reports/{request.run}/{name}", body)
-        latest = {"run": request.run, "status": comparison.status}
-        store.write("reports/latest.json", json.dumps(latest).encode())
+        publish(store, request.run, comparison.status)
         for dataset in comparison.datasets:
             record.progress(dataset.verdict)
 
