@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,7 +13,7 @@ from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
 
-from tasks.store import MIB, ObjectMissing, StoreError, checked_key, checked_prefix, is_key
+from tasks.store import MIB, Entry, ObjectMissing, StoreError, Unfinished, checked_key, checked_prefix, is_key
 
 ATTEMPTS = 5
 CONTENT_TYPES = {
@@ -101,19 +102,41 @@ class S3Store:
         return True
 
     def list(self, prefix: str) -> Iterator[str]:
+        """See Store."""
+        return (entry.key for entry in self.entries(prefix))
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
         """See Store; a name that is no key (a folder that some console made) is passed over."""
-        return filter(is_key, self._listed(checked_prefix(prefix)))
+        items = self._pages("list_objects_v2", "Contents", checked_prefix(prefix))
+        found = (Entry(self._key(item), item["Size"], item["LastModified"]) for item in items)
+        return (entry for entry in found if is_key(entry.key))
+
+    def unfinished(self) -> Iterator[Unfinished]:
+        """See Store: the multipart uploads that were neither completed nor aborted."""
+        for item in self._pages("list_multipart_uploads", "Uploads", ""):
+            upload = {"Bucket": self._bucket, "Key": item["Key"], "UploadId": item["UploadId"]}
+            with self._explained(self._key(item)):
+                pages = self._client.get_paginator("list_parts").paginate(**upload)
+                size = sum(part["Size"] for page in pages for part in page.get("Parts", ()))
+            yield Unfinished(self._key(item), size, item["Initiated"], partial(self._abort, upload))
+
+    def _abort(self, upload: dict[str, str]) -> None:
+        with self._explained(self._key(upload)), suppress(self._client.exceptions.NoSuchUpload):
+            self._client.abort_multipart_upload(**upload)
 
     def delete(self, key: str) -> None:
         """See Store."""
         with self._explained(key):
             self._client.delete_object(**self._at(key))
 
-    def _listed(self, prefix: str) -> Iterator[str]:
-        pages = self._client.get_paginator("list_objects_v2")
+    def _pages(self, operation: str, field: str, prefix: str) -> Iterator[dict[str, Any]]:
+        pages = self._client.get_paginator(operation)
         with self._explained(prefix):
             for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
-                yield from (item["Key"].removeprefix(self._prefix) for item in page.get("Contents", ()))
+                yield from page.get(field, ())
+
+    def _key(self, item: dict[str, Any]) -> str:
+        return item["Key"].removeprefix(self._prefix)
 
     def _at(self, key: str) -> dict[str, Any]:
         return {"Bucket": self._bucket, "Key": self._prefix + checked_key(key)}

@@ -21,8 +21,8 @@ from tasks.stage import Input, Place
 from tasks.store import ObjectMissing, Store, StoreError
 
 log = logging.getLogger(__name__)
-ORDER = ("plan", "fetch", "normalize", "search", "train", "evaluate", "report")
-RECORD = re.compile(r"(?P<stage>.+/[a-z]+)(?:\.(?P<attempt>\d+))?\.json")
+ORDER = ("plan", "fetch", "normalize", "search", "choose", "train", "evaluate", "report")
+RECORD = re.compile(r"(?P<stage>runs/.+/(?!request\.)[a-z]+)(?:\.(?P<attempt>\d+))?\.json")
 
 
 def read_request(store: Store, run: str) -> Request:
@@ -53,15 +53,14 @@ def read_records(store: Store, run: str) -> list[dict[str, Any]]:
 
 def _position(record: dict[str, Any]) -> tuple[int, str, str, int]:
     where = (record["dataset"] or "", record["family"] or "", -1 if record["seed"] is None else record["seed"])
-    return (ORDER.index(record["stage"]), *where)
+    return (ORDER.index(record["stage"]) if record["stage"] in ORDER else len(ORDER), *where)
 
 
 def _newest(store: Store, prefix: str) -> dict[str, int]:
     """The highest attempt of each stage whose records start with `prefix`."""
     found: dict[str, int] = {}
     for key in store.list(prefix):
-        name = RECORD.fullmatch(key)
-        if name and not key.endswith("/request.json"):
+        if name := RECORD.fullmatch(key):
             found[name["stage"]] = max(found.get(name["stage"], 0), int(name["attempt"] or 1))
     return found
 
