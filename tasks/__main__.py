@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (RequestError, DataError, NotAskedForError) as error:
         logging.error("%s: %s", options.command, error)
         return error.exit_code
-    except StoreError as error:
+    except (StoreError, OSError) as error:  # OSError: this machine's own disk is full, or read-only
         logging.error("%s: %s", options.command, error)
         return 1
     return 0
