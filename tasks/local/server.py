@@ -18,8 +18,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from tasks.local import processes
 from tasks.local.airflow import COMPONENTS, Airflow, AirflowError, Secrets, claimed_port
 from tasks.local.airflow_api import AirflowApi
@@ -119,7 +117,8 @@ class _Server:
         """Write what a client needs: how to reach the API and the store, and whose server this is."""
         described = {
             "pid": os.getpid(),
-            "started": psutil.Process().create_time(),
+            "born": processes.birth(os.getpid()),
+            "started": time.time(),  # what the DAG processor's own clock is compared with
             "owner": self._owner,
             "url": airflow.url,
             "settings": self._given,
@@ -171,4 +170,4 @@ def read_server(state: Path) -> dict[str, Any] | None:
         found = json.loads((state / "server.json").read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    return found if processes.is_running(found["pid"], found["started"]) else None
+    return found if processes.is_running(found["pid"], found["born"]) else None
