@@ -1,6 +1,6 @@
 """The command line of the stages: `python -m tasks STAGE --run RUN [--dataset NAME] [--family NAME] [--seed N]`.
 
-And of what a store needs now and then: `python -m tasks sweep`.
+And of what a store needs now and then: `python -m tasks sweep`, `python -m tasks verify RUN`.
 
 The one place that reads the environment. Exit codes: 0 done, 99 skipped (not asked for in this run), 64 bad request or
 configuration, 65 bad data (64 and 65 are never worth a retry), anything else may be retried.
@@ -29,6 +29,7 @@ STAGES = {
     "report": "join all branches into the comparison report",
 }
 SWEEP = "remove what no run can use any more: files without a manifest, old checkpoints, unfinished writes"
+VERIFY = "compute a report's numbers again from its predictions, and check every digest within reach"
 ENVIRONMENT = """environment:
   STORE             s3://bucket/prefix or file:///folder
   AWS_*             the standard variables of the S3 clients, AWS_ENDPOINT_URL_S3 among them
@@ -74,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
         stage.add_argument("--seed", type=int, help="the seed of one replicate")
         stage.set_defaults(run_command=_stage)
     _add_sweep(commands.add_parser("sweep", help=SWEEP, description=SWEEP))
+    verify = commands.add_parser("verify", help=VERIFY, description=VERIFY)
+    verify.add_argument("report", help="a folder with a downloaded report, or the name of a run in the store")
+    verify.set_defaults(run_command=_verify)
     return parser
 
 
@@ -107,6 +111,18 @@ def _sweep(options: argparse.Namespace) -> None:
         count, size = count + 1, size + garbage.size
         print(f"{garbage.size:>13,} B  {garbage.reason}: {garbage.name}")
     print(f"{'would remove' if options.dry_run else 'removed'} {count} objects, {size:,} B")
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from tasks.verification import verify_folder, verify_run
+
+    folder = Path(options.report)
+    audit = verify_folder(folder) if folder.is_dir() else verify_run(_store(), slug(options.report))
+    for line in audit.findings:
+        print(line)
+    if audit.findings:
+        raise DataError(f"{options.report}: {len(audit.findings)} things do not agree; looked at {audit}")
+    print(f"{options.report}: all agrees; looked at {audit}")
 
 
 def _stage(options: argparse.Namespace) -> None:

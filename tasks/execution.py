@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tasks.artifacts import Manifest, artifact_key, commit, find_whole, materialize
+from tasks.artifacts import Manifest, artifact_key, commit, digest_of, find_whole, materialize
 from tasks.provenance import lock_digest, versions
 from tasks.records import Record, input_manifest, now, recorded
 from tasks.request import Request
@@ -32,7 +32,7 @@ class _Job:
 
     def __init__(self, stage: Stage, request: Request, place: Place, store: Store, record: Record):
         self._stage, self._place, self._store, self._record = stage, place, store, record
-        self._run = request.run
+        self._run, self._request = request.run, digest_of(request.model_dump(mode="json"))
         self._settings = stage.settings(request, place)
         self._inputs = stage.inputs(request, place)
         self._manifests = {name: input_manifest(store, request.run, given) for name, given in self._inputs.items()}
@@ -67,7 +67,9 @@ class _Job:
             summary = self._stage.run(work)
             by = {
                 "run": self._run,
+                "request": self._request,
                 "place": str(self._place),
+                "parents": {name: f"{manifest.stage}/{manifest.key}" for name, manifest in self._manifests.items()},
                 "at": now(),
                 "versions": versions(),
                 "lock": lock_digest(),
