@@ -34,17 +34,24 @@ def everything(machine):
 
 
 def component(name):
-    """What kills one part of Airflow."""
+    """What kills one part of Airflow; its processes give themselves titles, with "-" or "_" in them."""
 
     def victims(machine):
-        return [process for process in everything(machine) if name in process.cmdline()[-3:]]
+        return [process for process in everything(machine) if name in title(process)]
 
     return victims
 
 
+def title(process):
+    """The command line of a process as `airflow api-server`; empty when it is gone."""
+    with suppress(psutil.Error):
+        return " ".join(process.cmdline()).replace("_", "-")
+    return ""
+
+
 def test_what_was_finished_before_a_crash_is_not_done_again(machine):
     """The scheduler is killed, then the API server, then all at once; a fourth run finishes, and redoes no stage."""
-    for victims in (component("scheduler"), component("api-server"), everything):
+    for victims in (component("airflow scheduler"), component("airflow api-server"), everything):
         code, output = killed_run(machine, victims)
         assert code != 0, output
     code, output, report = machine.run(*WISH)
@@ -66,7 +73,7 @@ def killed_run(machine, victims):
         output.append(text)
         if "search" in text and "running" in text:
             dying = victims(machine)
-            assert dying, "nothing to kill: the test shows nothing"
+            assert dying, f"nothing to kill among {[title(process) for process in everything(machine)]}"
             for victim in dying:
                 with suppress(psutil.NoSuchProcess):
                     victim.send_signal(signal.SIGKILL)
