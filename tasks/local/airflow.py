@@ -131,6 +131,8 @@ class Airflow:
             "AIRFLOW_HOME": str(self.folder),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{self.inherited.get('PATH', os.defpath)}",
             "PYTHONPATH": str(PROJECT),
+            # Airflow's processes give themselves titles, which may not be written over the mark that finds them.
+            "SPT_NOENV": "1",
             # A proxy is for the downloads, not for the way from one of these processes to another.
             "NO_PROXY": f"127.0.0.1,localhost,{self.inherited.get('NO_PROXY', '')}".rstrip(","),
             "no_proxy": f"127.0.0.1,localhost,{self.inherited.get('no_proxy', '')}".rstrip(","),

@@ -8,6 +8,7 @@ import time
 import psutil
 
 from tasks.local import processes
+from tasks.local.airflow import Airflow
 
 # A parent whose child moves to a session of its own, as Airflow's tasks do, and tells its id.
 NEST = """
@@ -52,6 +53,17 @@ def test_what_a_crash_left_is_found_by_its_mark(tmp_path):
         assert processes.leftovers(tmp_path) == [ours.pid]
     finally:
         processes.stop([ours.pid, other.pid])
+
+
+def test_a_process_that_gave_itself_a_title_is_found(tmp_path):
+    """The API server renames itself, as Airflow does with setproctitle; the mark in its environment stays readable."""
+    code = "import setproctitle, time; setproctitle.setproctitle('airflow api_server -- host:127.0.0.1 port:8080'); "
+    airflow = Airflow(tmp_path / "airflow", 8099, {processes.MARK: str(tmp_path)})
+    ours, _ = started(f"{code} print('up', flush=True); time.sleep(60)", tmp_path / "log", **airflow.environment)
+    try:
+        assert processes.leftovers(tmp_path) == [ours.pid]
+    finally:
+        processes.stop([ours.pid])
 
 
 def test_a_later_process_of_the_same_number_is_another():
