@@ -1,5 +1,7 @@
 """The command line of the stages: `python -m tasks STAGE --run RUN [--dataset NAME] [--family NAME] [--seed N] ...`.
 
+And of what a store needs now and then: `python -m tasks sweep`, `python -m tasks verify RUN`.
+
 The one place that reads the environment. Exit codes: 0 done, 99 skipped (not asked for in this run), 64 bad request or
 configuration, 65 bad data (64 and 65 are never worth a retry), anything else may be retried.
 """
@@ -9,6 +11,7 @@ import importlib
 import logging
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 from tasks.errors import DataError, NotAskedForError, RequestError
@@ -27,6 +30,8 @@ STAGES = {
     "evaluate": "measure the family's trained models on the test part",
     "report": "join all branches into the comparison report",
 }
+SWEEP = "remove what no run can use any more: files without a manifest, old checkpoints, unfinished writes"
+VERIFY = "compute a report's numbers again from its predictions, and check every digest within reach"
 ENVIRONMENT = """environment:
   STORE             s3://bucket/prefix or file:///folder
   AWS_*             the standard variables of the S3 clients, AWS_ENDPOINT_URL_S3 among them
@@ -40,18 +45,18 @@ exit codes: 0 done, 99 skipped, 64 bad request or configuration, 65 bad data, ot
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one stage; the exit code."""
+    """Run one stage or command; the exit code."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stdout)
     for noisy in ("boto3", "botocore", "s3transfer", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
-        _run(options)
+        options.run_command(options)
     except (RequestError, DataError, NotAskedForError) as error:
-        logging.error("%s: %s", options.stage, error)
+        logging.error("%s: %s", options.command, error)
         return error.exit_code
-    except StoreError as error:
-        logging.error("%s: %s", options.stage, error)
+    except (StoreError, OSError) as error:  # OSError: this machine's own disk is full, or read-only
+        logging.error("%s: %s", options.command, error)
         return 1
     return 0
 
@@ -59,32 +64,81 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tasks",
-        description="Run one stage of a run against the store.",
+        description="Run one stage of a run against the store, or look after the store.",
         epilog=ENVIRONMENT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in STAGES.items():
-        stage = stages.add_parser(name, help=summary, description=summary)
+        stage = commands.add_parser(name, help=summary, description=summary)
         stage.add_argument("--run", required=True, help="the run's id, as Airflow names it")
         stage.add_argument("--dataset", help="a dataset of the run")
         stage.add_argument("--family", help="a family of the run")
         stage.add_argument("--seed", type=int, help="the seed of one replicate")
         stage.add_argument("--shard", type=int, help="the shard of one search, from 0")
+        stage.set_defaults(run_command=_stage)
+    _add_sweep(commands.add_parser("sweep", help=SWEEP, description=SWEEP))
+    verify = commands.add_parser("verify", help=VERIFY, description=VERIFY)
+    verify.add_argument("report", help="a folder with a downloaded report, or the name of a run in the store")
+    verify.set_defaults(run_command=_verify)
     return parser
 
 
-def _run(options: argparse.Namespace) -> None:
+def _add_sweep(sweep: argparse.ArgumentParser) -> None:
+    sweep.add_argument("--dry-run", action="store_true", help="say what would go, and remove nothing")
+    sweep.add_argument("--age", type=_days, default=7.0, metavar="DAYS", help="only what is as old (default: 7)")
+    sweep.add_argument(
+        "--unused", action="store_true", help="artifacts that no run's records name, too; while no run is at work"
+    )
+    sweep.set_defaults(run_command=_sweep)
+
+
+def _days(text: str) -> float:
+    """A number of days.
+
+    Raises:
+        ValueError: it is none; argparse says so.
+    """
+    if not 0 <= (days := float(text)) <= 36_500:
+        raise ValueError
+    return days
+
+
+def _sweep(options: argparse.Namespace) -> None:
+    from tasks.garbage import find_garbage
+
+    count = size = 0
+    for garbage in find_garbage(_store(), timedelta(days=options.age), unused=options.unused):
+        if not options.dry_run:
+            garbage.discard()
+        count, size = count + 1, size + garbage.size
+        print(f"{garbage.size:>13,} B  {garbage.reason}: {garbage.name}")
+    print(f"{'would remove' if options.dry_run else 'removed'} {count} objects, {size:,} B")
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from tasks.verification import verify_folder, verify_run
+
+    folder = Path(options.report)
+    audit = verify_folder(folder) if folder.is_dir() else verify_run(_store(), slug(options.report))
+    for line in audit.findings:
+        print(line)
+    if audit.findings:
+        raise DataError(f"{options.report}: {len(audit.findings)} things do not agree; looked at {audit}")
+    print(f"{options.report}: all agrees; looked at {audit}")
+
+
+def _stage(options: argparse.Namespace) -> None:
     from tasks import execution, records
 
     run, store = slug(options.run), _store()
-    if options.stage == "plan":
+    if options.command == "plan":
         _plan(run, store)
         return
     request = records.read_request(store, run)
     os.environ["KERAS_BACKEND"] = request.backend
-    module = importlib.import_module(f"tasks.stages.{options.stage}")
-    if options.stage == "report":
+    module = importlib.import_module(f"tasks.stages.{options.command}")
+    if options.command == "report":
         module.report(request, store)
     else:
         place = Place(options.dataset, options.family, options.seed, options.shard)

@@ -7,15 +7,27 @@ manifest, so nothing that a reader could take for a result.
 
 import hashlib
 import json
+import logging
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tasks.request import FileName, Frozen, Sha256
-from tasks.store import ObjectMissing, Store, StoreError
+from pydantic import ValidationError
 
+from tasks.errors import DataError
+from tasks.request import FileName, Frozen, Sha256
+from tasks.store import ObjectMissing, Store
+
+log = logging.getLogger(__name__)
 KEY_LENGTH = 40  # hex digits: 160 bits, short enough to read in a listing
+
+
+class DamagedError(DataError):
+    """What is stored is not what was committed. No retry can mend that; the next run's stage, which verifies, does."""
+
+    def __init__(self, place: str, found: str):
+        super().__init__(f"{place}: {found}; run the workflow again, and the stage makes its artifact anew")
 
 
 class File(Frozen):
@@ -27,7 +39,10 @@ class File(Frozen):
 
 
 class Manifest(Frozen):
-    """What names an artifact, written last; `made` says from what, `summary` holds the stage's small results."""
+    """What names an artifact, written last; `made` says from what, `summary` holds the stage's small results.
+
+    `seal` is the digest of all the rest, so that a damaged manifest is known too; null in one older than seals.
+    """
 
     version: int = 1
     stage: str
@@ -35,6 +50,11 @@ class Manifest(Frozen):
     files: dict[FileName, File]
     made: dict[str, Any]
     summary: dict[str, Any]
+    seal: str | None = None
+
+    def sealed(self) -> "Manifest":
+        """The same manifest with its seal, taken of the JSON: what a reader gets (NaN is null there)."""
+        return self.model_copy(update={"seal": digest_of(json.loads(self.model_dump_json(exclude={"seal"})))})
 
     @property
     def digest(self) -> str:
@@ -54,43 +74,74 @@ def artifact_key(stage: str, settings: dict, inputs: dict[str, str], code: str) 
 
 
 def find(store: Store, stage: str, key: str) -> Manifest | None:
-    """The manifest under `key`, or None when the artifact was never completed."""
+    """The manifest under `key`, or None when the artifact was never completed.
+
+    Raises:
+        DamagedError: what is there is no manifest, or not the one that was written.
+    """
+    place = _manifest_object(stage, key)
     try:
-        return Manifest.model_validate_json(store.read(_manifest_object(stage, key)))
+        manifest = Manifest.model_validate_json(store.read(place))
     except ObjectMissing:
         return None
+    except ValidationError:
+        raise DamagedError(f"{store.uri}/{place}", "expected a manifest, received something else") from None
+    if manifest.seal is not None and manifest != manifest.sealed():
+        raise DamagedError(f"{store.uri}/{place}", "expected the manifest that was sealed, received another")
+    return manifest
+
+
+def find_whole(store: Store, stage: str, key: str) -> Manifest | None:
+    """The manifest under `key` with every byte that it promises, or None where there is no such artifact."""
+    try:
+        manifest = find(store, stage, key)
+        if manifest is not None:
+            verify(store, manifest)
+    except DamagedError as error:
+        log.warning("damaged: %s", error)
+        return None
+    return manifest
 
 
 def is_whole(store: Store, manifest: Manifest) -> bool:
     """Whether every file of the artifact is there with the promised bytes; reads them all."""
-    with tempfile.TemporaryDirectory(prefix="verify-") as folder:
-        try:
-            materialize(store, manifest, manifest.files, Path(folder))
-        except StoreError:
-            return False
+    try:
+        verify(store, manifest)
+    except DamagedError:
+        return False
     return True
+
+
+def verify(store: Store, manifest: Manifest) -> None:
+    """Read every file of the artifact; raises as `materialize` does."""
+    with tempfile.TemporaryDirectory(prefix="verify-") as folder:
+        materialize(store, manifest, manifest.files, Path(folder))
 
 
 def materialize(store: Store, manifest: Manifest, names: Iterable[str], folder: Path) -> None:
     """Bring the named files of an artifact into `folder`.
 
     Raises:
-        StoreError: a file is missing, or its bytes are not those that the manifest promises.
+        DamagedError: a file is missing, or its bytes are not those that the manifest promises.
     """
     for name in names:
-        file = manifest.files[name]
+        file, place = manifest.files[name], f"{store.uri}/{manifest.files[name].object}"
         try:
-            store.download(file.object, folder / name)
+            found = _downloaded(store, file, folder / name)
         except ObjectMissing:
-            raise StoreError(
-                f"{store.uri}/{file.object}: missing, though its manifest names it; run with force"
-            ) from None
-        found = file_digest(folder / name)
+            raise DamagedError(place, "expected what its manifest names, found nothing") from None
         if found != file.sha256:
-            raise StoreError(
-                f"{store.uri}/{file.object}: expected SHA-256 {file.sha256}, received {found}; delete the artifact "
-                f"artifacts/{manifest.stage}/{manifest.key} and run again"
-            )
+            raise DamagedError(place, f"expected SHA-256 {file.sha256}, received {found}")
+
+
+def _downloaded(store: Store, file: File, path: Path) -> str:
+    """The digest of what came to `path`; asked for twice, if need be, as the way here may be what is at fault."""
+    for _ in range(2):
+        store.download(file.object, path)
+        found = file_digest(path)
+        if found == file.sha256:
+            break
+    return found
 
 
 def read_file(store: Store, manifest: Manifest, name: str) -> bytes:
@@ -103,7 +154,7 @@ def read_file(store: Store, manifest: Manifest, name: str) -> bytes:
 def commit(store: Store, stage: str, key: str, folder: Path, made: dict, summary: dict) -> Manifest:
     """Store every file in `folder` as the artifact `key`; the manifest that stands, ours or an earlier writer's."""
     files = {path.name: _put(store, stage, key, path) for path in sorted(folder.iterdir())}
-    manifest = Manifest(stage=stage, key=key, files=files, made=made, summary=summary)
+    manifest = Manifest(stage=stage, key=key, files=files, made=made, summary=summary).sealed()
     body = manifest.model_dump_json(indent=1).encode()
     if store.write(_manifest_object(stage, key), body, if_absent=True):
         return manifest
@@ -112,8 +163,8 @@ def commit(store: Store, stage: str, key: str, folder: Path, made: dict, summary
 
 def _settle(store: Store, ours: Manifest, body: bytes) -> Manifest:
     """Another manifest came first: keep it when its files are whole, else mend it with ours."""
-    theirs = find(store, ours.stage, ours.key)
-    if theirs is not None and is_whole(store, theirs):
+    theirs = find_whole(store, ours.stage, ours.key)
+    if theirs is not None:
         return theirs
     store.write(_manifest_object(ours.stage, ours.key), body)
     return ours

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from tasks.request import Frozen, Request
+from tasks.request import Frozen, Request, Sha256
 
 
 def _known(value: object) -> object:
@@ -78,6 +78,7 @@ class Replicate(Frozen):
     Attributes:
         train_seconds: wall time of training; set-up (building, compiling) and validation are apart.
         predictions: the store's key of an .npz with y_true, y_pred (uint8 [n]) and y_prob (float32 [n, k]).
+        predictions_sha256: of that file; null in a report from before reports named it.
         digests: artifact keys by stage.
     """
 
@@ -96,6 +97,7 @@ class Replicate(Frozen):
     inference_seconds_per_image: Number
     model_bytes: Count
     predictions: str
+    predictions_sha256: Sha256 | None = None
     digests: dict[str, str]
     history: tuple[Epoch, ...]
 

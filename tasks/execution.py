@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tasks.artifacts import Manifest, artifact_key, commit, find, is_whole, materialize
+from tasks.artifacts import Manifest, artifact_key, commit, digest_of, find_whole, materialize
 from tasks.checkpoints import StoredCheckpoints
 from tasks.provenance import lock_digest, versions
 from tasks.records import Record, input_manifest, now, recorded
@@ -35,7 +35,7 @@ class _Job:
 
     def __init__(self, stage: Stage, request: Request, place: Place, store: Store, record: Record):
         self._stage, self._place, self._store, self._record = stage, place, store, record
-        self._run = request.run
+        self._run, self._request = request.run, digest_of(request.model_dump(mode="json"))
         self._settings = stage.settings(request, place)
         self._inputs = stage.inputs(request, place)
         self._manifests = {name: input_manifest(store, request.run, given) for name, given in self._inputs.items()}
@@ -54,11 +54,8 @@ class _Job:
 
     def reused(self) -> Manifest | None:
         """The complete artifact of an earlier run, every byte of it checked, or None."""
-        manifest = find(self._store, self._stage.name, self._key)
+        manifest = find_whole(self._store, self._stage.name, self._key)
         if manifest is None:
-            return None
-        if not is_whole(self._store, manifest):
-            log.warning("artifact %s of %s is damaged; it is made again", self._key, self._stage.name)
             return None
         self._record.fields |= {"cached": True, "progress": "cached"}
         log.info("cached: %s of %s is artifact %s", self._stage.name, self._place, self._key)
@@ -75,7 +72,9 @@ class _Job:
             summary = self._stage.run(work)
             by = {
                 "run": self._run,
+                "request": self._request,
                 "place": str(self._place),
+                "parents": {name: f"{manifest.stage}/{manifest.key}" for name, manifest in self._manifests.items()},
                 "at": now(),
                 "versions": versions(),
                 "lock": lock_digest(),

@@ -1,10 +1,13 @@
 """Run records: the small JSON that each stage keeps under `runs/RUN/`, from its start to its end.
 
-They are what the live table shows, where a stage finds its inputs' keys, and what the report joins.
+They are what the live table shows, where a stage finds its inputs' keys, and what the report joins. Every attempt of a
+stage keeps a record of its own, STAGE.json and then STAGE.2.json, and readers take the highest number: an old attempt
+that works on, unheard, cannot overwrite what a newer one says.
 """
 
 import json
 import logging
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +21,8 @@ from tasks.stage import Input, Place
 from tasks.store import ObjectMissing, Store, StoreError
 
 log = logging.getLogger(__name__)
+ORDER = ("plan", "fetch", "normalize", "search", "choose", "train", "evaluate", "report")
+RECORD = re.compile(r"(?P<stage>runs/.+/(?!request\.)[a-z]+)(?:\.(?P<attempt>\d+))?\.json")
 
 
 def read_request(store: Store, run: str) -> Request:
@@ -34,17 +39,30 @@ def read_request(store: Store, run: str) -> Request:
 
 
 def read_record(store: Store, run: str, place: Place, stage: str) -> dict[str, Any] | None:
-    """What `stage` last wrote at `place`, or None when it never started."""
-    try:
-        return json.loads(store.read(_object(run, place, stage)))
-    except ObjectMissing:
-        return None
+    """What the newest attempt of `stage` at `place` last wrote, or None when there was none."""
+    stem = _stem(run, place, stage)
+    attempt = _newest(store, f"{stem}.").get(stem)
+    return json.loads(store.read(_numbered(stem, attempt))) if attempt else None
 
 
 def read_records(store: Store, run: str) -> list[dict[str, Any]]:
-    """Every record of a run, in the order in which the stages started."""
-    keys = [key for key in store.list(f"runs/{run}/") if not key.endswith("/request.json")]
-    return sorted((json.loads(store.read(key)) for key in keys), key=lambda record: record["started"])
+    """The newest record of every stage of a run, in the workflow's order: a clock may move, and that does not."""
+    newest = _newest(store, f"runs/{run}/").items()
+    return sorted((json.loads(store.read(_numbered(stem, attempt))) for stem, attempt in newest), key=_position)
+
+
+def _position(record: dict[str, Any]) -> tuple[int, str, str, int]:
+    where = (record["dataset"] or "", record["family"] or "", -1 if record["seed"] is None else record["seed"])
+    return (ORDER.index(record["stage"]) if record["stage"] in ORDER else len(ORDER), *where)
+
+
+def _newest(store: Store, prefix: str) -> dict[str, int]:
+    """The highest attempt of each stage whose records start with `prefix`."""
+    found: dict[str, int] = {}
+    for key in store.list(prefix):
+        if name := RECORD.fullmatch(key):
+            found[name["stage"]] = max(found.get(name["stage"], 0), int(name["attempt"] or 1))
+    return found
 
 
 def input_manifest(store: Store, run: str, source: Input) -> Manifest:
@@ -64,10 +82,10 @@ def input_manifest(store: Store, run: str, source: Input) -> Manifest:
 
 
 class Record:
-    """The record of one stage while it works; each change is written to the store at once."""
+    """The record of one attempt of a stage while it works; each change is written to the store at once."""
 
     def __init__(self, store: Store, run: str, place: Place, stage: str):
-        self._store, self._object = store, _object(run, place, stage)
+        self._store, self._stem = store, _stem(run, place, stage)
         self._clock = time.monotonic()
         # CPU seconds spent before any work: the start of the interpreter and the imports.
         self.fields: dict[str, Any] = {
@@ -76,6 +94,29 @@ class Record:
             "status": "running", "cached": False, "key": None, "progress": "", "error": None,
             "started": now(), "ended": None, "seconds": 0.0, "setup_seconds": round(time.process_time(), 3),
         }  # fmt: skip
+        self.attempt = self._claimed()
+
+    def _claimed(self) -> int:
+        """The number of this attempt, which no other can take; writes the record's first version."""
+        attempt = self._newest() + 1
+        while not self._store.write(_numbered(self._stem, attempt), self._body(), if_absent=True):
+            attempt += 1
+        return attempt
+
+    def _newest(self) -> int:
+        return _newest(self._store, f"{self._stem}.").get(self._stem, 0)
+
+    def _body(self) -> bytes:
+        return json.dumps(self.fields, indent=1).encode()
+
+    def check_newest(self) -> None:
+        """Refuse to go on in the place of a newer attempt.
+
+        Raises:
+            StoreError: there is one.
+        """
+        if (newest := self._newest()) > self.attempt:
+            raise StoreError(f"{self._stem}: attempt {newest} has begun; attempt {self.attempt} leaves the rest to it")
 
     def spent_on_setup(self, seconds: float) -> None:
         """Count `seconds` that just passed as set-up, not as work."""
@@ -86,7 +127,7 @@ class Record:
         """Change fields and write the record; a record that cannot be written must not stop the work."""
         self.fields |= fields | {"seconds": round(time.monotonic() - self._clock, 3)}
         try:
-            self._store.write(self._object, json.dumps(self.fields, indent=1).encode())
+            self._store.write(_numbered(self._stem, self.attempt), self._body())
         except StoreError as error:
             if self.fields["status"] != "running":
                 raise
@@ -102,7 +143,6 @@ class Record:
 def recorded(store: Store, run: str, place: Place, stage: str) -> Iterator[Record]:
     """Keep the record of a stage around the block: running, then done, or failed with the reason."""
     record = Record(store, run, place, stage)
-    record.update()
     try:
         yield record
     except BaseException as error:
@@ -111,8 +151,12 @@ def recorded(store: Store, run: str, place: Place, stage: str) -> Iterator[Recor
     record.update(status="done", ended=now())
 
 
-def _object(run: str, place: Place, stage: str) -> str:
-    return "/".join(part for part in ("runs", run, str(place), f"{stage}.json") if part)
+def _stem(run: str, place: Place, stage: str) -> str:
+    return "/".join(part for part in ("runs", run, str(place), stage) if part)
+
+
+def _numbered(stem: str, attempt: int) -> str:
+    return f"{stem}.json" if attempt == 1 else f"{stem}.{attempt}.json"
 
 
 def now() -> str:

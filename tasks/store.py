@@ -7,9 +7,13 @@ A write is atomic and, once it returned, lasting: a reader sees the old bytes or
 import os
 import re
 import shutil
+import stat
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote
@@ -19,6 +23,7 @@ from tasks.errors import RequestError
 MIB = 1024 * 1024
 MAX_KEY = 900  # S3 and Swift stop at 1,024 bytes; the store's own prefix needs room too
 MAX_SEGMENT = 255  # what file systems take
+TEMPORARY = re.compile(r"~[0-9a-f]{32}")  # '~' keeps the name from being a key
 
 
 class ObjectMissing(KeyError):  # noqa: N818 - a plain fact that callers expect, not a fault
@@ -29,6 +34,22 @@ class ObjectMissing(KeyError):  # noqa: N818 - a plain fact that callers expect,
 
 class StoreError(RuntimeError):
     """The store refused or could not be reached: one line, which store, what happened, what to do."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One object in a listing: its size in bytes, and when the store took it in, by the store's own clock."""
+
+    key: str
+    size: int
+    modified: datetime
+
+
+@dataclass(frozen=True)
+class Unfinished(Entry):
+    """A write that has not ended, or never will; `key` may be a temporary name, and `discard` takes it away."""
+
+    discard: Callable[[], None]
 
 
 class Store(Protocol):
@@ -56,6 +77,12 @@ class Store(Protocol):
 
     def list(self, prefix: str) -> Iterator[str]:
         """The keys that start with `prefix` (text, not a folder), sorted."""
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """What `list` gives, with sizes and ages."""
+
+    def unfinished(self) -> Iterator[Unfinished]:
+        """Writes whose end is not there: at work now, or left by a killed writer."""
 
     def delete(self, key: str) -> None:
         """Take `key` away; an absent one is fine."""
@@ -152,16 +179,41 @@ class FileStore:
             return self._path(key).is_file()
 
     def list(self, prefix: str) -> Iterator[str]:
+        """See Store."""
+        return (entry.key for entry in self.entries(prefix))
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
         """See Store; a name that is no key (a writer's temporary file) is passed over."""
         folder = self._folder / checked_prefix(prefix).rpartition("/")[0]
-        keys = (path.relative_to(self._folder).as_posix() for path in folder.rglob("*") if path.is_file())
         with self._explained(prefix):
-            return iter(sorted(key for key in keys if key.startswith(prefix) and is_key(key)))
+            found = [Entry(*about) for about in self._files(folder)]
+        return iter(
+            sorted((e for e in found if e.key.startswith(prefix) and is_key(e.key)), key=lambda entry: entry.key)
+        )
+
+    def unfinished(self) -> Iterator[Unfinished]:
+        """See Store: the temporary files of `_temporary`."""
+        with self._explained(""):
+            for key, size, modified in self._files(self._folder):
+                if TEMPORARY.fullmatch(key.rpartition("/")[2]):
+                    yield Unfinished(key, size, modified, partial(self._unlink, key))
+
+    def _files(self, folder: Path) -> Iterator[tuple[str, int, datetime]]:
+        """Name, size and age of every file below `folder`; one that goes meanwhile is passed over."""
+        for path in folder.rglob("*"):
+            with suppress(FileNotFoundError):
+                about = path.stat()
+                if stat.S_ISREG(about.st_mode):
+                    name = path.relative_to(self._folder).as_posix()
+                    yield name, about.st_size, datetime.fromtimestamp(about.st_mtime, UTC)
 
     def delete(self, key: str) -> None:
         """See Store."""
-        path = self._path(key)
-        with self._explained(key):
+        self._unlink(checked_key(key))
+
+    def _unlink(self, name: str) -> None:
+        path = self._folder / name
+        with self._explained(name):
             if path.is_file():
                 path.unlink(missing_ok=True)
 
@@ -194,7 +246,7 @@ class FileStore:
 
 @contextmanager
 def _temporary(folder: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """A new file in `folder`, gone after the block unless it was moved; '~' keeps its name from being a key."""
+    """A new file in `folder`, gone after the block unless it was moved."""
     path = folder / f"~{uuid.uuid4().hex}"
     try:
         with path.open("xb") as stream:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tasks.artifacts import artifact_key, commit, digest_of, find, is_whole, materialize
+from tasks.artifacts import DamagedError, artifact_key, commit, digest_of, find, find_whole, is_whole, materialize
 from tasks.request import PROJECT
 from tasks.store import StoreError, open_store
 
@@ -58,10 +58,55 @@ def test_a_damaged_file_is_never_taken_for_a_result(store, folder, tmp_path, har
     else:
         path.write_bytes(b"b" + path.read_bytes()[1:] if harm == "flip" else path.read_bytes()[:-1])
     assert not is_whole(store, manifest)
-    with pytest.raises(StoreError, match=r"expected SHA-256|missing, though its manifest names it"):
+    with pytest.raises(DamagedError, match=r"(expected SHA-256|found nothing).*; run the workflow again"):
         materialize(store, manifest, ["a.bin"], tmp_path)
     repaired = commit(store, "train", "k1", folder, {}, {})
     assert is_whole(store, repaired)
+
+
+def test_any_flipped_bit_of_a_manifest_is_known_and_mended(store, folder, tmp_path):
+    """A manifest that is not what was sealed is never read as one, wherever it was hit; the next commit mends it."""
+    commit(store, "train", "k1", folder, {"settings": {"epochs": 4}}, {"score": 0.5, "lost": float("nan")})
+    path = tmp_path / "store" / "artifacts" / "train" / "k1" / "manifest.json"
+    whole = path.read_bytes()
+    assert find(store, "train", "k1") is not None
+    for place in range(0, len(whole), 3):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(DamagedError, match=r"manifest\.json: expected"):
+            find(store, "train", "k1")
+        assert find_whole(store, "train", "k1") is None
+    commit(store, "train", "k1", folder, {}, {})
+    assert find_whole(store, "train", "k1") is not None
+
+
+def test_an_outage_is_no_damage(store, folder, monkeypatch):
+    """A store that fails while an artifact is verified is an error, and no reason to write over the artifact."""
+    commit(store, "train", "k1", folder, {}, {"of": "the first"})
+
+    def fail(*_):
+        raise StoreError("no answer")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(store, "download", fail)
+        with pytest.raises(StoreError, match="no answer"):
+            commit(store, "train", "k1", folder, {}, {"of": "the second"})
+    assert find(store, "train", "k1").summary == {"of": "the first"}
+
+
+def test_a_fault_on_the_way_is_no_damage(store, folder, tmp_path, monkeypatch):
+    """Bytes that came wrong once are asked for again."""
+    manifest = commit(store, "train", "k1", folder, {}, {})
+    honest, calls = store.download, []
+
+    def garble(key, path):
+        honest(key, path)
+        calls.append(key)
+        if len(calls) == 1:
+            path.write_bytes(b"garbled")
+
+    monkeypatch.setattr(store, "download", garble)
+    materialize(store, manifest, ["a.bin"], tmp_path)
+    assert ((tmp_path / "a.bin").read_bytes(), len(calls)) == (b"a" * 1000, 2)
 
 
 def test_two_writers_of_one_key_leave_one_whole_artifact(store, tmp_path):

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 
 from tasks.bucket import S3Store
+from tasks.retries import RetryPolicy
 from tasks.store import StoreError, open_store
 
 
@@ -55,9 +55,8 @@ def test_content_types(s3_environment, tmp_path: Path):
 def test_refusals_are_one_line(s3_environment, monkeypatch: pytest.MonkeyPatch, name: str, value: str, promised: str):
     """A wrong credential or endpoint is one line: which store, what happened, what to do; and it tells no secret."""
     monkeypatch.setenv(name, value)
-    monkeypatch.setattr("tasks.bucket.ATTEMPTS", 1)
     with pytest.raises(StoreError, match=promised) as raised:
-        open_store(s3_environment.uri).write("x", b"")
+        S3Store("like-for-like", retries=RetryPolicy(0)).write("x", b"")
     assert "\n" not in str(raised.value)
     assert s3_environment.environment["AWS_SECRET_ACCESS_KEY"] not in str(raised.value)
 
@@ -74,41 +73,3 @@ def test_missing_bucket(s3_environment, tmp_path: Path):
     ):
         with pytest.raises(StoreError, match=r"NoSuchBucket: .*; create the bucket, or correct STORE"):
             use()
-
-
-class _Client:
-    """An S3 client whose conditional PUTs end as scripted: (status, retries) or None for success."""
-
-    def __init__(self, answers: list[tuple[int, int] | None], stored: bytes):
-        self.answers, self._stored = answers, stored
-
-    def put_object(self, **_: object) -> None:
-        answer = self.answers.pop(0)
-        if answer:
-            status, retries = answer
-            about = {"HTTPStatusCode": status, "RetryAttempts": retries}
-            raise ClientError({"Error": {"Code": str(status)}, "ResponseMetadata": about}, "PutObject")  # type: ignore[arg-type]
-
-    def get_object(self, **_: object) -> dict[str, object]:
-        stored = self._stored
-        return {"Body": type("Body", (), {"read": lambda _: stored})()}
-
-
-@pytest.mark.parametrize(
-    ("answers", "stored", "won"),
-    [
-        ([None], b"", True),
-        ([(412, 0)], b"ours", False),  # nothing was lost: another writer of the same bytes came first
-        ([(412, 1)], b"ours", True),  # the first answer was lost, and the object is ours
-        ([(412, 1)], b"theirs", False),
-        ([(409, 0), None], b"", True),
-        ([(409, 0), (412, 0)], b"ours", False),
-    ],
-)
-def test_lost_answers(monkeypatch: pytest.MonkeyPatch, answers: list, stored: bytes, won: bool):
-    """A conditional write whose first answer was lost knows its own bytes again; a conflict is asked again."""
-    client = _Client(answers, stored)
-    monkeypatch.setattr("tasks.bucket._client", lambda: client)
-    monkeypatch.setattr("tasks.bucket.time.sleep", lambda _: None)
-    assert S3Store("bucket").write("key", b"ours", if_absent=True) is won
-    assert not client.answers

@@ -135,6 +135,23 @@ def test_exit_codes_tell_done_skipped_bad_request_and_bad_data_apart(command, tm
     assert (broken.returncode, "expected a whole .tar.gz" in broken.stdout) == (65, True)
 
 
+def test_a_flipped_byte_stops_its_reader_and_the_next_run_heals_it(command, store, tmp_path):
+    """No stage works on damaged data: it ends with 65 and says what to do, and doing it is enough."""
+    command("plan", "--run", "r1")
+    command("fetch", "--run", "r1", "--dataset", "cifar10")
+    key = read_record(store, "r1", Place("cifar10"), "fetch")["key"]
+    blob = tmp_path / "store" / find(store, "fetch", key).files["data_batch_1.bin"].object
+    whole = blob.read_bytes()
+    blob.write_bytes(whole[:99] + bytes([whole[99] ^ 1]) + whole[100:])
+    stopped = command("normalize", "--run", "r1", "--dataset", "cifar10")
+    assert (stopped.returncode, "run the workflow again" in stopped.stdout) == (65, True)
+    command("plan", "--run", "r2")
+    for stage_name in ("fetch", "normalize"):
+        assert command(stage_name, "--run", "r2", "--dataset", "cifar10").returncode == 0
+    assert blob.read_bytes() == whole
+    assert not read_record(store, "r2", Place("cifar10"), "fetch")["cached"]
+
+
 def test_a_request_is_frozen_and_a_replanned_run_keeps_it(command, store):
     """A retried plan with other parameters does not change a run that has begun."""
     command("plan", "--run", "r1")

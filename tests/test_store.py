@@ -3,9 +3,12 @@
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import product
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from uuid import uuid4
 
 import boto3
 import pytest
@@ -66,6 +69,42 @@ def test_listing(stores: Store):
     assert list(stores.list("a/")) == ["a/10", "a/2", "a/b/c"]
     assert list(stores.list("a/b/c")) == ["a/b/c"]
     assert list(stores.list("c/")) == []
+
+
+def test_entries(stores: Store):
+    """A listing tells sizes, and ages by the store's own clock: what was there before is never the younger one."""
+    stores.write("a/1", b"12345")
+    stores.write("a/2", b"")
+    (first, second) = stores.entries("a/")
+    assert [(entry.key, entry.size) for entry in (first, second)] == [("a/1", 5), ("a/2", 0)]
+    assert first.modified <= second.modified
+    assert abs(datetime.now(UTC) - first.modified) < timedelta(minutes=1)
+    assert list(stores.entries("a/2")) == [second]
+
+
+def test_unfinished_writes(stores: Store, tmp_path: Path):
+    """What a killed writer left is named with its size, is no key, and can be taken away; a finished write is none."""
+    stores.write("finished", b"x")
+    assert list(stores.unfinished()) == []
+    begin_write(stores, b"x" * 5 * MIB)
+    (left,) = stores.unfinished()
+    assert left.size == 5 * MIB
+    assert abs(datetime.now(UTC) - left.modified) < timedelta(minutes=1)
+    assert list(stores.list("")) == ["finished"]
+    left.discard()
+    assert list(stores.unfinished()) == []
+    left.discard()
+
+
+def begin_write(store: Store, data: bytes) -> None:
+    """Leave in the store what a writer leaves that is killed in the middle."""
+    if isinstance(store, FileStore):
+        Path(unquote(urlsplit(store.uri).path), f"~{uuid4().hex}").write_bytes(data)
+        return
+    place = {"Bucket": "like-for-like", "Key": f"{urlsplit(store.uri).path[1:]}/half"}
+    client = boto3.client("s3")
+    upload = client.create_multipart_upload(**place)["UploadId"]
+    client.upload_part(**place, UploadId=upload, PartNumber=1, Body=data)
 
 
 def test_longest_keys(stores: Store):

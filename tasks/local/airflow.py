@@ -11,7 +11,8 @@ import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
@@ -36,21 +37,36 @@ class AirflowError(RuntimeError):
     """Airflow cannot be brought up, or refuses what was asked of it: one line, with the log to read."""
 
 
-def free_port(preferred: int = PREFERRED_PORT) -> int:
-    """`preferred`, or the next port that nobody listens on.
+@contextmanager
+def claimed_port(preferred: int = PREFERRED_PORT) -> Iterator[int]:
+    """`preferred`, or the next port that nobody listens on; no other server of this project gets it during the block.
+
+    An API server listens only seconds after its port was chosen. Meanwhile the claim is a name among Linux's abstract
+    sockets: like the ports it belongs to the whole machine, whoever the user, and it goes with its process.
 
     Raises:
         AirflowError: fifty ports in a row are taken.
     """
     for port in range(preferred, preferred + 50):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+        with socket.socket(socket.AF_UNIX) as claim:
+            if _binds(claim, f"\0like-for-like port {port}") and _is_free(port):
+                yield port
+                return
     raise AirflowError(f"ports {preferred} to {preferred + 49}: expected a free one, all are taken; stop what uses one")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return _binds(probe, ("127.0.0.1", port))
+
+
+def _binds(listener: socket.socket, address: str | tuple[str, int]) -> bool:
+    try:
+        listener.bind(address)
+    except OSError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -115,6 +131,8 @@ class Airflow:
             "AIRFLOW_HOME": str(self.folder),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{self.inherited.get('PATH', os.defpath)}",
             "PYTHONPATH": str(PROJECT),
+            # Airflow's processes give themselves titles, which may not be written over the mark that finds them.
+            "SPT_NOENV": "1",
             # A proxy is for the downloads, not for the way from one of these processes to another.
             "NO_PROXY": f"127.0.0.1,localhost,{self.inherited.get('NO_PROXY', '')}".rstrip(","),
             "no_proxy": f"127.0.0.1,localhost,{self.inherited.get('no_proxy', '')}".rstrip(","),

@@ -63,19 +63,27 @@ def leftovers(state: Path) -> list[int]:
     return found
 
 
-def is_running(pid: int, started: float) -> bool:
-    """Whether process `pid` is the one that started at `started` (seconds since the epoch), not a later namesake."""
+def birth(pid: int) -> float:
+    """When process `pid` was born, in seconds since the machine was: a clock that is set changes nothing about it.
+
+    Raises:
+        psutil.NoSuchProcess: there is none.
+    """
+    return psutil.Process(pid).create_time() - psutil.boot_time()
+
+
+def is_running(pid: int, born: float) -> bool:
+    """Whether process `pid` is the one of that `birth`, not a later namesake."""
     try:
-        process = psutil.Process(pid)
-        return abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        return abs(birth(pid) - born) < 1 and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
 
-def wait_for_end(pid: int, started: float, seconds: float) -> bool:
+def wait_for_end(pid: int, born: float, seconds: float) -> bool:
     """Wait until that process is gone; False when it outlives `seconds`."""
     end = time.monotonic() + seconds
-    while is_running(pid, started):
+    while is_running(pid, born):
         if time.monotonic() > end:
             return False
         time.sleep(0.05)

@@ -18,10 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from tasks.local import processes
-from tasks.local.airflow import COMPONENTS, Airflow, AirflowError, Secrets, free_port
+from tasks.local.airflow import COMPONENTS, Airflow, AirflowError, Secrets, claimed_port
 from tasks.local.airflow_api import AirflowApi
 from tasks.local.object_store import ObjectStore
 from tasks.local.private_file import write_private
@@ -79,8 +77,9 @@ class _Server:
     def run(self, unclean: bool) -> int:
         clean = True
         try:
-            self._start(unclean)
-            self._watch()
+            with claimed_port() as port:
+                self._start(port, unclean)
+                self._watch()
         except _Stop:
             return 0
         except Exception as error:
@@ -93,10 +92,10 @@ class _Server:
                 (self._state / "server.json").unlink(missing_ok=True)
         return 0
 
-    def _start(self, unclean: bool) -> None:
+    def _start(self, port: int, unclean: bool) -> None:
         store = self._open_store()
         inherited = os.environ | store | {processes.MARK: str(self._state)}
-        airflow = Airflow(self._state / "airflow", free_port(), inherited, scheduled=self._owner is None)
+        airflow = Airflow(self._state / "airflow", port, inherited, scheduled=self._owner is None)
         self._api = AirflowApi(airflow.url, Secrets.load(airflow.folder).password)
         airflow.prepare()
         self._announce(airflow, store)
@@ -118,7 +117,8 @@ class _Server:
         """Write what a client needs: how to reach the API and the store, and whose server this is."""
         described = {
             "pid": os.getpid(),
-            "started": psutil.Process().create_time(),
+            "born": processes.birth(os.getpid()),
+            "started": time.time(),  # what the DAG processor's own clock is compared with
             "owner": self._owner,
             "url": airflow.url,
             "settings": self._given,
@@ -170,4 +170,4 @@ def read_server(state: Path) -> dict[str, Any] | None:
         found = json.loads((state / "server.json").read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    return found if processes.is_running(found["pid"], found["started"]) else None
+    return found if processes.is_running(found["pid"], found["born"]) else None

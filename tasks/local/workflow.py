@@ -209,7 +209,7 @@ def _end(process: subprocess.Popen) -> None:
 
 def _stop_server(described: Mapping[str, Any]) -> None:
     os.kill(described["pid"], signal.SIGTERM)
-    if not processes.wait_for_end(described["pid"], described["started"], STOP_SECONDS):
+    if not processes.wait_for_end(described["pid"], described["born"], STOP_SECONDS):
         processes.stop([described["pid"]])
 
 

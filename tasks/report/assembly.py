@@ -8,6 +8,7 @@ import numpy as np
 
 from tasks.comparison import (
     ClassScore,
+    Clause,
     Comparison,
     Confusion,
     DatasetComparison,
@@ -43,30 +44,27 @@ def compare(
     records: Sequence[Values],
     facts: Mapping[str, Values],
     environment: Environment,
+    contracts: Mapping[str, Sequence[Clause]] | None = None,
 ) -> Comparison:
     """The comparison of the run `request`.
 
     Args:
         branches: one for each family of each dataset; one that is not given is reported as missing.
-        records: the run's stage records, in the order in which the stages started.
+        records: the run's stage records, in the workflow's order.
         facts: normalize's statistics.json by dataset, where there is one.
+        contracts: the fairness clauses by dataset, from who has no manifests to check them against; else checked here.
 
     Raises:
         ValueError: a branch's predictions are not those that its metrics speak of.
     """
     known = _all(request, branches)
     found = differences(known, request.families, request.seed)
-    datasets = [
-        _dataset(
-            request,
-            dataset,
-            [branch for branch in known if branch.dataset == dataset.name],
-            found.get(dataset.name, []),
-            records,
-            facts.get(dataset.name, {}),
-        )
-        for dataset in request.datasets
-    ]
+    datasets = []
+    for dataset in request.datasets:
+        branches = [branch for branch in known if branch.dataset == dataset.name]
+        contract = contracts[dataset.name] if contracts else clauses(request, dataset, branches, records)
+        compared = found.get(dataset.name, [])
+        datasets.append(_dataset(request, dataset, branches, compared, contract, facts.get(dataset.name, {})))
     return Comparison(
         run=request.run,
         status="complete" if all(branch.status == "done" for branch in known) else "partial",
@@ -95,11 +93,10 @@ def _dataset(
     dataset: Dataset,
     branches: list[Branch],
     compared: list[Difference],
-    records: Sequence[Values],
+    contract: Sequence[Clause],
     facts: Values,
 ) -> DatasetComparison:
     models = [_model(branch, dataset, request.seed) for branch in branches]
-    contract = clauses(request, dataset, branches, records)
     return DatasetComparison(
         name=dataset.name,
         title=dataset.title,
@@ -156,6 +153,7 @@ def _replicate(evidence: ReplicateEvidence) -> Replicate:
     return Replicate(
         seed=evidence.seed,
         predictions=evidence.predictions,
+        predictions_sha256=evidence.predictions_sha256,
         digests=dict(evidence.digests),
         history=tuple(Epoch(**epoch) for epoch in evidence.history),
         **{name: evidence.evaluation[name] for name in MEASURED},

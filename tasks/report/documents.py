@@ -1,9 +1,14 @@
-"""The report's documents: the comparison itself as JSON, and its views."""
+"""The report's documents: the comparison itself as JSON, its views, and the digests of all of a report."""
+
+import hashlib
+from collections.abc import Mapping
 
 from tasks.comparison import Comparison
 from tasks.report.html import to_html
 from tasks.report.markdown import to_markdown
 from tasks.report.table import to_csv
+
+CHECKSUMS = "SHA256SUMS"
 
 
 def render(comparison: Comparison) -> dict[str, bytes]:
@@ -15,3 +20,11 @@ def render(comparison: Comparison) -> dict[str, bytes]:
         "report.csv": to_csv(comparison),
     }
     return {name: text.encode() for name, text in documents.items()}
+
+
+def checksums(comparison: Comparison, documents: Mapping[str, bytes]) -> bytes:
+    """What `sha256sum --check` reads: a line for every document and every file of predictions of the report."""
+    digests = {name: hashlib.sha256(body).hexdigest() for name, body in documents.items()}
+    for replicate in (r for dataset in comparison.datasets for model in dataset.models for r in model.replicates):
+        digests[replicate.predictions.removeprefix(f"reports/{comparison.run}/")] = str(replicate.predictions_sha256)
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())).encode()

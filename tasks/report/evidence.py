@@ -15,7 +15,7 @@ class ReplicateEvidence:
         training: train's metrics.json; history: its history.json; settings: the settings in its manifest.
         evaluation: this seed's entry in evaluate's metrics.json.
         y_true, y_pred: labels, uint8 [n], in the order of the test part.
-        predictions: the store's key of the .npz that the report publishes.
+        predictions: the store's key of the .npz that the report publishes; predictions_sha256: of its bytes.
         learned_from, measured_on: the content digests of the data artifacts in train's and evaluate's manifests.
         digests: artifact keys by stage.
     """
@@ -31,6 +31,7 @@ class ReplicateEvidence:
     learned_from: str
     measured_on: str
     digests: Mapping[str, str]
+    predictions_sha256: str | None = None
 
 
 @dataclass(frozen=True)

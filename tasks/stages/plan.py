@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 from tasks.errors import RequestError
+from tasks.publication import run_number
 from tasks.records import recorded
 from tasks.request import Parameters, Request, load_configuration, parse, resolve
 from tasks.stage import Place
@@ -23,6 +24,7 @@ def plan(store: Store, run: str, *, parameters: str, config: Path, mirror: str |
         wish = parse(Parameters, _from_json(parameters), "parameters")
         wish = wish.model_copy(update={"mirror": wish.mirror or mirror})
         request = resolve(load_configuration(config), wish, run, backend)
+        run_number(store, run)
         if store.write(f"runs/{run}/request.json", request.model_dump_json(indent=1).encode(), if_absent=True):
             log.info("run %s: %s of %s", run, ", ".join(request.families), ", ".join(d.name for d in request.datasets))
         else:

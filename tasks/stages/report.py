@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import numpy as np
 from tasks.artifacts import Manifest, find, read_file
 from tasks.comparison import Environment
 from tasks.provenance import lock_digest, machine, versions
-from tasks.records import Record, now, read_records, recorded
+from tasks.publication import publish
+from tasks.records import now, read_records, recorded
 from tasks.report.assembly import compare
-from tasks.report.documents import render
+from tasks.report.documents import CHECKSUMS, checksums, render
 from tasks.report.evidence import Branch, ReplicateEvidence, SearchEvidence
 from tasks.request import Request
 from tasks.stage import Place
@@ -20,18 +22,21 @@ from tasks.store import Store, StoreError
 
 log = logging.getLogger(__name__)
 Records = list[dict[str, Any]]
+Say = Callable[[str], None]
+Publish = Callable[[str, bytes], object]
 
 
 def report(request: Request, store: Store) -> None:
-    """Write `reports/RUN/` with the predictions it names, then `reports/latest.json`, which makes it the newest."""
+    """Write `reports/RUN/` with the predictions it names, and make it known."""
     with recorded(store, request.run, Place(), "report") as record:
         records = read_records(store, request.run)
-        branches = collect(request, records, store, record)
-        comparison = compare(request, branches, records, _facts(request, store, records), environment())
-        for name, body in render(comparison).items():
+        branches = collect(request, records, store, record.progress, store.write)
+        comparison = compare(request, branches, records, facts_of(request, store, records), environment())
+        documents = render(comparison)
+        record.check_newest()
+        for name, body in (documents | {CHECKSUMS: checksums(comparison, documents)}).items():
             store.write(f"reports/{request.run}/{name}", body)
-        latest = {"run": request.run, "status": comparison.status}
-        store.write("reports/latest.json", json.dumps(latest).encode())
+        publish(store, request.run, comparison.status)
         for dataset in comparison.datasets:
             record.progress(dataset.verdict)
 
@@ -43,7 +48,7 @@ def environment() -> Environment:
     return Environment(versions=versions() | locked, machine=machine(), created=now())
 
 
-def _facts(request: Request, store: Store, records: Records) -> dict[str, dict[str, Any]]:
+def facts_of(request: Request, store: Store, records: Records) -> dict[str, dict[str, Any]]:
     """What normalize found out about each dataset that it finished."""
     found = {
         dataset.name: _Lane(store, Place(dataset.name), records).manifest("normalize") for dataset in request.datasets
@@ -51,13 +56,16 @@ def _facts(request: Request, store: Store, records: Records) -> dict[str, dict[s
     return {name: manifest.summary for name, manifest in found.items() if manifest}
 
 
-def collect(request: Request, records: Records, store: Store, record: Record) -> list[Branch]:
-    """The branch of every dataset and family that the run asks for, in the request's order."""
+def collect(request: Request, records: Records, store: Store, progress: Say, publish: Publish) -> list[Branch]:
+    """The branch of every dataset and family that the run asks for, in the request's order.
+
+    `publish` gets the predictions, each under the key by which the report names them.
+    """
     places = [Place(dataset.name, family) for dataset in request.datasets for family in request.families]
     branches = []
     for number, place in enumerate(places, 1):
-        record.progress(f"branch {number}/{len(places)}: {place}")
-        branches.append(_branch(request, place, _Lane(store, place, records)))
+        progress(f"branch {number}/{len(places)}: {place}")
+        branches.append(_branch(request, place, _Lane(store, place, records), publish))
     return branches
 
 
@@ -96,13 +104,13 @@ class _Lane:
         return f"nothing started after {self.records[-1]['stage']}" if self.records else "no stage started"
 
 
-def _branch(request: Request, place: Place, lane: _Lane) -> Branch:
+def _branch(request: Request, place: Place, lane: _Lane, publish: Publish) -> Branch:
     search = _search(lane)
     evaluated = lane.manifest("evaluate")
     if evaluated is None:
         return Branch(str(place.dataset), str(place.family), "failed", lane.reason(), search)
     scores = {score["seed"]: score for score in lane.json(evaluated, "metrics.json")["replicates"]}
-    replicates = tuple(_replicate(request, lane, evaluated, scores[seed]) for seed in request.seeds)
+    replicates = tuple(_replicate(request, lane, evaluated, scores[seed], publish) for seed in request.seeds)
     return Branch(str(place.dataset), str(place.family), "done", None, search, replicates)
 
 
@@ -114,15 +122,17 @@ def _search(lane: _Lane) -> SearchEvidence | None:
     return SearchEvidence(trials, best, searched.made["settings"])
 
 
-def _replicate(request: Request, lane: _Lane, evaluated: Manifest, score: dict[str, Any]) -> ReplicateEvidence:
-    """One replicate's evidence; its predictions are copied to where the report names them."""
+def _replicate(
+    request: Request, lane: _Lane, evaluated: Manifest, score: dict[str, Any], publish: Publish
+) -> ReplicateEvidence:
+    """One replicate's evidence; its predictions are published where the report names them."""
     seed = score["seed"]
     trained = lane.manifest("train", seed=seed)
     if trained is None:
         raise StoreError(f"{lane.place}: expected the artifact of train, seed {seed}, found none; run again")
     body = read_file(lane.store, evaluated, f"seed-{seed}.npz")
     key = f"reports/{request.run}/predictions/{lane.place.dataset}-{lane.place.family}-seed-{seed}.npz"
-    lane.store.write(key, body)
+    publish(key, body)
     with np.load(io.BytesIO(body), allow_pickle=False) as stored:
         y_true, y_pred = stored["y_true"], stored["y_pred"]
     return ReplicateEvidence(
@@ -137,4 +147,5 @@ def _replicate(request: Request, lane: _Lane, evaluated: Manifest, score: dict[s
         learned_from=trained.made["inputs"]["data"],
         measured_on=evaluated.made["inputs"]["data"],
         digests={"train": trained.key, "evaluate": evaluated.key},
+        predictions_sha256=evaluated.files[f"seed-{seed}.npz"].sha256,
     )

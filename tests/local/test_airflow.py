@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from tasks.local.airflow import Airflow, AirflowError, Secrets, free_port
+from tasks.local.airflow import Airflow, AirflowError, Secrets, claimed_port
 from tasks.local.private_file import write_private
 
 
@@ -25,7 +25,8 @@ def test_a_busy_port_is_not_fatal():
         busy.bind(("127.0.0.1", 0))
         busy.listen()
         taken = busy.getsockname()[1]
-        assert taken < free_port(taken) < taken + 50
+        with claimed_port(taken) as port:
+            assert taken < port < taken + 50
 
 
 def test_no_free_port_is_an_error_that_says_so(monkeypatch):
@@ -36,8 +37,9 @@ def test_no_free_port_is_an_error_that_says_so(monkeypatch):
             raise OSError
 
     monkeypatch.setattr(socket, "socket", Refusing)
-    with pytest.raises(AirflowError, match="ports 9000 to 9049: expected a free one"):
-        free_port(9000)
+    refused = pytest.raises(AirflowError, match="ports 9000 to 9049: expected a free one")
+    with refused, claimed_port(9000):
+        pass
 
 
 def test_only_this_machine_reaches_it(airflow):

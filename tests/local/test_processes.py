@@ -1,5 +1,6 @@
 """Processes are ended with all that they started, and never mistaken for another."""
 
+import os
 import subprocess
 import sys
 import time
@@ -7,6 +8,7 @@ import time
 import psutil
 
 from tasks.local import processes
+from tasks.local.airflow import Airflow
 
 # A parent whose child moves to a session of its own, as Airflow's tasks do, and tells its id.
 NEST = """
@@ -53,14 +55,35 @@ def test_what_a_crash_left_is_found_by_its_mark(tmp_path):
         processes.stop([ours.pid, other.pid])
 
 
+def test_a_process_that_gave_itself_a_title_is_found(tmp_path):
+    """The API server renames itself, as Airflow does with setproctitle; the mark in its environment stays readable."""
+    code = "import setproctitle, time; setproctitle.setproctitle('airflow api_server -- host:127.0.0.1 port:8080'); "
+    airflow = Airflow(tmp_path / "airflow", 8099, {processes.MARK: str(tmp_path)})
+    ours, _ = started(f"{code} print('up', flush=True); time.sleep(60)", tmp_path / "log", **airflow.environment)
+    try:
+        assert processes.leftovers(tmp_path) == [ours.pid]
+    finally:
+        processes.stop([ours.pid])
+
+
 def test_a_later_process_of_the_same_number_is_another():
     """A process id counts only together with the time of its start."""
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
-        born = psutil.Process(process.pid).create_time()
+        born = processes.birth(process.pid)
         assert processes.is_running(process.pid, born)
         assert not processes.is_running(process.pid, born - 100)
         process.kill()
     assert not processes.is_running(process.pid, born)
+
+
+def test_a_clock_that_is_set_makes_no_process_another(monkeypatch):
+    """A process that was described before the machine's clock moved is still known after it, and a namesake is not."""
+    me, born = os.getpid(), processes.birth(os.getpid())
+    moved = psutil.boot_time() - 3600  # what Linux reports as its boot time once the clock was set back an hour
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: moved)
+    assert psutil.Process(me).create_time() < born + moved + 1
+    assert processes.is_running(me, born)
+    assert not processes.is_running(me, born - 100)
 
 
 def test_a_missing_process_is_no_error():

@@ -1,0 +1,45 @@
+"""Retries: an action that fails for a passing reason is tried again, for a bounded time, at random intervals."""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How long an outage is waited for, from the first failure, in seconds; the longest pause between two attempts.
+
+    The pauses grow twofold and are drawn between 0 and their bound, so that many waiters do not come back together.
+    Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ ("full jitter").
+    """
+
+    seconds: float = 120.0  # a server that is restarted is back within a minute, and a machine within two
+    longest_pause: float = 8.0
+
+    def call(self, action: Callable[[], Result], is_passing: Callable[[Exception], bool], what: str) -> Result:
+        """What `action` returns at last; the failure that does not pass, or that of the last attempt, is raised."""
+        start, bound = None, 0.25
+        while True:
+            try:
+                return action()
+            except Exception as error:
+                if not is_passing(error):
+                    raise
+                if start is None:
+                    start = time.monotonic()
+                    log.warning("%s: %s; it is tried again for up to %g s", what, _one_line(error), self.seconds)
+                pause = random.uniform(0, bound)  # noqa: S311 - nothing secret depends on it
+                if time.monotonic() + pause > start + self.seconds:
+                    raise
+            time.sleep(pause)
+            bound = min(2 * bound, self.longest_pause)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
