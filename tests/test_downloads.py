@@ -161,11 +161,12 @@ def bomb_of(*members):
         (bomb_of((tarfile.REGTYPE, 2**20, 70)), "expected at most 64 MiB unpacked"),
         (bomb_of((tarfile.XHDTYPE, 2**21, 1)), "expected plain headers, received one of 2,097,152 bytes"),
         (bomb_of((tarfile.GNUTYPE_LONGNAME, 2**21, 1)), "expected plain headers"),
+        (bomb_of((tarfile.GNUTYPE_LONGNAME, 2**20 - 512, 70)), "expected at most 64 MiB unpacked"),
         (bomb_of((tarfile.XGLTYPE, 512, 5000)), "expected a whole .tar.gz"),
         (gzip.compress(gzip.compress(tar_bytes(GOOD))), "expected a whole .tar.gz"),
         (gzip.compress(tar_bytes(GOOD)), "expected a whole .tar.gz"),
     ],
-    ids=["ratio", "extended header", "long name", "chain of headers", "thrice packed", "twice packed"],
+    ids=["ratio", "extended header", "long name", "long names", "chain of headers", "thrice packed", "twice packed"],
 )
 def test_a_bomb_does_not_go_off(tmp_path, folder, archive, expected):
     """What unpacks to more than 100 times its size, in members, in headers or in headers of headers, is left."""
