@@ -234,7 +234,7 @@ def _read_toml(path: Path) -> dict:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RequestError(f"{path}: expected a configuration file, found none") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # TOML's own error, a byte that is no text, a list a thousand deep
         raise RequestError(f"{path}: not valid TOML: {error}") from None
 
 
