@@ -8,11 +8,13 @@ from contextlib import contextmanager
 
 @contextmanager
 def server(respond: Callable[[http.server.BaseHTTPRequestHandler], None]) -> Iterator[str]:
-    """The address of a server whose every GET is answered by `respond(handler)`."""
+    """The address of a server whose every GET and POST is answered by `respond(handler)`."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             respond(self)
+
+        do_POST = do_GET  # noqa: N815
 
         def log_message(self, *parts):
             pass
