@@ -57,9 +57,7 @@ def bring(
     with tempfile.TemporaryDirectory(prefix="download-") as scratch:
         arrived = Path(scratch, source.name)
         address = _first_that_serves(addresses, arrived, perimeter, progress)
-        for name, content in _contents(source, arrived, address):
-            with (folder / name).open("wb") as target:
-                shutil.copyfileobj(content, target, MIB)
+        for name in _unpacked(source, arrived, folder, address):
             _check(folder / name, source.digests[name], address)
 
 
@@ -135,11 +133,11 @@ def _from_http(address: str, target: Path, perimeter: Perimeter, progress: Calla
             time.sleep(2**attempt)
 
 
-def _contents(source: Source, arrived: Path, address: str) -> Iterator[tuple[str, IO[bytes]]]:
-    """The files of a source as (name to keep, stream): the file itself, or the archive's members that are asked for."""
+def _unpacked(source: Source, arrived: Path, folder: Path, address: str) -> Iterator[str]:
+    """The names of the files that are put into `folder`: the source itself, or the members that it asks for."""
     if not source.members:
-        with arrived.open("rb") as stream:
-            yield source.name, stream
+        shutil.copyfile(arrived, folder / source.name)
+        yield source.name
         return
     missing = set(source.members)
     try:
@@ -148,13 +146,19 @@ def _contents(source: Source, arrived: Path, address: str) -> Iterator[tuple[str
                 content = archive.extractfile(member) if member.name in missing else None
                 if content:
                     missing.remove(member.name)
-                    yield PurePosixPath(member.name).name, content
+                    yield _kept(content, folder / PurePosixPath(member.name).name)
                 if not missing:
                     return  # whatever follows is not read
     # Recursion: tarfile follows a chain of extended headers by calling itself.
-    except (tarfile.TarError, EOFError, OSError, zlib.error, RecursionError) as error:
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, RecursionError) as error:
         raise DataError(f"{address}: expected a whole .tar.gz, received one that cannot be read ({error})") from None
     raise DataError(f"{address}: expected the members {', '.join(sorted(missing))}, received an archive without them")
+
+
+def _kept(content: IO[bytes], path: Path) -> str:
+    with path.open("wb") as target:
+        shutil.copyfileobj(content, target, MIB)
+    return path.name
 
 
 class _Unzipped(gzip.GzipFile):

@@ -113,6 +113,7 @@ def archive_with(**changes):
     ("archive", "expected"),
     [
         (tar_bytes(GOOD)[:60], "expected a whole .tar.gz"),
+        (tar_bytes({"top/one.bin": bytes(range(256)) * 9})[:250], "expected a whole .tar.gz"),
         (b"no archive", "expected a whole .tar.gz"),
         (tar_bytes({"top/one.bin": b"one"}), "expected the members top/two.bin"),
         (tar_bytes(GOOD | {"top/two.bin": b"tow"}), "two.bin .*expected SHA-256 .*received"),
@@ -122,7 +123,18 @@ def archive_with(**changes):
         (archive_with(size=200_000), "expected at most"),
         (tar_bytes({f"m{n}": b"" for n in range(60)}), "expected at most"),
     ],
-    ids=["cut", "foreign", "incomplete", "changed", "escaping", "absolute", "linking", "swollen", "crowded"],
+    ids=[
+        "cut",
+        "cut in a member",
+        "foreign",
+        "incomplete",
+        "changed",
+        "escaping",
+        "absolute",
+        "linking",
+        "swollen",
+        "crowded",
+    ],
 )
 def test_a_bad_archive_is_a_clear_error(tmp_path, folder, monkeypatch, archive, expected):
     """Cut, foreign, incomplete, changed, escaping, linking, swollen or crowded: one line, and no path of it is used."""

@@ -13,7 +13,8 @@ import numpy as np
 import psutil
 import pytest
 
-from tasks.local.airflow import Secrets
+from tasks.local.airflow import AirflowError, Secrets
+from tasks.local.airflow_api import AirflowApi
 from tasks.local.processes import family
 from tasks.local.server import read_server
 from tasks.request import PROJECT
@@ -160,6 +161,26 @@ def test_the_report_page_is_for_those_who_are_logged_in(machine, first, up):
     with urllib.request.urlopen(request, timeout=MINUTES) as answer:
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
         assert run in answer.read().decode()
+
+
+HOSTILE = [
+    {"mirror": "ftp://example.org"},
+    {"mirror": "../etc"},
+    {"profile": "{{ 7 * 7 }}"},
+    {"datasets": ["../cifar10"]},
+    {"epochs": 10**9},
+    {"force": "$(id)"},
+]
+
+
+@pytest.mark.parametrize("parameters", HOSTILE, ids=str)
+def test_the_rest_api_refuses_what_the_form_refuses(machine, up, parameters):
+    """A run with a parameter of another kind is never made, whoever asks for it."""
+    api = AirflowApi(up["url"], Secrets.load(machine.state / "airflow").password)
+    with pytest.raises(AirflowError, match="answered 4"):
+        api.trigger("hostile", parameters)
+    with pytest.raises(AirflowError, match="answered 404"):
+        api.state("hostile")
 
 
 @pytest.fixture(scope="module", name="secrets")
