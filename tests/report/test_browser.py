@@ -36,14 +36,16 @@ def opened(tmp_path):
     return opened
 
 
-def report(text: str = "", error: str = "no memory") -> str:
-    """A report whose title, classes, error and machine carry `text`."""
-    about = synthetic.dataset(title=text or "CIFAR-10").model_copy(
-        update={"classes": (text or "airplane", *synthetic.CLASSES[1:])}
-    )
+def report(*texts: str) -> str:
+    """A report whose title, classes, error and machine carry `texts`."""
+    about = synthetic.dataset(title=f"CIFAR-10{texts[0] if texts else ''}")
+    about = about.model_copy(update={"classes": (*texts, *synthetic.CLASSES)[:10]})
     request = synthetic.request((about,))
-    branches = [synthetic.branch(request, about, "ann"), Branch("cifar10", "cnn", "failed", error + text)]
-    machine = synthetic.ENVIRONMENT.model_copy(update={"machine": {text or "name": text}})
+    branches = [
+        synthetic.branch(request, about, "ann"),
+        Branch("cifar10", "cnn", "failed", "no memory" + "".join(texts)),
+    ]
+    machine = synthetic.ENVIRONMENT.model_copy(update={"machine": {f"name{text}": text for text in texts}})
     return to_html(compare(request, branches, synthetic.records(request), synthetic.facts(request), machine))
 
 
@@ -53,14 +55,13 @@ def test_a_payload_is_live(opened, payload):
     assert "data-owned" in opened(f"<!doctype html><html><body>{payload}</body></html>")
 
 
-@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
-def test_hostile_names_run_nothing(opened, payload):
+def test_hostile_names_run_nothing(opened):
     """In a title, a class, an error and a machine's name markup is text, even without the policy."""
-    page = report(payload)
+    page = report(*PAYLOADS.values())
     assert page.count(POLICY) == 1
     shown = opened(page.replace(POLICY, "<meta"))
     assert "data-owned" not in shown
-    assert shown.count("&lt;") > 10
+    assert shown.count("&lt;iframe") > 10
 
 
 def test_the_policy_holds_what_escaping_would_let_through(opened):
