@@ -32,7 +32,8 @@ from tests.tiny_data import cifar_bytes, idx_bytes, images_and_labels, make_conf
 TEXT = st.text(st.characters(), max_size=80)  # lone surrogates and control characters too
 SCRAP = st.binary(max_size=20)
 IMAGES, LABELS = images_and_labels(4, 1, seed=0)
-FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))
+SCRATCH = tempfile.TemporaryDirectory(prefix="fuzz-")  # goes with the process
+FOLDER = Path(SCRATCH.name)
 CONFIG = make_configuration(FOLDER / "config")
 WORKFLOW = (CONFIG / "workflow.toml").read_bytes()
 DATASET = (CONFIG / "datasets" / "cifar10.toml").read_bytes()
