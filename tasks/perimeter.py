@@ -10,7 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import SplitResult, unquote, urlsplit
+
+from pydantic import AfterValidator
 
 from tasks.errors import RequestError
 
@@ -36,6 +39,9 @@ def checked_address(text: str) -> str:
     if bool(parts.netloc and server_of(text)[1]) == _is_folder(parts):
         raise ValueError("expected a host after http(s):// and s3://, and none after file://")
     return text
+
+
+Address = Annotated[str, AfterValidator(checked_address)]
 
 
 def folder_of(address: str) -> Path | None:

@@ -10,18 +10,10 @@ import tomllib
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from tasks.errors import RequestError
-from tasks.perimeter import Perimeter, checked_address
+from tasks.perimeter import Address, Perimeter
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONFIG = PROJECT / "config"
@@ -32,7 +24,6 @@ FileName = Annotated[str, StringConstraints(pattern=f"^{FILE}$")]
 Member = Annotated[str, StringConstraints(pattern=f"^({FILE}/){{0,9}}{FILE}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, StringConstraints(pattern=r"^[^\p{Cc}]{1,200}$")]  # for people: no control characters
-Address = Annotated[str, AfterValidator(checked_address)]
 Side = Annotated[int, Field(ge=1, le=1024)]
 RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,150}$")]
 Fraction = Annotated[float, Field(gt=0, le=1)]
@@ -244,9 +235,12 @@ def parse(kind: type[Value], data: object, where: str) -> Value:
         return kind.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or kind.__name__
+        # A key that nobody knows is anybody's text.
+        place = ".".join(name if (name := str(part)).isprintable() else ascii(name) for part in first["loc"])
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise RequestError(f"{where}: {place}: {first['msg']}; received {first['input']!r:.200}{more}") from None
+        raise RequestError(
+            f"{where}: {place or kind.__name__:.200}: {first['msg']}; received {first['input']!r:.200}{more}"
+        ) from None
 
 
 def resolve(

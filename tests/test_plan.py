@@ -33,6 +33,7 @@ def planned(tmp_path, store):
         '{"epochs": NaN}', '{"epochs": 1e999}', '{"epochs": -1}', '{"datasets": "cifar10"}', '{"datasets": [[]]}',
         '{"datasets": ["\\ud800"]}', '{"\\ud800": 1}', '{"profile": "quick\\n"}', '{"profile": "../quick"}',
         '{"mirror": "/etc"}', '{"mirror": "file:///"}', '{"mirror": "http://[::1"}', '{"mirror": "\\u0000"}',
+        '{"a\\nINFO all is well": 1}', '{"' + "x" * 5000 + '": 1}',
         '{"private": ["/"], "mirror": "/etc"}', '{"force": "{{ 1 }}"}', '{"__class__": "x"}',
     ],
 )  # fmt: skip
@@ -40,7 +41,7 @@ def test_bad_json_is_one_clear_line_and_no_request(planned, store, text):
     """Broken, deep, huge, mistyped, hostile: exit code 64, and nothing is planned."""
     with pytest.raises(RequestError) as caught:
         planned(text)
-    assert str(caught.value).isprintable() or "\\ud800" in text
+    assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 1000
     assert not store.exists("runs/r/request.json")
     assert read_record(store, "r", Place(), "plan")["status"] == "failed"
