@@ -61,7 +61,8 @@ class ReportStage(STAGE):  # type: ignore[misc, valid-type]
 @task(doc_md=DOCS["replicates"])
 def replicates(params: dict[str, Any] | None = None) -> list[int]:
     """The seeds of the run that these parameters ask for."""
-    wish = parse(Parameters, dict(params or {}), "parameters")
+    # The mirror is for `plan` to judge, which knows the owner's own.
+    wish = parse(Parameters, dict(params or {}) | {"mirror": None}, "parameters")
     return list(resolve(load_configuration(FOLDER), wish, "names").seeds)
 
 

@@ -240,6 +240,14 @@ def test_nobody_gets_in_without_logging_in(machine, up, tmp_path):
     answers = {(method, path): status(up["url"] + path, method) for method, path in routes}
     let_in = {route: code for route, code in answers.items() if code not in (401, 403)}
     assert set(let_in) == PUBLIC, let_in
+    store = up["environment"]["AWS_ENDPOINT_URL_S3"]
+    paths = (
+        "/",
+        "/like-for-like",
+        "/like-for-like/reports/latest.json",
+        "/v1/AUTH_workflow/like-for-like/reports/latest.json",
+    )
+    assert all(status(store + path, "GET") >= 400 for path in paths)
     wrong = json.dumps({"username": "admin", "password": "admin"}).encode()
     assert status(f"{up['url']}/auth/token", "POST", wrong) == 401
     assert status(f"{up['url']}/auth/token", "GET") in (401, 403)

@@ -63,3 +63,9 @@ def test_the_command_is_fixed(heard):
         assert "{" not in before
         assert rendered(task, run_id=HOSTILE, params={}).bash_command == before
         assert Path(task.cwd) == PROJECT
+
+
+def test_the_seeds_do_not_ask_where_the_data_is():
+    """A folder below the owner's own mirror, which `plan` lets pass, does not fail the task that names the seeds."""
+    replicates = DagBag(PROJECT / "dags").dags["compare_image_models"].get_task("replicates")
+    assert replicates.python_callable(params={"profile": "smoke", "mirror": "/own/below"}) == [0, 1]
