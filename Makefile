@@ -12,7 +12,7 @@ PROFILE ?= quick
 # Set in the environment or here; empty leaves them out.
 export STORE RUNNER
 
-.PHONY: run up down test check bench setup images stack stack-down
+.PHONY: run up down test check bench audit sbom fuzz setup images stack stack-down
 
 run: setup $(if $(filter docker,$(RUNNER)),images) ## the main job
 	@$(PYTHON) -m tasks.local run --profile "$(PROFILE)" --datasets "$(DATASETS)" --mirror "$(MIRROR)"
@@ -34,6 +34,17 @@ check: setup
 
 bench: setup ## what orchestration costs, from the latest run
 	$(PYTHON) -m tests.bench
+
+audit: setup ## known vulnerabilities of the locked packages
+	@$(PYTHON) -m tests.audit "$(UV)"
+
+SBOM ?= sbom.cdx.json
+sbom: setup ## what is installed, as a CycloneDX list
+	@$(UV) export --frozen --quiet --format cyclonedx1.5 --preview-features sbom-export --output-file "$(SBOM)"
+
+SECONDS ?= 60
+fuzz: setup ## readers, archives, parameters, TOML and names, SECONDS for each
+	$(PYTHON) -m tests.fuzz $(SECONDS)
 
 # The images that docker/*.Dockerfile describe; ACCELERATOR=gpu for TensorFlow with CUDA.
 ACCELERATOR ?= cpu

@@ -25,9 +25,11 @@ def _data(config: Configuration) -> dict[str, Param]:
         "mirror": _field(
             "Data",
             "Mirror",
-            "A folder, or an http(s):// or s3:// address, used in place of the official download sites.",
+            "An http(s):// or s3:// address used in place of the official download sites. A folder, or a server of "
+            "a private network, has to be in `private` of config/workflow.toml.",
             type=["null", "string"],
             maxLength=1000,
+            pattern=r"^(https?://|s3://|file:///|/)[^\x00-\x1f\x7f]*$",
         ),
         "budget": _field(
             "Data",

@@ -4,6 +4,7 @@ Addresses are tried in order, each a few times when the fault can heal. Archives
 no path of an archive is ever used as a path here.
 """
 
+import gzip
 import logging
 import shutil
 import tarfile
@@ -15,43 +16,48 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 import requests
-from pooch import HTTPDownloader
 
 from tasks.artifacts import file_digest
 from tasks.errors import DataError
+from tasks.perimeter import Perimeter, folder_of
 from tasks.request import Source
 from tasks.store import ObjectMissing, StoreError, open_store
+from tasks.transfer import FAULTS, MAX_DOWNLOAD, MIB, receive
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
-TIMEOUT = (10, 60)  # seconds to connect, and between two reads
-MIB = 2**20
-MAX_DOWNLOAD = 1024 * MIB
 MAX_MEMBER = 512 * MIB
-MAX_ARCHIVE = 2048 * MIB
 MAX_MEMBERS = 1000
+# An archive unpacks to at most 2 GiB, and to 100 times its size where that is less and not little.
+MAX_ARCHIVE = 2048 * MIB
+MAX_RATIO = 100
+SMALL_ARCHIVE = 64 * MIB
 NOT_WORTH_A_RETRY = {400, 401, 403, 404, 405, 410, 451}
+LED_NOWHERE = (requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL, requests.TooManyRedirects)
 
 
 class DownloadError(RuntimeError):
     """No address could be reached; a later attempt may."""
 
 
-def bring(source: Source, mirror: str | None, folder: Path, progress: Callable[[str], None]) -> None:
+def bring(
+    source: Source, mirror: str | None, folder: Path, progress: Callable[[str], None], private: tuple[str, ...] = ()
+) -> None:
     """Put the files of `source` into `folder`, from upstream or from `mirror` (a folder, file://, http(s):// or s3://).
 
     Raises:
-        DataError: the file is not there, or its bytes are not those of the configured digests.
+        RequestError: the mirror is a folder that is not in `private`.
+        DataError: the file is not there, its bytes are not those of the configured digests, or the address leads into
+            a private network that is not in `private`.
         DownloadError: no address could be reached.
     """
+    perimeter = Perimeter(private)
     addresses = [f"{mirror}/{source.name}"] if mirror else list(source.urls)
     with tempfile.TemporaryDirectory(prefix="download-") as scratch:
         arrived = Path(scratch, source.name)
-        address = _first_that_serves(addresses, arrived, progress)
-        for name, content in _contents(source, arrived, address):
-            with (folder / name).open("wb") as target:
-                shutil.copyfileobj(content, target, MIB)
+        address = _first_that_serves(addresses, arrived, perimeter, progress)
+        for name in _unpacked(source, arrived, folder, address):
             _check(folder / name, source.digests[name], address)
 
 
@@ -65,11 +71,13 @@ def _check(path: Path, expected: str, address: str) -> None:
         )
 
 
-def _first_that_serves(addresses: list[str], target: Path, progress: Callable[[str], None]) -> str:
+def _first_that_serves(
+    addresses: list[str], target: Path, perimeter: Perimeter, progress: Callable[[str], None]
+) -> str:
     """Download from the first address that works; which one it was. The last address's fault is raised."""
     for number, address in enumerate(addresses, 1):
         try:
-            _download(address, target, progress)
+            _download(address, target, perimeter, progress)
         except (DataError, DownloadError) as error:
             if number == len(addresses):
                 raise
@@ -79,9 +87,10 @@ def _first_that_serves(addresses: list[str], target: Path, progress: Callable[[s
     return address
 
 
-def _download(address: str, target: Path, progress: Callable[[str], None]) -> None:
+def _download(address: str, target: Path, perimeter: Perimeter, progress: Callable[[str], None]) -> None:
+    perimeter.check(address)
     if address.startswith(("http://", "https://")):
-        _from_http(address, target, progress)
+        _from_http(address, target, perimeter, progress)
     else:
         _from_store(address, target)
 
@@ -89,7 +98,10 @@ def _download(address: str, target: Path, progress: Callable[[str], None]) -> No
 def _from_store(address: str, target: Path) -> None:
     """A folder, file:// or s3:// mirror is a store to read one key from."""
     place, _, name = address.rpartition("/")
-    uri = place if "://" in place else Path(place).resolve().as_uri()
+    folder = folder_of(place)
+    if folder and (folder / name).is_file() and (folder / name).stat().st_size > MAX_DOWNLOAD:
+        raise DataError(f"{address}: expected at most {MAX_DOWNLOAD // MIB} MiB; check the mirror")
+    uri = folder.as_uri() if folder else place
     try:
         open_store(uri).download(name, target)
     except ObjectMissing:
@@ -98,15 +110,17 @@ def _from_store(address: str, target: Path) -> None:
         raise DownloadError(f"{address}: {error}") from None
 
 
-def _from_http(address: str, target: Path, progress: Callable[[str], None]) -> None:
+def _from_http(address: str, target: Path, perimeter: Perimeter, progress: Callable[[str], None]) -> None:
     """Download with a few attempts, apart by seconds, where the fault can heal."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            meter = Meter(address, progress)
-            HTTPDownloader(progressbar=meter, chunk_size=MIB, timeout=TIMEOUT)(address, str(target), None)
+            receive(address, target, perimeter, progress)
             return
-        except requests.RequestException as error:
-            status = error.response.status_code if error.response is not None else None
+        except LED_NOWHERE as error:
+            raise DataError(f"{address}: expected the file, was led astray ({error}); check the address") from None
+        except FAULTS as error:
+            answer = getattr(error, "response", None)
+            status = answer.status_code if answer is not None else None
             if status in NOT_WORTH_A_RETRY:
                 raise DataError(f"{address}: expected the file, received HTTP {status}; check the address") from None
             reason = f"HTTP {status}" if status else type(error).__name__
@@ -119,64 +133,65 @@ def _from_http(address: str, target: Path, progress: Callable[[str], None]) -> N
             time.sleep(2**attempt)
 
 
-class Meter:
-    """Progress of one download in the form that pooch asks for: a line each tenth of the way, and the bound on size."""
-
-    def __init__(self, address: str, progress: Callable[[str], None]):
-        self._address, self._progress = address, progress
-        self.total = 0
-        self._received = self._shown = 0
-
-    def update(self, size: int) -> None:
-        """Count `size` more bytes."""
-        self._received += size
-        if self._received > MAX_DOWNLOAD:
-            raise DataError(
-                f"{self._address}: expected at most {MAX_DOWNLOAD // MIB} MiB, received more; check the address"
-            )
-        # pooch counts whole chunks, the last one too, which is shorter
-        share = 10 * min(self._received, self.total) // self.total if self.total else 0
-        if share > self._shown:
-            self._shown = share
-            self._progress(f"{PurePosixPath(self._address).name}: {10 * share} % of {self.total / MIB:.0f} MiB")
-
-    def reset(self) -> None:
-        """Start again from nothing; pooch calls this at the end of a download."""
-        self._received = 0
-
-    def close(self) -> None:
-        """Nothing to close."""
-
-
-def _contents(source: Source, arrived: Path, address: str) -> Iterator[tuple[str, IO[bytes]]]:
-    """The files of a source as (name to keep, stream): the file itself, or the archive's members that are asked for."""
+def _unpacked(source: Source, arrived: Path, folder: Path, address: str) -> Iterator[str]:
+    """The names of the files that are put into `folder`: the source itself, or the members that it asks for."""
     if not source.members:
-        with arrived.open("rb") as stream:
-            yield source.name, stream
+        shutil.copyfile(arrived, folder / source.name)
+        yield source.name
         return
     missing = set(source.members)
     try:
-        with tarfile.open(arrived, "r|gz") as archive:
-            for member in _bounded(archive, address):
+        with _Unzipped(arrived, address) as unzipped, tarfile.open(fileobj=unzipped, mode="r:") as archive:
+            for member in _plain(archive, address):
                 content = archive.extractfile(member) if member.name in missing else None
                 if content:
                     missing.remove(member.name)
-                    yield PurePosixPath(member.name).name, content
+                    yield _kept(content, folder / PurePosixPath(member.name).name)
                 if not missing:
                     return  # whatever follows is not read
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    # Recursion: tarfile follows a chain of extended headers by calling itself.
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, RecursionError) as error:
         raise DataError(f"{address}: expected a whole .tar.gz, received one that cannot be read ({error})") from None
     raise DataError(f"{address}: expected the members {', '.join(sorted(missing))}, received an archive without them")
 
 
-def _bounded(archive: tarfile.TarFile, address: str) -> Iterator[tarfile.TarInfo]:
+def _kept(content: IO[bytes], path: Path) -> str:
+    with path.open("wb") as target:
+        shutil.copyfileobj(content, target, MIB)
+    return path.name
+
+
+class _Unzipped(gzip.GzipFile):
+    """What tarfile reads of an archive, as long as it is no bomb: in all, and at once (its extended headers)."""
+
+    def __init__(self, arrived: Path, address: str):
+        super().__init__(arrived)
+        self._address = address
+        self._limit = min(MAX_ARCHIVE, max(SMALL_ARCHIVE, MAX_RATIO * arrived.stat().st_size))
+
+    def read(self, size: int | None = -1) -> bytes:
+        """At most `size` bytes, a number that must be given."""
+        if size is None or not 0 <= size <= MIB:
+            raise DataError(f"{self._address}: expected plain headers, received one of {size:,} bytes")
+        self._check(self.tell() + size)
+        return super().read(size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a position, counted from the start."""
+        self._check(offset)
+        return super().seek(offset, whence)
+
+    def _check(self, position: int) -> None:
+        if position > self._limit + MIB:  # a reader asks for more than there is
+            raise DataError(f"{self._address}: expected at most {self._limit // MIB} MiB unpacked, received more")
+
+
+def _plain(archive: tarfile.TarFile, address: str) -> Iterator[tarfile.TarInfo]:
     """The members of an archive, as long as it looks like a plain, bounded one."""
-    total = 0
     for number, member in enumerate(archive, 1):
-        total += member.size
-        if number > MAX_MEMBERS or member.size > MAX_MEMBER or total > MAX_ARCHIVE:
+        if number > MAX_MEMBERS or member.size > MAX_MEMBER:
             raise DataError(
-                f"{address}: expected at most {MAX_MEMBERS} members and {MAX_ARCHIVE // MIB} MiB, received more"
+                f"{address}: expected at most {MAX_MEMBERS} members of {MAX_MEMBER // MIB} MiB, received more"
             )
         path = PurePosixPath(member.name)
         if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):

@@ -14,6 +14,7 @@ from tasks.errors import DataError
 
 Shape = tuple[int, int, int]
 IDX_UNSIGNED_BYTE = 0x08
+MAX_BYTES = 2**30  # of one array; a header can promise 2**128
 
 
 class Part(NamedTuple):
@@ -60,6 +61,8 @@ def _idx_array(path: Path) -> NDArray[np.uint8]:
                 raise DataError(f"{path.name}: expected an IDX file of unsigned bytes, received another header")
             sizes = [int.from_bytes(stream.read(4)) for _ in range(rank)]
             expected = math.prod(sizes)
+            if expected > MAX_BYTES:
+                raise DataError(f"{path.name}: expected at most {MAX_BYTES:,} bytes, the header says {sizes}")
             body = stream.read(expected + 1)  # one more byte than promised shows what is too long, and reads no bomb
     except (OSError, EOFError, ValueError, zlib.error) as error:
         if isinstance(error, DataError):

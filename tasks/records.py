@@ -38,6 +38,12 @@ def read_request(store: Store, run: str) -> Request:
         raise RequestError(f"{store.uri}/{key}: expected the run's request, found none; run `plan` first") from None
 
 
+def write_request(store: Store, request: Request) -> bool:
+    """Freeze the request of its run; False when the run has one, which stands."""
+    key = f"runs/{request.run}/request.json"
+    return store.write(key, request.model_dump_json(indent=1).encode(), if_absent=True)
+
+
 def read_record(store: Store, run: str, place: Place, stage: str) -> dict[str, Any] | None:
     """What the newest attempt of `stage` at `place` last wrote, or None when there was none."""
     stem = _stem(run, place, stage)

@@ -13,13 +13,18 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from tasks.errors import RequestError
+from tasks.perimeter import Address, Perimeter
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONFIG = PROJECT / "config"
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
-FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+FILE = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+FileName = Annotated[str, StringConstraints(pattern=f"^{FILE}$")]
+Member = Annotated[str, StringConstraints(pattern=f"^({FILE}/){{0,9}}{FILE}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Text = Annotated[str, StringConstraints(pattern=r"^[^\p{Cc}]{1,200}$")]  # for people: no control characters
+Side = Annotated[int, Field(ge=1, le=1024)]
 RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,150}$")]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Budget = Annotated[int, Field(ge=1_000, le=100_000_000)]
@@ -41,14 +46,16 @@ class Source(Frozen):
     """One upstream file: its addresses in order, and the SHA-256 of the file or of each archive member read from it."""
 
     name: FileName
-    urls: tuple[str, ...] = Field(min_length=1)
+    urls: tuple[Address, ...] = Field(min_length=1)
     sha256: Sha256 | None = None
-    members: dict[str, Sha256] = {}
+    members: dict[Member, Sha256] = {}
 
     @model_validator(mode="after")
     def _has_digest(self):
         if (self.sha256 is None) == (not self.members):
             raise ValueError(f"{self.name}: expected either sha256 (a plain file) or members (an archive)")
+        if self.members and len(self.digests) < len(self.members):
+            raise ValueError(f"{self.name}: expected members of different base names, received two of one")
         return self
 
     @property
@@ -75,15 +82,23 @@ class Dataset(Frozen):
     """One file of `config/datasets/`; its name is the file's stem, its budget a parameter count."""
 
     name: Name
-    title: str
+    title: Text
     reader: Literal["idx", "cifar"]
-    shape: tuple[int, int, int]
-    classes: tuple[str, ...] = Field(min_length=2)
+    shape: tuple[Side, Side, Side]
+    classes: tuple[Text, ...] = Field(min_length=2, max_length=256)  # labels are bytes
     budget: Budget
     mirror_folder: FileName
     splits: Splits
     augmentation: Augmentation = Augmentation()
     sources: tuple[Source, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _has_every_file(self):
+        known = {file for source in self.sources for file in source.digests}
+        missing = sorted({*self.splits.train, *self.splits.test} - known)
+        if missing:
+            raise ValueError(f"splits: expected files of the sources, received {', '.join(missing)}")
+        return self
 
 
 class Search(Frozen):
@@ -198,10 +213,17 @@ class Orchestration(Frozen):
     kubernetes: Kubernetes = Kubernetes()
 
 
+class Downloads(Frozen):
+    """What downloads may reach beside public addresses: folders, each with all below it, and servers of one's own."""
+
+    private: tuple[Address, ...] = ()
+
+
 class Configuration(Frozen):
     """The whole of `config/`."""
 
     orchestration: Orchestration
+    downloads: Downloads = Downloads()
     profiles: dict[Name, Profile]
     datasets: dict[Name, Dataset]
     families: tuple[Name, ...]
@@ -227,7 +249,7 @@ class Parameters(Frozen):
     epochs: Count | None = None
     replicates: Annotated[int, Field(ge=1, le=100)] | None = None
     budget: Budget | None = None
-    mirror: str | None = None
+    mirror: Address | None = None
     force: bool = False
 
 
@@ -244,7 +266,8 @@ class Request(Frozen):
     search: Search
     training: Training
     backend: Literal["tensorflow", "jax", "torch"] = "tensorflow"
-    mirror: str | None = None
+    mirror: Address | None = None
+    private: tuple[Address, ...] = ()
     force: bool = False
 
     def dataset(self, name: str | None) -> Dataset:
@@ -269,7 +292,8 @@ def slug(run_id: str) -> str:
     safe = re.sub(r"[^A-Za-z0-9._-]", "-", run_id).lstrip("._-")[:120]
     if safe and safe == run_id:
         return safe
-    return f"{safe or 'run'}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
+    # A command line may hold bytes that are no text; they come as lone surrogates.
+    return f"{safe or 'run'}-{hashlib.sha256(run_id.encode(errors='surrogatepass')).hexdigest()[:8]}"
 
 
 def load_configuration(folder: Path = CONFIG, models: Path = PROJECT / "tasks" / "models") -> Configuration:
@@ -303,7 +327,7 @@ def _read_toml(path: Path) -> dict:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RequestError(f"{path}: expected a configuration file, found none") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # TOML's own error, a byte that is no text, a list a thousand deep
         raise RequestError(f"{path}: not valid TOML: {error}") from None
 
 
@@ -313,18 +337,32 @@ def parse(kind: type[Value], data: object, where: str) -> Value:
         return kind.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or kind.__name__
+        # A key that nobody knows is anybody's text.
+        place = ".".join(name if (name := str(part)).isprintable() else ascii(name) for part in first["loc"])
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise RequestError(f"{where}: {place}: {first['msg']}; received {first['input']!r:.200}{more}") from None
+        raise RequestError(
+            f"{where}: {place or kind.__name__:.200}: {first['msg']}; received {first['input']!r:.200}{more}"
+        ) from None
 
 
-def resolve(config: Configuration, wish: Parameters, run: str, backend: str = "tensorflow") -> Request:
-    """The request that `wish` makes of `config`: the profile, with the overrides laid over it."""
+def resolve(
+    config: Configuration, wish: Parameters, run: str, backend: str = "tensorflow", *, own_mirror: str | None = None
+) -> Request:
+    """The request that `wish` makes of `config`: the profile, with the overrides laid over it.
+
+    `own_mirror` is the word of the machine's owner: used when `wish` names none, and never out of reach.
+
+    Raises:
+        RequestError: something wished for is unknown, out of range or out of reach.
+    """
     if wish.profile not in config.profiles:
         raise RequestError(f"profile: expected one of {', '.join(config.profiles)}; received {wish.profile!r}")
     profile = config.profiles[wish.profile]
     names = _chosen("datasets", wish.datasets, tuple(config.datasets))
     budget = {} if wish.budget is None else {"budget": wish.budget}
+    private = (*config.downloads.private, *([own_mirror] if own_mirror else []))
+    if wish.mirror:
+        Perimeter(private).check(wish.mirror)
     return parse(
         Request,
         {
@@ -337,7 +375,8 @@ def resolve(config: Configuration, wish: Parameters, run: str, backend: str = "t
             "search": _overridden(profile.search, trials=wish.trials, shards=_shards(profile.search, wish.trials)),
             "training": _overridden(profile.training, epochs=wish.epochs, replicates=wish.replicates),
             "backend": backend,
-            "mirror": wish.mirror or None,
+            "mirror": wish.mirror or own_mirror or None,
+            "private": private,
             "force": wish.force,
         },
         "request",

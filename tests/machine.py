@@ -16,6 +16,7 @@ class Machine:
 
     def __init__(self, folder, **environment):
         self.folder, self.state = folder, folder / "state"
+        self.state.mkdir(mode=0o755)  # as set-up leaves it, which keeps its own things there
         self.mirror = make_mirror(folder / "mirror")
         self.environment = os.environ | {
             "LIKE_FOR_LIKE_STATE": str(self.state),

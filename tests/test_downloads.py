@@ -1,16 +1,15 @@
-import http.server
+import gzip
 import tarfile
-import threading
-from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
 
 import pytest
 
-from tasks import downloads
-from tasks.downloads import DownloadError, bring
-from tasks.errors import DataError
+from tasks import downloads, transfer
+from tasks.downloads import DownloadError
+from tasks.errors import DataError, RequestError
 from tasks.request import Source
+from tests.http_server import answer, server
 from tests.tiny_data import sha256, tar_bytes
 
 BODY = bytes(range(256)) * 40
@@ -23,28 +22,9 @@ ARCHIVE = Source(
 GOOD = {"top/readme": b"hello", "top/one.bin": b"one", "top/two.bin": b"two", "top/more.bin": b"more"}
 
 
-@contextmanager
-def server(respond):
-    """A real HTTP server on loopback; `respond(handler)` answers every GET."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            respond(self)
-
-        def log_message(self, *parts):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
-
-
-def answer(handler, body, status=200, length=None):
-    handler.send_response(status)
-    handler.send_header("Content-Length", str(len(body) if length is None else length))
-    handler.end_headers()
-    handler.wfile.write(body)
+def bring(source, mirror, folder, progress):
+    """Bring a source as the machine's owner does, whose own mirror and servers are never out of reach."""
+    downloads.bring(source, mirror, folder, progress, private=(mirror,) if mirror else source.urls)
 
 
 @pytest.fixture
@@ -112,7 +92,7 @@ def test_no_network_is_an_error_that_may_be_retried_and_a_404_is_not(folder):
 
 def test_an_endless_download_is_cut_off(folder, monkeypatch):
     """A server that sends more than any data set has is left, not followed until the disk is full."""
-    monkeypatch.setattr(downloads, "MAX_DOWNLOAD", 1000)
+    monkeypatch.setattr(transfer, "MAX_DOWNLOAD", 1000)
     with server(partial(answer, body=BODY)) as address, pytest.raises(DataError, match="expected at most"):
         bring(PLAIN, address, folder, quiet)
     assert names(folder) == []
@@ -133,6 +113,7 @@ def archive_with(**changes):
     ("archive", "expected"),
     [
         (tar_bytes(GOOD)[:60], "expected a whole .tar.gz"),
+        (tar_bytes({"top/one.bin": bytes(range(256)) * 9})[:250], "expected a whole .tar.gz"),
         (b"no archive", "expected a whole .tar.gz"),
         (tar_bytes({"top/one.bin": b"one"}), "expected the members top/two.bin"),
         (tar_bytes(GOOD | {"top/two.bin": b"tow"}), "two.bin .*expected SHA-256 .*received"),
@@ -142,7 +123,18 @@ def archive_with(**changes):
         (archive_with(size=200_000), "expected at most"),
         (tar_bytes({f"m{n}": b"" for n in range(60)}), "expected at most"),
     ],
-    ids=["cut", "foreign", "incomplete", "changed", "escaping", "absolute", "linking", "swollen", "crowded"],
+    ids=[
+        "cut",
+        "cut in a member",
+        "foreign",
+        "incomplete",
+        "changed",
+        "escaping",
+        "absolute",
+        "linking",
+        "swollen",
+        "crowded",
+    ],
 )
 def test_a_bad_archive_is_a_clear_error(tmp_path, folder, monkeypatch, archive, expected):
     """Cut, foreign, incomplete, changed, escaping, linking, swollen or crowded: one line, and no path of it is used."""
@@ -160,3 +152,62 @@ def test_a_wrong_digest_names_both_and_leaves_nothing(tmp_path, folder):
     with pytest.raises(DataError, match=f"expected SHA-256 {sha256(BODY)}, received {sha256(BODY[:-1])}"):
         bring(PLAIN, str(tmp_path), folder, quiet)
     assert names(folder) == []
+
+
+def bomb_of(*members):
+    """A .tar.gz of (type, size, repetitions): headers followed by zeros, which pack to a thousandth."""
+    stream = BytesIO()
+    with gzip.open(stream, "wb") as packed:
+        for kind, size, times in members:
+            info = tarfile.TarInfo("top/x")
+            info.type, info.size = kind, size
+            for _ in range(times):
+                packed.write(info.tobuf(tarfile.USTAR_FORMAT))
+                packed.write(bytes(-size % 512 + size))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("archive", "expected"),
+    [
+        (bomb_of((tarfile.REGTYPE, 2**20, 70)), "expected at most 64 MiB unpacked"),
+        (bomb_of((tarfile.XHDTYPE, 2**21, 1)), "expected plain headers, received one of 2,097,152 bytes"),
+        (bomb_of((tarfile.GNUTYPE_LONGNAME, 2**21, 1)), "expected plain headers"),
+        (bomb_of((tarfile.GNUTYPE_LONGNAME, 2**20 - 512, 70)), "expected at most 64 MiB unpacked"),
+        (bomb_of((tarfile.XGLTYPE, 512, 5000)), "expected a whole .tar.gz"),
+        (gzip.compress(gzip.compress(tar_bytes(GOOD))), "expected a whole .tar.gz"),
+        (gzip.compress(tar_bytes(GOOD)), "expected a whole .tar.gz"),
+    ],
+    ids=["ratio", "extended header", "long name", "long names", "chain of headers", "thrice packed", "twice packed"],
+)
+def test_a_bomb_does_not_go_off(tmp_path, folder, archive, expected):
+    """What unpacks to more than 100 times its size, in members, in headers or in headers of headers, is left."""
+    (tmp_path / "a.tar.gz").write_bytes(archive)
+    with pytest.raises(DataError, match=expected):
+        bring(ARCHIVE, str(tmp_path), folder, quiet)
+    assert names(folder) == []
+
+
+def test_a_mirror_that_is_a_folder_is_bounded_too(tmp_path, folder, monkeypatch):
+    """A file too long for any data set is not copied."""
+    (tmp_path / "a.gz").write_bytes(BODY)
+    monkeypatch.setattr(downloads, "MAX_DOWNLOAD", 1000)
+    with pytest.raises(DataError, match="expected at most"):
+        bring(PLAIN, str(tmp_path), folder, quiet)
+
+
+def test_nobody_but_the_owner_names_a_folder(tmp_path, folder):
+    """A mirror that is not the owner's word is not read, though it holds the right file."""
+    (tmp_path / "a.gz").write_bytes(BODY)
+    with pytest.raises(RequestError, match="expected a public address, or a folder in `private`"):
+        downloads.bring(PLAIN, str(tmp_path), folder, quiet)
+    assert names(folder) == []
+
+
+def test_the_next_address_is_tried_when_one_leads_inside(folder):
+    """An official site that was taken over and points at loopback is passed over like a dead one."""
+    astray = partial(answer, status=302, Location="http://127.0.0.1:9/a")
+    with server(astray) as bad, server(partial(answer, body=BODY)) as good:
+        source = PLAIN.model_copy(update={"urls": (f"{bad}/a.gz", f"{good}/a.gz")})
+        bring(source, None, folder, quiet)
+    assert names(folder) == ["a.gz"]

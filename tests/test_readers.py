@@ -43,11 +43,23 @@ IMAGES, LABELS = images_and_labels(30, 1, seed=0)
         (idx_bytes(IMAGES)[:-20], idx_bytes(LABELS), "expected a gzipped IDX file"),
         (gzip.compress(b"\0\0\x0d\x03" + b"\0" * 20), idx_bytes(LABELS), "expected an IDX file of unsigned bytes"),
         (gzip.compress(gzip.decompress(idx_bytes(IMAGES)) + b"x"), idx_bytes(LABELS), "or more"),
+        (gzip.compress(b"\0\0\x08\x04" + b"\xff" * 16), idx_bytes(LABELS), "expected at most"),
+        (gzip.compress(b"\0\0\x08\x03" + b"\0\0\x04\0" * 3 + bytes(9)), idx_bytes(LABELS), "expected 1,073,741,824"),
         (idx_bytes(IMAGES[:, :7]), idx_bytes(LABELS), r"expected images of \(8, 8, 1\)"),
         (idx_bytes(IMAGES[:-1]), idx_bytes(LABELS), "as many labels as images"),
         (idx_bytes(IMAGES), idx_bytes(LABELS + 1), "expected labels 0 to 2, received 3"),
     ],
-    ids=["foreign", "cut", "other type", "too long", "other shape", "unpaired", "mislabelled"],
+    ids=[
+        "foreign",
+        "cut",
+        "other type",
+        "too long",
+        "endless",
+        "empty promise",
+        "other shape",
+        "unpaired",
+        "mislabelled",
+    ],
 )
 def test_a_wrong_idx_file_is_a_clear_error(tmp_path, images, labels, expected):
     """Cut, foreign, too long, of another shape, unpaired or mislabelled: one line says what was expected."""

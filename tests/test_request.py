@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from tasks.errors import RequestError
-from tasks.request import Parameters, Request, RunId, Search, load_configuration, parse, resolve, slug
+from tasks.request import Downloads, Parameters, Request, RunId, Search, load_configuration, parse, resolve, slug
 from tests.tiny_data import make_configuration
 
 
@@ -43,6 +43,10 @@ def test_a_request_is_the_profile_with_the_wishes_laid_over_it(config):
         ({"epochs": 0}, "epochs: .*greater than or equal to 1; received 0"),
         ({"epoch": 3}, "epoch: Extra inputs are not permitted; received 3"),
         ({"budget": 12}, "budget: .*1000; received 12"),
+        ({"mirror": "ftp://example.org"}, "mirror: .*expected https://.*; received 'ftp://example.org'"),
+        ({"mirror": "https://me:secret@example.org"}, "mirror: .*no password in an address"),
+        ({"mirror": "/etc"}, "mirror: expected a public address, or a folder in `private` .*received '/etc'"),
+        ({"mirror": "a\n{{ 1 }}"}, "mirror: .*printable characters"),
     ],
 )
 def test_a_wrong_wish_is_one_line_that_names_place_expectation_and_what_came(config, wish, expected):
@@ -105,7 +109,46 @@ def test_a_dataset_is_one_toml_and_a_family_is_one_file(tmp_path):
     assert (request.datasets[0].name, request.families) == ("mine", ("kan",))
 
 
-@given(st.text(max_size=300), st.text(max_size=300))
+def test_only_the_owner_names_any_mirror(tmp_path, config):
+    """A folder passes when the configuration names it, or when it is the owner's own; a form cannot widen that."""
+    wish = Parameters(mirror=str(tmp_path / "below"))
+    allowed = config.model_copy(update={"downloads": Downloads(private=(str(tmp_path),))})
+    assert resolve(allowed, wish, "r").mirror == wish.mirror
+    own = resolve(config, Parameters(), "r", own_mirror=str(tmp_path))
+    assert (own.mirror, own.private) == (str(tmp_path), (str(tmp_path),))
+    with pytest.raises(RequestError, match="private: Extra inputs"):
+        parse(Parameters, {"mirror": "/etc", "private": ["/etc"]}, "form")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('title = "Tiny CIFAR"', 'title = "Tiny\\u0007"', "title"),
+        ("shape = [8, 8, 3]", "shape = [8, -8, 3]", "shape.1"),
+        ("shape = [8, 8, 3]", "shape = [8, 8, 9999999]", "shape.2"),
+        ('"cifar-10-batches-bin/test_batch.bin"', '"../test_batch.bin"', "members"),
+        ('"cifar-10-batches-bin/test_batch.bin"', '"/etc/test_batch.bin"', "members"),
+        ('"cifar-10-batches-bin/test_batch.bin"', '"other/data_batch_1.bin"', "two of one"),
+        ("splits.test = ['test_batch.bin']", "splits.test = ['tset_batch.bin']", "expected files of the sources"),
+        ('mirror_folder = "cifar-10"', 'mirror_folder = "../cifar-10"', "mirror_folder"),
+        ('urls = ["http:', 'urls = ["gopher:', "urls"),
+    ],
+)
+def test_a_dataset_that_reaches_elsewhere_is_refused(tmp_path, old, new, expected):
+    """No path, size, address or file name of a dataset's TOML leads out of where it belongs."""
+    folder = make_configuration(tmp_path / "config")
+    path = folder / "datasets" / "cifar10.toml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(RequestError, match=expected) as caught:
+        load_configuration(folder)
+    assert "\n" not in str(caught.value)
+
+
+ANY_TEXT = st.text(st.characters(), max_size=300)  # lone surrogates too: a command line may hold any bytes
+
+
+@given(ANY_TEXT, ANY_TEXT)
 def test_slugs_are_safe_and_never_meet(first, second):
     """Any run id becomes a key segment, a safe one stays as it is, and two ids never share a slug."""
     for text in (first, second):

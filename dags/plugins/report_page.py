@@ -18,7 +18,8 @@ PREFIX = "/reports"
 FILES = ("report.html", "report.json", "report.md", "report.csv")
 HEADERS = {
     "Content-Security-Policy": "sandbox allow-downloads allow-popups; default-src 'none'; "
-    "style-src 'unsafe-inline'; img-src data:; font-src data:; frame-ancestors 'self'",
+    "style-src 'unsafe-inline'; img-src data:; font-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",

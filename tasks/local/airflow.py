@@ -156,6 +156,7 @@ def _settings(airflow: Airflow) -> dict[str, object]:
         "core__hostname_callable": "socket.gethostname",
         "core__execution_api_server_url": f"{airflow.url}/execution/",
         "core__simple_auth_manager_users": f"{USER}:admin",
+        "core__simple_auth_manager_all_admins": False,  # whatever the environment says
         "core__simple_auth_manager_passwords_file": airflow.folder / "passwords.json",
         "core__killed_task_cleanup_time": 15,
         "database__sql_alchemy_conn": f"sqlite:///{airflow.folder / 'airflow.db'}",

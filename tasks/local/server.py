@@ -31,7 +31,8 @@ BUSY = 75  # EX_TEMPFAIL: another server has this state folder
 
 def serve(state: Path, owner: int | None) -> int:
     """Serve until there is a reason to stop; the exit code."""
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    state.mkdir(parents=True, exist_ok=True)
+    state.chmod(0o700)  # set-up may have made it, for everybody to look into
     with contextlib.ExitStack() as stack:
         if not stack.enter_context(_locked(state / "server.lock")):
             return BUSY

@@ -24,7 +24,7 @@ from tasks.local.airflow import USER, AirflowError, Secrets
 from tasks.local.airflow_api import ACTIVE, DAG_ID, AirflowApi
 from tasks.local.live_table import FINAL, Row, rows, view
 from tasks.local.server import API_SECONDS, BUSY, SETTINGS, read_server
-from tasks.records import read_record
+from tasks.records import read_record, write_request
 from tasks.request import CONFIG, PROJECT, Parameters, Request, load_configuration, resolve
 from tasks.stage import Place
 from tasks.store import Store, StoreError, open_store
@@ -62,6 +62,7 @@ def run(wish: Parameters, console: Console) -> int:
     if wish.mirror:
         os.environ["DATASET_MIRROR"] = wish.mirror  # a runner that makes containers lets them see this folder
     _check_runner()
+    wish = wish.model_copy(update={"mirror": None})  # a form's mirror is anybody's; this one is the owner's
     with _server(console, owned=True) as connection:
         os.environ.update(connection.described["environment"])
         return _Run(request, wish, connection, open_store(connection.store), console).follow()
@@ -90,8 +91,11 @@ def down(console: Console) -> int:
 
 
 def _checked(wish: Parameters) -> Request:
+    """The request that a command line makes; whoever types it owns the machine, and may name any mirror."""
     run_id = f"{wish.profile}-{datetime.now():%Y%m%d-%H%M%S}"
-    return resolve(load_configuration(_config_folder()), wish, run_id)
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    others = wish.model_copy(update={"mirror": None})
+    return resolve(load_configuration(_config_folder()), others, run_id, backend, own_mirror=wish.mirror)
 
 
 def _check_runner() -> None:
@@ -236,6 +240,7 @@ class _Run:
         if (dag := self._api.dag()) and dag["is_paused"]:
             self._console.print(f"{DAG_ID} was paused; it is not any more (pause it again to stop the weekly run)")
             self._api.unpause()
+        write_request(self._store, self._request)
         self._api.trigger(self._run, self._wish.model_dump(mode="json", exclude_none=True))
         self._console.print(f"run {self._run}", highlight=False)
         try:

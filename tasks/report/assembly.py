@@ -73,7 +73,7 @@ def compare(
         stages=tuple(_stage(record) for record in records),
         environment=environment,
         reproduce=_command(request),
-        request=request.model_copy(update={"mirror": None}),
+        request=request.model_copy(update={"mirror": None, "private": ()}),
     )
 
 

@@ -15,6 +15,7 @@ class Settings(Frozen):
     digests: dict[str, str]
     sources: tuple[Source, ...] = Field(exclude=True)
     mirror: str | None = Field(exclude=True)
+    private: tuple[str, ...] = Field(exclude=True)
 
 
 def settings(request: Request, place: Place) -> Settings:
@@ -22,15 +23,16 @@ def settings(request: Request, place: Place) -> Settings:
     dataset = request.dataset(place.dataset)
     digests = {file: digest for source in dataset.sources for file, digest in source.digests.items()}
     mirror = f"{request.mirror.rstrip('/')}/{dataset.mirror_folder}" if request.mirror else None
-    return Settings(digests=digests, sources=dataset.sources, mirror=mirror)
+    return Settings(digests=digests, sources=dataset.sources, mirror=mirror, private=request.private)
 
 
 def run(work: Work) -> dict[str, Any]:
     """Bring every source's files into the output folder."""
-    for number, source in enumerate(work.settings.sources, 1):
-        work.progress(f"file {number}/{len(work.settings.sources)}: {source.name}")
-        bring(source, work.settings.mirror, work.output, work.progress)
-    return {"files": sorted(work.settings.digests)}
+    wish: Settings = work.settings
+    for number, source in enumerate(wish.sources, 1):
+        work.progress(f"file {number}/{len(wish.sources)}: {source.name}")
+        bring(source, wish.mirror, work.output, work.progress, wish.private)
+    return {"files": sorted(wish.digests)}
 
 
 STAGE = Stage("fetch", "dataset", settings, lambda request, place: {}, run)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tasks.errors import RequestError
 from tasks.publication import run_number
-from tasks.records import recorded
+from tasks.records import recorded, write_request
 from tasks.request import Parameters, Request, load_configuration, parse, resolve
 from tasks.stage import Place
 from tasks.store import Store
@@ -17,15 +17,16 @@ log = logging.getLogger(__name__)
 def plan(store: Store, run: str, *, parameters: str, config: Path, mirror: str | None, backend: str) -> Request:
     """Write `runs/RUN/request.json` from JSON `parameters`; a run's request is written once, and a retry keeps it.
 
+    `mirror` is the one of this machine's owner, for a run that names none.
+
     Raises:
         RequestError: the parameters or the configuration are wrong.
     """
     with recorded(store, run, Place(), "plan"):
         wish = parse(Parameters, _from_json(parameters), "parameters")
-        wish = wish.model_copy(update={"mirror": wish.mirror or mirror})
-        request = resolve(load_configuration(config), wish, run, backend)
+        request = resolve(load_configuration(config), wish, run, backend, own_mirror=mirror)
         run_number(store, run)
-        if store.write(f"runs/{run}/request.json", request.model_dump_json(indent=1).encode(), if_absent=True):
+        if write_request(store, request):
             log.info("run %s: %s of %s", run, ", ".join(request.families), ", ".join(d.name for d in request.datasets))
         else:
             log.info("run %s has its request already; it stands", run)
@@ -35,5 +36,5 @@ def plan(store: Store, run: str, *, parameters: str, config: Path, mirror: str |
 def _from_json(text: str) -> object:
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, a list a thousand deep
         raise RequestError(f"parameters: expected JSON, received {text[:80]!r} ({error})") from None

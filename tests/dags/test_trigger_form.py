@@ -45,6 +45,10 @@ def test_the_fields_are_the_parameters(form):
         ("budget", 10),
         ("force", "perhaps"),
         ("mirror", 7),
+        ("mirror", "ftp://example.org"),
+        ("mirror", "../mirror"),
+        ("mirror", "/mirror\nelsewhere"),
+        ("mirror", "/" * 1001),
     ],
 )
 def test_a_wrong_value_is_refused_before_the_run_starts(form, field, value):
@@ -55,7 +59,14 @@ def test_a_wrong_value_is_refused_before_the_run_starts(form, field, value):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("datasets", ["cifar10"]), ("families", ["cnn"]), ("trials", 4), ("mirror", "/data/mirror"), ("mirror", None)],
+    [
+        ("datasets", ["cifar10"]),
+        ("families", ["cnn"]),
+        ("trials", 4),
+        ("mirror", "/data/mirror"),
+        ("mirror", "s3://a/b"),
+        ("mirror", None),
+    ],
 )
 def test_a_right_value_passes(form, field, value):
     """What the form accepts is what `plan` accepts."""

@@ -51,6 +51,12 @@ def test_only_this_machine_reaches_it(airflow):
     assert told["NO_PROXY"] == "127.0.0.1,localhost,example.org"
 
 
+def test_nothing_inherited_lets_anybody_in(tmp_path):
+    """An option left in somebody's shell does not make every visitor an administrator."""
+    option = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"
+    assert Airflow(tmp_path, 8099, {option: "True"}).environment[option] == "False"
+
+
 def test_its_tasks_inherit_what_leads_to_the_store(airflow):
     """The environment that was given reaches the components."""
     assert airflow.environment["STORE"] == "file:///s"

@@ -29,7 +29,7 @@ def dataset(name: str = "cifar10", title: str = "CIFAR-10", budget: int = 250_00
         mirror_folder="m",
         splits=Splits(train=("a",), test=("b",)),
         augmentation=Augmentation(flip=True, shift=2),
-        sources=(Source(name="a", urls=("https://example.org/a",), sha256="0" * 64),),
+        sources=tuple(Source(name=name, urls=(f"https://example.org/{name}",), sha256="0" * 64) for name in "ab"),
     )
 
 
@@ -44,7 +44,8 @@ def request(datasets=None, families=("ann", "cnn"), replicates: int = 3) -> Requ
         validation_fraction=0.1,
         search=Search(tuner="random", trials=3, epochs=1, fraction=0.3),
         training=TRAINING.model_copy(update={"replicates": replicates}),
-        mirror="https://someone:secret@mirror.example/data",
+        mirror="https://mirror.example/secret",
+        private=("https://mirror.example/secret", "/secret"),
     )
 
 

@@ -156,6 +156,6 @@ def test_confusion_and_classes_are_of_all_replicates():
 
 
 def test_no_address_of_the_mirror_is_published():
-    """The mirror's address, which may hold a password, is not in the report."""
+    """Where the mirror is, and what else of a private network may be reached, is not in the report."""
     request = synthetic.request()
     assert "secret" not in _compared(request, synthetic.everything(request)).model_dump_json()

@@ -94,7 +94,7 @@ def test_the_page_needs_nothing_from_elsewhere(documents):
     page = Page(documents["report.html"])
     assert not {tag for tag, _ in page.elements} & {"script", "link", "img", "iframe", "object", "embed", "base"}
     assert [a["content"] for _, a in page.elements if a.get("http-equiv") == "Content-Security-Policy"] == [
-        "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     ]
     assert all(link.startswith("#") for name in ("href", "xlink:href", "src") for link in page.values(name))
     assert "@import" not in documents["report.html"]

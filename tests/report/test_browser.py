@@ -1,0 +1,85 @@
+"""What a downloaded report does in a real browser: nothing, whatever stands in it."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.report.assembly import compare
+from tasks.report.evidence import Branch
+from tasks.report.html import to_html
+from tests.browser import loaded, needs_browser
+from tests.http_server import answer, server
+from tests.report import synthetic
+
+pytestmark = needs_browser
+
+OWNED = "document.documentElement.dataset.owned=1"
+PAYLOADS = {
+    "script": f"</title></style><script>{OWNED}</script>",
+    "handler": f"<img src=x onerror={OWNED}>",
+    "drawing": f"<svg onload={OWNED}>",
+    "link": f"<iframe src='javascript:parent.{OWNED}'></iframe>",
+    "document": f"<iframe srcdoc='<script>parent.{OWNED}</script>'></iframe>",
+    "detail": f"<details open ontoggle={OWNED}>",
+}
+POLICY = '<meta http-equiv="Content-Security-Policy"'
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """Open markup as the file that somebody downloaded; the document that the browser made of it."""
+
+    def opened(markup: str) -> str:
+        Path(tmp_path, "report.html").write_text(markup, encoding="utf-8")
+        return loaded(Path(tmp_path, "report.html").as_uri(), tmp_path / "profile")
+
+    return opened
+
+
+def report(*texts: str) -> str:
+    """A report whose title, classes, error and machine carry `texts`."""
+    about = synthetic.dataset(title=f"CIFAR-10{texts[0] if texts else ''}")
+    about = about.model_copy(update={"classes": (*texts, *synthetic.CLASSES)[:10]})
+    request = synthetic.request((about,))
+    branches = [
+        synthetic.branch(request, about, "ann"),
+        Branch("cifar10", "cnn", "failed", "no memory" + "".join(texts)),
+    ]
+    machine = synthetic.ENVIRONMENT.model_copy(update={"machine": {f"name{text}": text for text in texts}})
+    return to_html(compare(request, branches, synthetic.records(request), synthetic.facts(request), machine))
+
+
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
+def test_a_payload_is_live(opened, payload):
+    """The tests below can fail: each payload runs in a page without a policy that does not escape it."""
+    assert "data-owned" in opened(f"<!doctype html><html><body>{payload}</body></html>")
+
+
+def test_hostile_names_run_nothing(opened):
+    """In a title, a class, an error and a machine's name markup is text, even without the policy."""
+    page = report(*PAYLOADS.values())
+    assert page.count(POLICY) == 1
+    shown = opened(page.replace(POLICY, "<meta"))
+    assert "data-owned" not in shown
+    assert shown.count("&lt;iframe") > 10
+
+
+def test_the_policy_holds_what_escaping_would_let_through(opened):
+    """Markup that got into a downloaded report all the same runs nothing and loads nothing from anywhere."""
+    heard = []
+
+    def respond(handler):
+        heard.append(handler.path)
+        answer(handler)
+
+    with server(respond) as address:
+        beacon = (
+            f"<img src={address}/image><link rel=stylesheet href={address}/style><iframe src={address}/frame></iframe>"
+        )
+        evil = report().replace(
+            "<main>", "<main>" + "".join(PAYLOADS.values()).removeprefix("</title></style>") + beacon
+        )
+        assert "data-owned" not in opened(evil)
+        assert heard == []
+        assert "data-owned" in opened(evil.replace(POLICY, "<meta"))
+        assert {"/image", "/style", "/frame"} <= set(heard)
