@@ -10,7 +10,8 @@ from types import ModuleType
 from typing import Any
 
 from dags.runners.stage_command import TRAINING, config_folder
-from tasks.request import Configuration, Orchestration, load_configuration
+from tasks.orchestration import Orchestration
+from tasks.request import Configuration, load_configuration
 
 POOL = "training"
 # A stage beyond its time hangs; the longest honest one is a search of the full profile on one CPU core.

@@ -26,9 +26,8 @@ WORKDIR /app
 COPY --from=packages /venv /venv
 COPY docker/create_bucket.py docker/heartbeat.py docker/
 COPY config config
-# The DAG reads the typed request, and the families' names, which are those of their files.
-COPY tasks/__init__.py tasks/request.py tasks/errors.py tasks/
-COPY tasks/models tasks/models
+# The DAG reads the typed configuration, and the families' names, which are those of their files.
+COPY tasks tasks
 COPY dags dags
 RUN python -m compileall -q dags tasks
 USER 10001:10001

@@ -1,7 +1,7 @@
 """The typed configuration, and the frozen request of one run.
 
 Everything here is a value read from TOML or from the trigger form, checked once. Standard library and pydantic only:
-the DAG file imports this module, and nothing else of `tasks`.
+the DAG file imports this module and `tasks.orchestration`, and nothing else of `tasks`.
 """
 
 import hashlib
@@ -10,15 +10,16 @@ import tomllib
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
 
 from tasks.errors import RequestError
+from tasks.orchestration import Orchestration
 from tasks.perimeter import Address, Perimeter
+from tasks.values import Frozen, Name
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONFIG = PROJECT / "config"
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 FILE = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 FileName = Annotated[str, StringConstraints(pattern=f"^{FILE}$")]
 Member = Annotated[str, StringConstraints(pattern=f"^({FILE}/){{0,9}}{FILE}$")]
@@ -29,17 +30,7 @@ RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Budget = Annotated[int, Field(ge=1_000, le=100_000_000)]
 Count = Annotated[int, Field(ge=1, le=10_000)]
-Size = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[bkmg]$")]
-Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|[KMGTP]i|[MGTP])?$")]
-Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]  # of DNS (RFC 1123)
-Seconds = Annotated[int, Field(ge=1, le=7 * 24 * 3600)]
 Value = TypeVar("Value", bound=BaseModel)
-
-
-class Frozen(BaseModel):
-    """A value: immutable, and no unknown key passes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Source(Frozen):
@@ -147,70 +138,6 @@ class Profile(Frozen):
     validation_fraction: Annotated[float, Field(gt=0, le=0.5)]
     search: Search
     training: Training
-
-
-class Docker(Frozen):
-    """How the `docker` runner makes a stage's container; sizes as Docker writes them: `512m`, `8g`."""
-
-    image: str = "like-for-like/trainer:cpu"
-    network: str = "host"
-    gpus: Annotated[int, Field(ge=-1, le=64)] | tuple[str, ...] = 0  # -1 for all of them, or the ids of some
-    memory: Size | None = None
-    cpus: Annotated[float, Field(ge=0, le=1024)] = 0  # no limit
-    shared_memory: Size = "1g"
-
-
-class Resources(Frozen):
-    """Processor and memory as Kubernetes writes them: `500m` is half a core, `4Gi`; what is None is not said."""
-
-    cpu: Quantity | None = None
-    memory: Quantity | None = None
-
-
-class Toleration(Frozen):
-    """A taint of nodes that a pod may be put on in spite of it."""
-
-    key: str
-    operator: Literal["Exists", "Equal"] = "Exists"
-    value: str | None = None
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-
-
-class Placement(Frozen):
-    """What a pod asks for, what it may use at most, and on which nodes it may run."""
-
-    requests: Resources = Resources()
-    limits: Resources = Resources()
-    node_selector: dict[str, str] = {}
-    tolerations: tuple[Toleration, ...] = ()
-
-
-class Kubernetes(Frozen):
-    """How the `kubernetes` runner makes a stage's pod; times in seconds."""
-
-    image: str = "like-for-like/trainer:cpu"
-    image_pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
-    namespace: Label = "like-for-like"
-    service_account: Label | None = None
-    store_secret: Label | None = None  # the store's credentials; None where the service account is all that it takes
-    pod_template: str = "kubernetes/stage_pod.yaml"  # beside workflow.toml
-    gpus: Annotated[int, Field(ge=0, le=64)] = 0
-    scratch: Quantity = "8Gi"
-    queue_seconds: Seconds = 3600
-    startup_seconds: Seconds = 900
-    training: Placement = Placement()
-    other: Placement = Placement()
-
-
-class Orchestration(Frozen):
-    """What the DAG file needs to know; an empty schedule means only by hand."""
-
-    runner: Literal["local", "docker", "kubernetes"] = "local"
-    schedule: str = ""
-    scheduled_profile: Name = "quick"
-    threads: Annotated[int, Field(ge=1, le=256)] = 1
-    docker: Docker = Docker()
-    kubernetes: Kubernetes = Kubernetes()
 
 
 class Downloads(Frozen):

@@ -25,7 +25,7 @@ from dags.runners.stage_command import (
     require_bucket,
     store_variables,
 )
-from tasks.request import Docker, Orchestration
+from tasks.orchestration import Docker, Orchestration
 
 LABEL = "like-for-like"
 # Folders of the worker that a stage reads, by the variable that names them; they keep their path in the container.

@@ -32,7 +32,8 @@ from dags.runners.stage_command import (
     require_bucket,
     store_variables,
 )
-from tasks.request import Kubernetes, Orchestration, Resources, slug
+from tasks.orchestration import Kubernetes, Orchestration, Resources
+from tasks.request import slug
 
 LABEL = "like-for-like"
 USER = 10001  # as in docker/trainer.Dockerfile

@@ -8,7 +8,8 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from dags.runners.stage_command import FINAL, StageCommand
-from tasks.request import PROJECT, Orchestration
+from tasks.orchestration import Orchestration
+from tasks.request import PROJECT
 
 
 class LocalStage(BashOperator):

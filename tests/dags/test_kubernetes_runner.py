@@ -19,7 +19,8 @@ from kubernetes.client import ApiClient
 from dags.runners.kubernetes import KubernetesStage, check, options
 from dags.runners.stage_command import TRAINING, RunnerError
 from dags.stage_operators import TIMEOUTS, settings
-from tasks.request import PROJECT, Orchestration, RequestError, load_configuration, parse
+from tasks.orchestration import Orchestration
+from tasks.request import PROJECT, RequestError, load_configuration, parse
 from tests.dags.stand_in_cluster import Cluster
 
 PODS = Path(__file__).with_name("stage_pods.yaml")

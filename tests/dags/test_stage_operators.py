@@ -8,7 +8,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from dags.runners.local import LocalStage
 from dags.stage_operators import settings
-from tasks.request import Orchestration
+from tasks.orchestration import Orchestration
 
 STAND_IN = """#!/usr/bin/env python3
 import json, os, sys

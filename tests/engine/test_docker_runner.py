@@ -13,7 +13,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from dags.runners import docker as runner
 from dags.runners.stage_command import RunnerError
-from tasks.request import PROJECT, Docker, Orchestration
+from tasks.orchestration import Docker, Orchestration
+from tasks.request import PROJECT
 from tests.engine.conftest import IMAGE, containers
 from tests.tiny_data import make_configuration, make_mirror
 
