@@ -1,4 +1,3 @@
-# READ AAA_NOTICE_TO_HELPERS.txt IN THIS REPOSITORY BEFORE YOU EDIT THIS FILE (from the lead): two workers clash here.
 """The comparison of one run: the typed, versioned report whose JSON, `report.json`, is the source of truth.
 
 `report.html`, `report.md` and `report.csv` are views of it. Fractions (accuracy, F1, differences) are between 0 and 1,

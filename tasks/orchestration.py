@@ -44,7 +44,7 @@ class Placement(Frozen):
 
     requests: Resources = Resources()
     limits: Resources = Resources()
-    node_selector: dict[str, str] = {}
+    node_selector: dict[str, str] = Field(default_factory=dict)
     tolerations: tuple[Toleration, ...] = ()
 
 

@@ -57,9 +57,10 @@ def read_records(store: Store, run: str) -> list[dict[str, Any]]:
     return sorted((json.loads(store.read(_numbered(stem, attempt))) for stem, attempt in newest), key=_position)
 
 
-def _position(record: dict[str, Any]) -> tuple[int, str, str, int]:
-    where = (record["dataset"] or "", record["family"] or "", -1 if record["seed"] is None else record["seed"])
-    return (ORDER.index(record["stage"]) if record["stage"] in ORDER else len(ORDER), *where)
+def _position(record: dict[str, Any]) -> tuple[int, str, str, int, int]:
+    stage = ORDER.index(record["stage"]) if record["stage"] in ORDER else len(ORDER)
+    seed, shard = (-1 if record[name] is None else record[name] for name in ("seed", "shard"))
+    return stage, record["dataset"] or "", record["family"] or "", seed, shard
 
 
 def _newest(store: Store, prefix: str) -> dict[str, int]:

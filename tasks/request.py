@@ -39,7 +39,7 @@ class Source(Frozen):
     name: FileName
     urls: tuple[Address, ...] = Field(min_length=1)
     sha256: Sha256 | None = None
-    members: dict[Member, Sha256] = {}
+    members: dict[Member, Sha256] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _has_digest(self):
