@@ -2,6 +2,7 @@
 
 import gc
 import random
+from itertools import islice
 
 import keras_tuner
 import numpy as np
@@ -210,7 +211,7 @@ def test_a_small_space_is_tried_once_and_then_is_used_up():
     space = keras_tuner.HyperParameters()
     space.Choice("a", [1, 2])
     space.Choice("b", [1, 2])
-    found = list(proposals(space, seed=0))
+    found = list(islice(proposals(space, seed=0), 9))
     assert len({str(values) for values in found}) == len(found) == 4
 
 
