@@ -30,6 +30,7 @@ RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Budget = Annotated[int, Field(ge=1_000, le=100_000_000)]
 Count = Annotated[int, Field(ge=1, le=10_000)]
+SLUG = 130  # characters of a run's name in keys and paths, its digest included
 Value = TypeVar("Value", bound=BaseModel)
 
 
@@ -216,11 +217,11 @@ class Request(Frozen):
 
 def slug(run_id: str) -> str:
     """`run_id` made safe for keys and paths; a changed one carries a digest, so that two ids never meet."""
-    safe = re.sub(r"[^A-Za-z0-9._-]", "-", run_id).lstrip("._-")[:120]
-    if safe and safe == run_id:
+    safe = re.sub(r"[^A-Za-z0-9._-]", "-", run_id).lstrip("._-")
+    if safe and safe == run_id and len(safe) <= SLUG:
         return safe
     # A command line may hold bytes that are no text; they come as lone surrogates.
-    return f"{safe or 'run'}-{hashlib.sha256(run_id.encode(errors='surrogatepass')).hexdigest()[:8]}"
+    return f"{safe[: SLUG - 9] or 'run'}-{hashlib.sha256(run_id.encode(errors='surrogatepass')).hexdigest()[:8]}"
 
 
 def load_configuration(folder: Path = CONFIG, models: Path = PROJECT / "tasks" / "models") -> Configuration:

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from tasks import execution, trials
-from tasks.artifacts import materialize
+from tasks.artifacts import find, materialize
 from tasks.records import read_record
-from tasks.request import PROJECT, Parameters, load_configuration, resolve
+from tasks.request import PROJECT, Parameters
 from tasks.scratch import PREFIX
 from tasks.stage import Place
 from tasks.stages import choose, fetch, normalize, search, train
@@ -38,12 +38,13 @@ class Work:
     def __init__(self, folder, stage, place):
         self.folder, self.stage, self.place = folder, stage, place
         self.store = open_store((folder / "store").as_uri())
-        self._request = resolve(load_configuration(folder / "config"), WISH, RUN)
         self.logs = []
 
-    def here(self):
-        """Do the stage in this process; the folder with its result."""
-        manifest = execution.execute(self.stage, self._request, self.place, self.store)
+    def done(self):
+        """Do the stage, undisturbed, in a process of its own; the folder with its result."""
+        assert self.begin().wait(PATIENCE) == 0, self.logs[-1].read_text()
+        record = read_record(self.store, RUN, self.place, self.stage.name)
+        manifest = find(self.store, self.stage.name, record["key"])
         result = self.folder / f"{self.stage.name} result"
         result.mkdir()
         materialize(self.store, manifest, manifest.files, result)
@@ -51,7 +52,7 @@ class Work:
 
     def begin(self):
         """Begin the stage in a process of its own."""
-        part = ["--seed", "0"] if self.place.seed is not None else ["--shard", "0"]
+        part = [f"--{name}=0" for name in ("seed", "shard") if getattr(self.place, name) is not None]
         names = ["--run", RUN, "--dataset", self.place.dataset, "--family", self.place.family, *part]
         line = [sys.executable, "-m", "tasks", self.stage.name, *names]
         environment = os.environ | {"STORE": self.store.uri, "TMPDIR": str(self.folder)}
@@ -99,8 +100,8 @@ def normalized(tmp_path_factory):
 def searched(normalized, tmp_path_factory):
     """The same with its search, undisturbed, and its choice."""
     folder = shutil.copytree(normalized, tmp_path_factory.mktemp("searched") / "run")
-    Work(folder, search.STAGE, SHARD).here()
-    Work(folder, choose.STAGE, MODEL).here()
+    Work(folder, search.STAGE, SHARD).done()
+    Work(folder, choose.STAGE, MODEL).done()
     return folder
 
 
@@ -161,7 +162,7 @@ def weights(folder):
 
 def test_a_training_killed_at_any_instant_ends_as_the_undisturbed_one(searched, tmp_path):
     """Each attempt goes on from the highest checkpoint; weights are equal bit by bit, the history but for its clock."""
-    whole = Work(shutil.copytree(searched, tmp_path / "whole"), train.STAGE, SEED).here()
+    whole = Work(shutil.copytree(searched, tmp_path / "whole"), train.STAGE, SEED).done()
     work = Work(shutil.copytree(searched, tmp_path / "killed"), train.STAGE, SEED)
     for name, instant in {"at random": at_random(random.Random(0)), **INSTANTS}.items():
         before = work.highest()
@@ -170,7 +171,7 @@ def test_a_training_killed_at_any_instant_ends_as_the_undisturbed_one(searched, 
         assert (f"goes on after epoch {before}/{EPOCHS}" in log) == (before > 0), (name, log)
         assert work.highest() >= before
         assert len(work.steps()) <= 3, "two, and one that was to go when the kill came"
-    result = work.here()
+    result = work.done()
     assert work.steps() == []
     assert len(list(work.folder.glob(f"{PREFIX}*"))) == 1, "only the last of the killed processes left its scratch"
     one, other = weights(whole), weights(result)
@@ -189,7 +190,7 @@ def test_a_search_killed_at_any_instant_ends_as_the_undisturbed_one(normalized, 
     finished = work.highest()
     (kept,) = [path for path in work.files("checkpoints") if path.name.startswith(f"{finished:06d}")]
     before = trials.load(kept.read_bytes())
-    tried = trials.load((work.here() / "trials.json").read_bytes())
+    tried = trials.load((work.done() / "trials.json").read_bytes())
     assert tried[:finished] == before
     assert [trial.model_copy(update={"seconds": 0}) for trial in tried] == [
         trial.model_copy(update={"seconds": 0}) for trial in whole

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import pytest
 
 from tasks import execution
-from tasks.artifacts import commit
+from tasks.artifacts import DamagedError, commit
 from tasks.records import recorded
 from tasks.request import PROJECT, Parameters, load_configuration, resolve
 from tasks.stage import Place, Stage
 from tasks.stages import evaluate
-from tasks.store import StoreError, open_store
+from tasks.store import open_store
 from tests.tiny_data import make_configuration
 
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
@@ -85,7 +85,7 @@ def test_a_model_is_loaded_only_with_the_bytes_of_its_manifest(tmp_path, changed
     assert seen == [True]
     store.write(manifest.files[changed].object, b"swapped")
     forced = request.model_copy(update={"force": True})
-    with pytest.raises(StoreError, match=f"{changed}: expected SHA-256 .*, received .*artifacts/train/"):
+    with pytest.raises(DamagedError, match=f"artifacts/train/.*/{changed}: expected SHA-256 .*, received "):
         execution.execute(stage, forced, place, store)
     assert seen == [True]
 

@@ -216,7 +216,8 @@ def made(tmp_path_factory):
     }
     stages = [("plan",), ("fetch", "--dataset", "cifar10"), ("normalize", "--dataset", "cifar10")]
     place = ("--dataset", "cifar10", "--family", "ann")
-    stages += [("search", *place), ("train", *place, "--seed", "0"), ("evaluate", *place)]
+    stages += [("search", *place, "--shard", "0"), ("choose", *place), ("train", *place, "--seed", "0")]
+    stages += [("evaluate", *place)]
     for stage, *place in [*stages, ("report",)]:
         typed(environment, stage, "--run", "r1", *place, code=0)
     return environment
@@ -246,7 +247,7 @@ def flipped(store, key):
 def test_a_real_run_agrees_with_and_without_its_store(made, store, tmp_path):
     """`verify RUN` looks at every artifact, `verify FOLDER` needs no store; both exit with 0 and say what they saw."""
     said = typed(made, "verify", "r1", code=0)
-    assert re.search(r"r1: all agrees; looked at 5 artifacts, .* values", said)
+    assert re.search(r"r1: all agrees; looked at 6 artifacts, .* values", said)
     for key in store.list("reports/r1/"):
         target = tmp_path / key.removeprefix("reports/r1/")
         target.parent.mkdir(exist_ok=True)
@@ -269,7 +270,7 @@ def test_every_manifest_names_what_made_it(store):
             assert (record["stage"] == "fetch") == (not made["parents"])
 
 
-@pytest.mark.parametrize("stage", ["fetch", "normalize", "search", "train", "evaluate"])
+@pytest.mark.parametrize("stage", ["fetch", "normalize", "search", "choose", "train", "evaluate"])
 def test_a_flipped_byte_in_any_artifact_is_named(store, stage):
     """Whatever file of whatever stage, the store's copy is read to the last byte."""
     record = next(record for record in read_records(store, "r1") if record["stage"] == stage)
