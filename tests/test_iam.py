@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ import pytest
 
 from tasks import execution
 from tasks.bucket import S3Store
+from tasks.garbage import find_garbage
 from tasks.local import outcome
 from tasks.records import read_request
 from tasks.request import CONFIG
@@ -138,7 +140,25 @@ def test_the_reader_may_fetch_reports_and_nothing_else(store, tmp_path, monkeypa
     assert not allows(statements, "s3:ListBucket", f"arn:aws:s3:::{BUCKET}", f"{prefix}/runs/")
 
 
-@pytest.mark.parametrize("name", ["worker", "reader"])
+def test_the_keeper_may_sweep_and_nothing_else(store, tmp_path):
+    """Removing what no run can use, and uploads that were broken off, takes the keeper's policy, and all of it."""
+    run_stages(store, tmp_path)
+    store.write("artifacts/fetch/" + "0" * 40 + "/0000/orphan", b"of a writer that was killed")
+    prefix = store.uri.rpartition("/")[2]
+    client, place = store._client, {"Bucket": BUCKET, "Key": f"{prefix}/artifacts/fetch/big"}
+    begun = client.create_multipart_upload(**place)["UploadId"]
+    client.upload_part(**place, UploadId=begun, PartNumber=1, Body=b"x")
+    store.calls.clear()
+    swept = list(find_garbage(store, timedelta(0), unused=True))
+    for garbage in swept:
+        garbage.discard()
+    assert {garbage.name.rpartition("/")[2] for garbage in swept} >= {"orphan", "big"}
+    statements = policy("keeper", prefix)
+    assert {call for call in store.calls if not allows(statements, *call)} == set()
+    assert actions(statements) == {action for action, _, _ in store.calls}
+
+
+@pytest.mark.parametrize("name", ["worker", "keeper", "reader"])
 def test_nothing_beside_the_prefix_is_open(name):
     """No other prefix, no listing of the bucket, no other bucket, no wildcard among the actions."""
     statements = policy(name, "mine")
