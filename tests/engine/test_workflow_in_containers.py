@@ -84,6 +84,14 @@ def test_every_stage_has_a_container_of_its_own(first, watch, engine):
     assert containers(engine) == []
 
 
+def test_what_a_stage_says_is_in_its_tasks_log(machine, first):
+    """The container's lines are Airflow's task log, as the stage wrote them."""
+    logs = machine.state.glob("airflow/logs/dag_id=*/run_id=*/task_id=cifar10.train_cnn/*/attempt=1.log")
+    texts = [path.read_text() for path in logs]
+    assert len(texts) == 2
+    assert all("epoch 1/2, val_accuracy" in text and "epoch 2/2, val_accuracy" in text for text in texts)
+
+
 def test_another_runner_reuses_everything(machine, first):
     """A local run of the same code and data has the same keys, byte for byte, and makes nothing again."""
     machine.environment["RUNNER"] = "local"
