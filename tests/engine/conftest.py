@@ -1,6 +1,7 @@
 """Fixtures on a real container engine. Without one these tests are skipped; REQUIRE_ENGINE=1 makes that an error."""
 
 import os
+from uuid import uuid4
 
 import docker
 import pytest
@@ -9,6 +10,7 @@ from docker.errors import DockerException, ImageNotFound
 os.environ.setdefault("AIRFLOW_HOME", "/tmp/like-for-like-airflow-home")
 
 IMAGE = "like-for-like/trainer:cpu"
+RUN, ANOTHER = f"test-{uuid4().hex}", f"test-{uuid4().hex}"
 
 
 def missing(reason: str) -> None:
@@ -31,12 +33,13 @@ def engine() -> docker.DockerClient:
     return client
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def nothing_left(engine):
-    """Whatever a test did, it leaves no container of a stage behind."""
+    """Whatever a test did, it leaves no container of its runs behind; other runs on this engine are not touched."""
     yield
-    for container in containers(engine):
-        container.remove(force=True)
+    for run in (RUN, ANOTHER):
+        for container in containers(engine, run=run):
+            container.remove(force=True)
 
 
 def containers(engine: docker.DockerClient, **names: str) -> list:

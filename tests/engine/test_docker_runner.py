@@ -15,10 +15,11 @@ from dags.runners import docker as runner
 from dags.runners.stage_command import RunnerError
 from tasks.orchestration import Docker, Orchestration
 from tasks.request import PROJECT
-from tests.engine.conftest import IMAGE, containers
+from tests.engine.conftest import ANOTHER, IMAGE, RUN, containers
 from tests.tiny_data import make_configuration, make_mirror
 
 SECONDS = 60
+pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
 @pytest.fixture
@@ -39,13 +40,13 @@ def stage(engine, worker):
             task_id="stage", stage=name, **names, **runner.options(name, orchestration), do_xcom_push=False
         )
         # What rendering does, and Airflow's worker.
-        operator.command = command or [part.replace("{{ run_id }}", "run-1") for part in operator.command]
+        operator.command = command or [part.replace("{{ run_id }}", RUN) for part in operator.command]
         return operator
 
     return make
 
 
-def run(operator, run_id="run-1"):
+def run(operator, run_id=RUN):
     operator.execute({"run_id": run_id})
 
 
@@ -79,7 +80,7 @@ def test_a_stage_works_in_its_container(stage, engine):
     run(stage("fetch", dataset="cifar10"))
     with pytest.raises(AirflowSkipException):
         run(stage("fetch", dataset="mnist"))
-    assert containers(engine) == []
+    assert containers(engine, run=RUN) == []
 
 
 def test_a_wrong_request_is_not_retried(stage, monkeypatch):
@@ -103,7 +104,7 @@ def test_what_may_heal_is_retried(stage, engine, code):
     with pytest.raises(AirflowException) as caught:
         run(stage("plan", ["sh", "-c", f"exit {code}"]))
     assert not isinstance(caught.value, AirflowFailException)
-    assert containers(engine) == []
+    assert containers(engine, run=RUN) == []
 
 
 def test_a_container_is_confined(stage, engine):
@@ -111,9 +112,7 @@ def test_a_container_is_confined(stage, engine):
     limits = {"memory": "200m", "cpus": 0.5, "shared_memory": "64m", "network": "bridge"}
     probe = "id -u; touch /app/x; touch /tmp/y && echo scratch; grep -E 'CapEff|NoNew' /proc/self/status; sleep 60"
     in_background(stage("train", ["sh", "-c", probe], limits, dataset="cifar10", family="cnn", seed=3))
-    container = until(
-        lambda: containers(engine, stage="train", dataset="cifar10", family="cnn", seed="3", run="run-1")
-    )[0]
+    container = until(lambda: containers(engine, run=RUN, stage="train", dataset="cifar10", family="cnn", seed="3"))[0]
     said = until(lambda: (text := container.logs().decode()) and "NoNewPrivs" in text and text)
     assert said.startswith("10001\n")
     assert "Read-only file system" in said
@@ -129,20 +128,20 @@ def test_a_container_is_confined(stage, engine):
 def test_a_killed_container_is_a_retry(stage, engine):
     """`docker kill` ends the attempt in a way that Airflow retries; nothing of it stays."""
     ended = in_background(stage("plan", ["sleep", "60"]))
-    until(lambda: [found for found in containers(engine, stage="plan") if found.status == "running"])[0].kill()
+    until(lambda: [found for found in containers(engine, run=RUN, stage="plan") if found.status == "running"])[0].kill()
     until(lambda: ended)
     assert isinstance(ended[0], AirflowException)
     assert not isinstance(ended[0], AirflowFailException)
-    assert containers(engine) == []
+    assert containers(engine, run=RUN) == []
 
 
 def test_a_killed_task_takes_its_container_along(stage, engine):
     """What Airflow calls when a task is stopped removes the container."""
     operator = stage("plan", ["sleep", "60"])
     in_background(operator)
-    until(lambda: [found for found in containers(engine, stage="plan") if found.status == "running"])
+    until(lambda: [found for found in containers(engine, run=RUN, stage="plan") if found.status == "running"])
     operator.on_kill()
-    assert until(lambda: containers(engine) == [])
+    assert until(lambda: containers(engine, run=RUN) == [])
 
 
 def test_what_a_dead_worker_left_is_replaced(stage, engine, worker):
@@ -153,15 +152,15 @@ def test_what_a_dead_worker_left_is_replaced(stage, engine, worker):
         "stage.command = ['sleep', '60']\n"
         "stage.execute({{'run_id': '{run}'}})\n"
     )
-    for run_id in ("run-1", "another"):
+    for run_id in (RUN, ANOTHER):
         line = [sys.executable, "-c", code.format(image=IMAGE, run=run_id)]
         dying = subprocess.Popen(line, cwd=PROJECT, env=os.environ | {"PYTHONPATH": str(PROJECT)})
         until(lambda run_id=run_id: [c for c in containers(engine, run=run_id) if c.status == "running"])
         dying.send_signal(signal.SIGKILL)
         dying.wait()
-    assert len(containers(engine)) == 2
     run(stage("plan"))
-    assert [container.labels["like-for-like.run"] for container in containers(engine)] == ["another"]
+    assert containers(engine, run=RUN) == []
+    assert len(containers(engine, run=ANOTHER)) == 1
 
 
 def test_the_credentials_reach_the_container_and_nothing_that_airflow_keeps(stage, engine, monkeypatch):
@@ -169,7 +168,7 @@ def test_the_credentials_reach_the_container_and_nothing_that_airflow_keeps(stag
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a canary")
     operator = stage("plan", ["sleep", "60"])
     in_background(operator)
-    container = until(lambda: containers(engine, stage="plan"))[0]
+    container = until(lambda: containers(engine, run=RUN, stage="plan"))[0]
     described = container.attrs["Config"]
     assert "AWS_SECRET_ACCESS_KEY=a canary" in described["Env"]
     assert "a canary" not in str([described["Cmd"], described["Labels"], container.attrs["Name"]])

@@ -81,7 +81,7 @@ def test_every_stage_has_a_container_of_its_own(first, watch, engine):
     assert (code, report["status"]) == (0, "complete"), output
     assert watch.stages(report["run"]) == Counter(stage["stage"] for stage in report["stages"])
     assert watch.stages(report["run"])["train"] == 8
-    assert containers(engine) == []
+    assert containers(engine, run=report["run"]) == []
 
 
 def test_what_a_stage_says_is_in_its_tasks_log(machine, first):
@@ -133,27 +133,28 @@ def test_a_run_outlives_kills_a_restarted_engine_and_an_absent_store(tmp_path, f
         made = _manifests(store)
     assert Counter(manifest.stage for manifest in made) == Counter(place[0] for place in keys(report))
     assert watch.stages(report["run"])["train"] > 8  # the disturbed ones were tried again
-    assert containers(engine) == []
+    assert containers(engine, run=report["run"]) == []
 
 
 def _disturb(store_folder):
     """One fault after the other, each while a training is in its container."""
-    running(stage="train", dataset="cifar10")[0].kill()
-    running(stage="train", seed="1")
+    server = json.loads((store_folder / "connection.json").read_text())
+    mine = f"AWS_ENDPOINT_URL_S3={server['environment']['AWS_ENDPOINT_URL_S3']}"
+    running(mine, stage="train", dataset="cifar10")[0].kill()
+    running(mine, stage="train", seed="1")
     subprocess.run([DAEMON, "restart"], check=True, timeout=2 * MINUTES)
-    running(stage="train")
-    server = json.loads((store_folder / "connection.json").read_text())["pid"]  # the leader of its process group
-    os.killpg(server, signal.SIGSTOP)
+    running(mine, stage="train")
+    os.killpg(server["pid"], signal.SIGSTOP)  # the leader of its process group
     time.sleep(AWAY)
-    os.killpg(server, signal.SIGCONT)
+    os.killpg(server["pid"], signal.SIGCONT)
 
 
-def running(**names):
-    """The running containers of such stages, waited for."""
+def running(variable, **names):
+    """The running containers of such stages with that environment variable, waited for."""
     end = time.monotonic() + 10 * MINUTES
     while time.monotonic() < end:
         found = [each for each in containers(docker.from_env(), **names) if each.status == "running"]
-        if found:
+        if found := [each for each in found if variable in each.attrs["Config"]["Env"]]:
             return found
         time.sleep(0.2)
     raise AssertionError(f"no container of {names}")
