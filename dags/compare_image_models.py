@@ -11,6 +11,7 @@ into one comparison; a branch that failed is a named gap in it, and `complete` t
 The tasks pass names, never data: each one runs `python -m tasks STAGE ...`, which reads and writes the store.
 """
 
+import os
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -18,11 +19,11 @@ from urllib.parse import quote
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, BaseOperatorLink, CronTriggerTimetable, TaskGroup, TriggerRule, task
 
-from dags.stage_operators import configured, runner, settings
+from dags.stage_operators import runner, settings
 from dags.trigger_form import trigger_form
-from tasks.request import Parameters, Request, parse, resolve
+from tasks.request import Parameters, Request, configured, parse, resolve
 
-CONFIGURATION = configured()
+CONFIGURATION = configured(os.environ)
 ORCHESTRATION = CONFIGURATION.orchestration
 STAGE = runner(ORCHESTRATION).OPERATOR
 
@@ -73,7 +74,7 @@ def request(params: dict[str, Any] | None) -> Request:
     """What `plan` makes of these parameters, as far as the graph depends on it."""
     # The mirror is for `plan` to judge, which knows the owner's own.
     wish = parse(Parameters, dict(params or {}) | {"mirror": None}, "parameters")
-    return resolve(configured(), wish, "names")
+    return resolve(configured(os.environ), wish, "names")
 
 
 def dataset_branch(dataset: str, plan: Any, parts: dict[str, Any]) -> list[Any]:

@@ -3,17 +3,18 @@
 Exit codes: 0 it could, 64 it could not, for the one reason that is printed.
 """
 
+import os
 import sys
 
 from dags.runners.stage_command import RunnerError
-from dags.stage_operators import configured, runner
-from tasks.request import RequestError
+from dags.stage_operators import runner
+from tasks.request import RequestError, configured
 
 
 def main() -> int:
     """Check, and say why not."""
     try:
-        orchestration = configured().orchestration
+        orchestration = configured(os.environ).orchestration
         runner(orchestration).check(orchestration)
     except (RequestError, RunnerError) as error:
         print(error, file=sys.stderr)

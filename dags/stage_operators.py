@@ -4,14 +4,12 @@ A runner (`dags/runners/`) takes `stage`, `dataset`, `family`, `seed` and `shard
 """
 
 import importlib
-import os
 from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
-from dags.runners.stage_command import TRAINING, config_folder
+from dags.runners.stage_command import TRAINING
 from tasks.orchestration import Orchestration
-from tasks.request import Configuration, load_configuration
 
 POOL = "training"
 # A stage beyond its time hangs; the longest honest one is a search of the full profile on one CPU core.
@@ -32,11 +30,6 @@ THREADS = (
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
 )
-
-
-def configured() -> Configuration:
-    """The configuration in WORKFLOW_CONFIG, or the project's own; RUNNER in the environment chooses another runner."""
-    return load_configuration(config_folder(os.environ)).with_runner(os.environ.get("RUNNER"))
 
 
 def runner(orchestration: Orchestration) -> ModuleType:

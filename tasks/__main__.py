@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tasks.errors import DataError, NotAskedForError, RequestError
-from tasks.request import CONFIG, slug
+from tasks.request import config_folder, slug
 from tasks.scratch import scratch
 from tasks.stage import Place
 from tasks.store import Store, StoreError, open_store
@@ -153,7 +153,7 @@ def _plan(run: str, store: Store) -> None:
         store,
         run,
         parameters=os.environ.get("RUN_PARAMETERS") or "{}",
-        config=Path(os.environ.get("WORKFLOW_CONFIG") or CONFIG),
+        config=config_folder(os.environ),
         mirror=os.environ.get("DATASET_MIRROR") or None,
         backend=os.environ.get("KERAS_BACKEND") or "tensorflow",
     )

@@ -7,6 +7,7 @@ the DAG file imports this module and `tasks.orchestration`, and nothing else of 
 import hashlib
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, TypeVar
 
@@ -222,6 +223,16 @@ def slug(run_id: str) -> str:
         return safe
     # A command line may hold bytes that are no text; they come as lone surrogates.
     return f"{safe[: SLUG - 9] or 'run'}-{hashlib.sha256(run_id.encode(errors='surrogatepass')).hexdigest()[:8]}"
+
+
+def config_folder(environment: Mapping[str, str]) -> Path:
+    """The folder with the configuration: the one in WORKFLOW_CONFIG, or the project's own."""
+    return Path(environment.get("WORKFLOW_CONFIG") or CONFIG)
+
+
+def configured(environment: Mapping[str, str]) -> Configuration:
+    """The configuration in the folder that `environment` names; RUNNER in it chooses another runner."""
+    return load_configuration(config_folder(environment)).with_runner(environment.get("RUNNER"))
 
 
 def load_configuration(folder: Path = CONFIG, models: Path = PROJECT / "tasks" / "models") -> Configuration:

@@ -28,12 +28,11 @@ from dags.runners.stage_command import (
     TRAINING,
     RunnerError,
     StageCommand,
-    config_folder,
     require_bucket,
     store_variables,
 )
 from tasks.orchestration import Kubernetes, Orchestration, Resources
-from tasks.request import slug
+from tasks.request import config_folder, slug
 
 LABEL = "like-for-like"
 USER = 10001  # as in docker/trainer.Dockerfile

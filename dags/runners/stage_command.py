@@ -2,9 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-
-from tasks.request import CONFIG
 
 # What a retry cannot mend, by the exit code that says so (tasks/errors.py).
 FINAL = {64: "the request or the configuration is wrong", 65: "the data is not what the configuration promises"}
@@ -42,11 +39,6 @@ class StageCommand:
         """What follows `python -m tasks`, for that run."""
         given = (word for name, value in self.options.items() for word in (f"--{name}", value))
         return [self.stage, "--run", run, *given]
-
-
-def config_folder(environment: Mapping[str, str]) -> Path:
-    """The folder with the configuration: the one in WORKFLOW_CONFIG, or the project's own."""
-    return Path(environment.get("WORKFLOW_CONFIG") or CONFIG)
 
 
 def store_variables(environment: Mapping[str, str]) -> dict[str, str]:

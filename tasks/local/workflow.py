@@ -25,7 +25,7 @@ from tasks.local.airflow_api import ACTIVE, DAG_ID, AirflowApi
 from tasks.local.live_table import FINAL, Row, rows, view
 from tasks.local.server import API_SECONDS, BUSY, SETTINGS, read_server
 from tasks.records import read_record, write_request
-from tasks.request import CONFIG, PROJECT, Parameters, Request, load_configuration, resolve
+from tasks.request import PROJECT, Configuration, Parameters, Request, configured, resolve
 from tasks.stage import Place
 from tasks.store import Store, StoreError, open_store
 
@@ -58,10 +58,11 @@ def run(wish: Parameters, console: Console) -> int:
         RequestError: the wish or the configuration is wrong; nothing was started.
         AirflowError, StoreError: a server failed.
     """
-    request = _checked(wish)
+    configuration = configured(os.environ)
+    request = _checked(wish, configuration)
     if wish.mirror:
         os.environ["DATASET_MIRROR"] = wish.mirror  # a runner that makes containers lets them see this folder
-    _check_runner()
+    _check_runner(configuration)
     wish = wish.model_copy(update={"mirror": None})  # a form's mirror is anybody's; this one is the owner's
     with _server(console, owned=True) as connection:
         os.environ.update(connection.described["environment"])
@@ -70,7 +71,7 @@ def run(wish: Parameters, console: Console) -> int:
 
 def up(console: Console) -> int:
     """Bring the server up, or find it up, and say where it is."""
-    _check_runner()
+    _check_runner(configured(os.environ))
     with _server(console, owned=False) as connection:
         console.print(f"Airflow   {connection.described['url']}", highlight=False)
         console.print(f"login     {USER} / {_password()}", highlight=False, markup=False)
@@ -90,20 +91,19 @@ def down(console: Console) -> int:
     return 0
 
 
-def _checked(wish: Parameters) -> Request:
+def _checked(wish: Parameters, configuration: Configuration) -> Request:
     """The request that a command line makes; whoever types it owns the machine, and may name any mirror."""
     run_id = f"{wish.profile}-{datetime.now():%Y%m%d-%H%M%S}"
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     others = wish.model_copy(update={"mirror": None})
-    return resolve(load_configuration(_config_folder()), others, run_id, backend, own_mirror=wish.mirror)
+    return resolve(configuration, others, run_id, backend, own_mirror=wish.mirror)
 
 
-def _check_runner() -> None:
+def _check_runner(configuration: Configuration) -> None:
     """Ask the configured runner whether it could start a stage, before anything is started or queued.
 
     In a process of its own, as Airflow's operators are what knows, and this package does not import them.
     """
-    configuration = load_configuration(_config_folder()).with_runner(os.environ.get("RUNNER"))
     if configuration.orchestration.runner == "local":
         return
     environment = os.environ | {"AIRFLOW_HOME": str(state_folder() / "airflow")}
@@ -111,10 +111,6 @@ def _check_runner() -> None:
     asked = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     if asked.returncode:
         raise RequestError((asked.stderr.strip().splitlines() or [f"preflight ended with {asked.returncode}"])[-1])
-
-
-def _config_folder() -> Path:
-    return Path(os.environ.get("WORKFLOW_CONFIG") or CONFIG)
 
 
 def _password() -> str:
