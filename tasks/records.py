@@ -9,12 +9,12 @@ import json
 import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from tasks.artifacts import Manifest, find
+from tasks.artifacts import DamagedError, Manifest, find
 from tasks.errors import RequestError
 from tasks.request import Request, parse
 from tasks.stage import Input, Place
@@ -77,14 +77,25 @@ def input_manifest(store: Store, run: str, source: Input) -> Manifest:
 
     Raises:
         StoreError: the stage has not finished in this run.
+        DamagedError: as in `recorded_manifest`.
     """
     record = read_record(store, run, source.place, source.stage)
     if record is None or record["status"] != "done":
         found = record["status"] if record else "no record"
         raise StoreError(f"run {run}, {source.place}: expected {source.stage} to be done, found {found}; run it first")
-    manifest = find(store, source.stage, record["key"])
+    return recorded_manifest(store, record)
+
+
+def recorded_manifest(store: Store, record: Mapping[str, Any]) -> Manifest:
+    """The manifest of the artifact that a stage recorded as done.
+
+    Raises:
+        DamagedError: it is not there any more, or not as it was.
+    """
+    manifest = find(store, record["stage"], record["key"])
     if manifest is None:
-        raise StoreError(f"{store.uri}: {source.stage} of {source.place} names key {record['key']}, which is gone")
+        place = f"{store.uri}: {record['stage']} {record['key']}"
+        raise DamagedError(place, "expected the artifact that its record names, found none")
     return manifest
 
 

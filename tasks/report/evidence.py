@@ -45,7 +45,10 @@ class SearchEvidence:
 
 @dataclass(frozen=True)
 class Branch:
-    """One family on one dataset, however far it came; unless done, `error` says at which stage it ended and why."""
+    """One family on one dataset, however far it came; unless done, `error` says at which stage it ended and why.
+
+    `damaged`: every stage of it was done, but what they left in the store is not what it was.
+    """
 
     dataset: str
     family: str
@@ -53,3 +56,4 @@ class Branch:
     error: str | None = None
     search: SearchEvidence | None = None
     replicates: tuple[ReplicateEvidence, ...] = ()
+    damaged: bool = False

@@ -1,24 +1,29 @@
-"""Report: the join. All that the branches left becomes one comparison; one that failed is a row with its reason."""
+"""Report: the join. All that the branches left becomes one comparison; one that failed is a row with its reason.
+
+So is one whose artifacts are damaged; the stage fails then, but only after it has written the report of all the others.
+"""
 
 import io
 import json
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from tasks.artifacts import Manifest, find, read_file
+from tasks.artifacts import DamagedError, Manifest, read_file
 from tasks.comparison import Environment
+from tasks.errors import DataError
 from tasks.provenance import lock_digest, machine, versions
 from tasks.publication import publish
-from tasks.records import now, read_records, recorded
+from tasks.records import now, read_records, recorded, recorded_manifest
 from tasks.report.assembly import compare
 from tasks.report.documents import CHECKSUMS, checksums, render
 from tasks.report.evidence import Branch, ReplicateEvidence, SearchEvidence
 from tasks.request import Request
 from tasks.stage import Place
-from tasks.store import Store, StoreError
+from tasks.store import Store
 
 log = logging.getLogger(__name__)
 Records = list[dict[str, Any]]
@@ -27,7 +32,11 @@ Publish = Callable[[str, bytes], object]
 
 
 def report(request: Request, store: Store) -> None:
-    """Write `reports/RUN/` with the predictions it names, and make it known."""
+    """Write `reports/RUN/` with the predictions it names, and make it known.
+
+    Raises:
+        DataError: artifacts are damaged; the report is there nevertheless, and names them.
+    """
     with recorded(store, request.run, Place(), "report") as record:
         records = read_records(store, request.run)
         branches = collect(request, records, store, record.progress, store.write)
@@ -39,6 +48,15 @@ def report(request: Request, store: Store) -> None:
         publish(store, request.run, comparison.status)
         for dataset in comparison.datasets:
             record.progress(dataset.verdict)
+        _require_whole(branches)
+
+
+def _require_whole(branches: list[Branch]) -> None:
+    """Let the run end as failed where damage, not a failed stage, took a branch: no other task would say so."""
+    damaged = [branch for branch in branches if branch.damaged]
+    if damaged:
+        names = ", ".join(f"{branch.dataset}/{branch.family}" for branch in damaged)
+        raise DataError(f"the report is written, without {names}: {damaged[0].error}")
 
 
 def environment() -> Environment:
@@ -49,11 +67,13 @@ def environment() -> Environment:
 
 
 def facts_of(request: Request, store: Store, records: Records) -> dict[str, dict[str, Any]]:
-    """What normalize found out about each dataset that it finished."""
-    found = {
-        dataset.name: _Lane(store, Place(dataset.name), records).manifest("normalize") for dataset in request.datasets
-    }
-    return {name: manifest.summary for name, manifest in found.items() if manifest}
+    """What normalize found out about each dataset that it finished; where that is damaged, the branches say so."""
+    found: dict[str, dict[str, Any]] = {}
+    for dataset in request.datasets:
+        with suppress(DamagedError):
+            manifest = _Lane(store, Place(dataset.name), records).manifest("normalize")
+            found |= {dataset.name: manifest.summary} if manifest else {}
+    return found
 
 
 def collect(request: Request, records: Records, store: Store, progress: Say, publish: Publish) -> list[Branch]:
@@ -81,11 +101,15 @@ class _Lane:
         ]
 
     def manifest(self, stage: str, *, seed: int | None = None, shard: int | None = None) -> Manifest | None:
-        """The artifact that a stage finished with, or None."""
+        """The artifact that a stage finished with, or None where it did not finish.
+
+        Raises:
+            DamagedError: it is not there any more, or not as it was.
+        """
         for record in self.records:
             found = record["stage"], record["seed"], record["shard"], record["status"]
             if found == (stage, seed, shard, "done"):
-                return find(self.store, stage, record["key"])
+                return recorded_manifest(self.store, record)
         return None
 
     def json(self, manifest: Manifest, name: str) -> Any:
@@ -105,13 +129,19 @@ class _Lane:
 
 
 def _branch(request: Request, place: Place, lane: _Lane, publish: Publish) -> Branch:
-    search = _search(lane)
-    evaluated = lane.manifest("evaluate")
-    if evaluated is None:
-        return Branch(str(place.dataset), str(place.family), "failed", lane.reason(), search)
-    scores = {score["seed"]: score for score in lane.json(evaluated, "metrics.json")["replicates"]}
-    replicates = tuple(_replicate(request, lane, evaluated, scores[seed], publish) for seed in request.seeds)
-    return Branch(str(place.dataset), str(place.family), "done", None, search, replicates)
+    """One family's results; where anything on the way to them is damaged or missing, the reason in their place."""
+    name, search = (str(place.dataset), str(place.family)), None
+    try:
+        lane.manifest("normalize")
+        search = _search(lane)
+        replicates = _replicates(request, lane)
+    except DamagedError as error:
+        return Branch(*name, "failed", f"damaged: {error}", search, damaged=True)
+    if replicates is None:
+        return Branch(*name, "failed", lane.reason(), search)
+    for replicate, predictions in replicates:
+        publish(replicate.predictions, predictions)
+    return Branch(*name, "done", None, search, tuple(replicate for replicate, _ in replicates))
 
 
 def _search(lane: _Lane) -> SearchEvidence | None:
@@ -122,20 +152,26 @@ def _search(lane: _Lane) -> SearchEvidence | None:
     return SearchEvidence(trials, best, searched.made["settings"])
 
 
+def _replicates(request: Request, lane: _Lane) -> list[tuple[ReplicateEvidence, bytes]] | None:
+    """Every seed's evidence with its predictions, or None where the lane ended before it had them all."""
+    evaluated = lane.manifest("evaluate")
+    trained = [manifest for seed in request.seeds if (manifest := lane.manifest("train", seed=seed))]
+    if evaluated is None or len(trained) < len(request.seeds):
+        return None
+    scores = {score["seed"]: score for score in lane.json(evaluated, "metrics.json")["replicates"]}
+    seeds = zip(request.seeds, trained, strict=True)
+    return [_replicate(request.run, lane, evaluated, manifest, scores[seed]) for seed, manifest in seeds]
+
+
 def _replicate(
-    request: Request, lane: _Lane, evaluated: Manifest, score: dict[str, Any], publish: Publish
-) -> ReplicateEvidence:
-    """One replicate's evidence; its predictions are published where the report names them."""
+    run: str, lane: _Lane, evaluated: Manifest, trained: Manifest, score: dict[str, Any]
+) -> tuple[ReplicateEvidence, bytes]:
+    """One replicate's evidence, and the predictions that the report publishes."""
     seed = score["seed"]
-    trained = lane.manifest("train", seed=seed)
-    if trained is None:
-        raise StoreError(f"{lane.place}: expected the artifact of train, seed {seed}, found none; run again")
     body = read_file(lane.store, evaluated, f"seed-{seed}.npz")
-    key = f"reports/{request.run}/predictions/{lane.place.dataset}-{lane.place.family}-seed-{seed}.npz"
-    publish(key, body)
     with np.load(io.BytesIO(body), allow_pickle=False) as stored:
         y_true, y_pred = stored["y_true"], stored["y_pred"]
-    return ReplicateEvidence(
+    evidence = ReplicateEvidence(
         seed=seed,
         training=lane.json(trained, "metrics.json"),
         history=lane.json(trained, "history.json"),
@@ -143,9 +179,10 @@ def _replicate(
         evaluation=score,
         y_true=y_true,
         y_pred=y_pred,
-        predictions=key,
+        predictions=f"reports/{run}/predictions/{lane.place.dataset}-{lane.place.family}-seed-{seed}.npz",
         learned_from=trained.made["inputs"]["data"],
         measured_on=evaluated.made["inputs"]["data"],
         digests={"train": trained.key, "evaluate": evaluated.key},
         predictions_sha256=evaluated.files[f"seed-{seed}.npz"].sha256,
     )
+    return evidence, body
