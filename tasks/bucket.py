@@ -21,7 +21,18 @@ from botocore.exceptions import (
 )
 
 from tasks.retries import RetryPolicy
-from tasks.store import MIB, Entry, ObjectMissing, StoreError, Unfinished, checked_key, checked_prefix, is_key
+from tasks.store import (
+    ANY_SIZE,
+    MIB,
+    Bound,
+    Entry,
+    ObjectMissing,
+    StoreError,
+    Unfinished,
+    checked_key,
+    checked_prefix,
+    is_key,
+)
 
 Result = TypeVar("Result")
 PATIENT = RetryPolicy()
@@ -105,10 +116,10 @@ class S3Store:
         what = self._at(key) | {"ExtraArgs": {"ContentType": _content_type(key)}, "Config": self._transfer}
         self._done(key, lambda: self._client.upload_file(str(path), **what))
 
-    def download(self, key: str, path: Path) -> None:
+    def download(self, key: str, path: Path, at_most: int = ANY_SIZE) -> None:
         """See Store; boto3 downloads to a temporary name beside `path` and renames."""
         what = self._at(key) | {"Filename": str(path), "Config": self._transfer}
-        self._done(key, lambda: self._client.download_file(**what))
+        self._done(key, lambda: self._client.download_file(**what, Callback=Bound(at_most)))
 
     def exists(self, key: str) -> bool:
         """See Store."""

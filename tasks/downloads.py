@@ -21,7 +21,7 @@ from tasks.artifacts import file_digest
 from tasks.errors import DataError
 from tasks.perimeter import Perimeter, folder_of
 from tasks.request import Source
-from tasks.store import ObjectMissing, StoreError, open_store
+from tasks.store import ObjectMissing, StoreError, TooLarge, open_store
 from tasks.transfer import FAULTS, MAX_DOWNLOAD, MIB, receive
 
 log = logging.getLogger(__name__)
@@ -99,11 +99,12 @@ def _from_store(address: str, target: Path) -> None:
     """A folder, file:// or s3:// mirror is a store to read one key from."""
     place, _, name = address.rpartition("/")
     folder = folder_of(place)
-    if folder and (folder / name).is_file() and (folder / name).stat().st_size > MAX_DOWNLOAD:
-        raise DataError(f"{address}: expected at most {MAX_DOWNLOAD // MIB} MiB; check the mirror")
     uri = folder.as_uri() if folder else place
     try:
-        open_store(uri).download(name, target)
+        open_store(uri).download(name, target, at_most=MAX_DOWNLOAD)
+    except TooLarge:
+        limit = MAX_DOWNLOAD // MIB
+        raise DataError(f"{address}: expected at most {limit} MiB, received more; check the mirror") from None
     except ObjectMissing:
         raise DataError(f"{address}: expected the upstream file here, found none; check the mirror") from None
     except StoreError as error:

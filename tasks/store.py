@@ -8,6 +8,8 @@ import os
 import re
 import shutil
 import stat
+import sys
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +25,7 @@ from tasks.errors import RequestError
 MIB = 1024 * 1024
 MAX_KEY = 900  # S3 and Swift stop at 1,024 bytes; the store's own prefix needs room too
 MAX_SEGMENT = 255  # what file systems take
+ANY_SIZE = sys.maxsize
 TEMPORARY = re.compile(r"~[0-9a-f]{32}")  # '~' keeps the name from being a key
 
 
@@ -34,6 +37,28 @@ class ObjectMissing(KeyError):  # noqa: N818 - a plain fact that callers expect,
 
 class StoreError(RuntimeError):
     """The store refused or could not be reached: one line, which store, what happened, what to do."""
+
+
+class TooLarge(StoreError):  # noqa: N818 - as above
+    """More bytes came than were asked for at the most."""
+
+
+class Bound:
+    """Counts the bytes of one transfer, which may come from several threads.
+
+    Raises:
+        TooLarge: there are more than `limit`.
+    """
+
+    def __init__(self, limit: int):
+        self._left, self._lock = limit, threading.Lock()
+
+    def __call__(self, size: int) -> None:
+        """Count `size` more bytes; fewer, where some are sent again."""
+        with self._lock:
+            self._left -= size
+            if self._left < 0:
+                raise TooLarge
 
 
 @dataclass(frozen=True)
@@ -69,8 +94,11 @@ class Store(Protocol):
     def upload(self, key: str, path: Path) -> None:
         """Put the file at `path` under `key`, streamed and atomic."""
 
-    def download(self, key: str, path: Path) -> None:
-        """Bring `key` to `path`, streamed; `path` gets the whole file or stays as it is. ObjectMissing as in read."""
+    def download(self, key: str, path: Path, at_most: int = ANY_SIZE) -> None:
+        """Bring `key` to `path`, streamed; `path` gets the whole file or stays as it is. ObjectMissing as in read.
+
+        TooLarge, as soon as they come, when there are more than `at_most` bytes.
+        """
 
     def exists(self, key: str) -> bool:
         """Whether there are bytes under `key`."""
@@ -166,10 +194,13 @@ class FileStore:
             _sync(stream)
             _moved(temporary, target)
 
-    def download(self, key: str, path: Path) -> None:
+    def download(self, key: str, path: Path, at_most: int = ANY_SIZE) -> None:
         """See Store."""
+        count = Bound(at_most)
         with self._opened(key) as source, _temporary(path.parent) as (stream, temporary):
-            shutil.copyfileobj(source, stream, MIB)
+            while chunk := source.read(MIB):
+                count(len(chunk))
+                stream.write(chunk)
             stream.close()
             temporary.replace(path)
 

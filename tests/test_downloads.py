@@ -188,12 +188,17 @@ def test_a_bomb_does_not_go_off(tmp_path, folder, archive, expected):
     assert names(folder) == []
 
 
-def test_a_mirror_that_is_a_folder_is_bounded_too(tmp_path, folder, monkeypatch):
-    """A file too long for any data set is not copied."""
-    (tmp_path / "a.gz").write_bytes(BODY)
-    monkeypatch.setattr(downloads, "MAX_DOWNLOAD", 1000)
-    with pytest.raises(DataError, match="expected at most"):
-        bring(PLAIN, str(tmp_path), folder, quiet)
+def test_a_mirror_that_is_a_store_is_bounded_too(stores, folder, monkeypatch):
+    """A file too long for any data set, in a folder or in a bucket, is left in the words of a long download."""
+    stores.write("a.gz", BODY)
+    monkeypatch.setattr(downloads, "MAX_DOWNLOAD", len(BODY))
+    bring(PLAIN, stores.uri, folder, quiet)
+    assert names(folder) == ["a.gz"]
+    (folder / "a.gz").unlink()
+    monkeypatch.setattr(downloads, "MAX_DOWNLOAD", len(BODY) - 1)
+    with pytest.raises(DataError, match=r"a\.gz: expected at most 0 MiB, received more; check the mirror"):
+        bring(PLAIN, stores.uri, folder, quiet)
+    assert names(folder) == []
 
 
 def test_nobody_but_the_owner_names_a_folder(tmp_path, folder):

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import RequestError
-from tasks.store import FileStore, ObjectMissing, Store, StoreError, open_store
+from tasks.store import FileStore, ObjectMissing, Store, StoreError, TooLarge, open_store
 
 MIB = 1024 * 1024
 SHARED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -216,6 +216,19 @@ def test_download_replaces_whole_files_only(stores: Store, tmp_path: Path):
     stores.write("present", b"after")
     stores.download("present", target)
     assert [path.read_bytes() for path in target.parent.iterdir()] == [b"after"]
+
+
+@pytest.mark.parametrize("size", [1000, 17 * MIB])
+def test_a_download_is_cut_off_at_its_bound(stores: Store, tmp_path: Path, size: int):
+    """As many bytes as are allowed come, one more does not, in one part or in several; nothing is left of it."""
+    target = tmp_path / "downloads" / "file"
+    target.parent.mkdir()
+    stores.write("file", bytes(size))
+    with pytest.raises(TooLarge):
+        stores.download("file", target, at_most=size - 1)
+    assert list(target.parent.iterdir()) == []
+    stores.download("file", target, at_most=size)
+    assert target.stat().st_size == size
 
 
 def test_upload_of_no_file(stores: Store, tmp_path: Path):
