@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from tasks.bucket import S3Store
+from tasks.folder import FileStore
 from tasks.local.object_store import ObjectStore
 from tasks.request import PROJECT
 from tasks.retries import RetryPolicy
-from tasks.store import FileStore, StoreError
+from tasks.store import StoreError
 
 MIB = 1024 * 1024
 LIMITED = """

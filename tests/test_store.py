@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import RequestError
-from tasks.store import FileStore, ObjectMissing, Store, StoreError, TooLarge, open_store
+from tasks.folder import FileStore
+from tasks.store import ObjectMissing, Store, StoreError, TooLarge, open_store
 
 MIB = 1024 * 1024
 SHARED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
