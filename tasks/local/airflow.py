@@ -9,10 +9,11 @@ import json
 import os
 import secrets
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
@@ -86,6 +87,11 @@ class Airflow:
         """The address of the UI and of the REST API."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def database(self) -> Path:
+        """The file of the database."""
+        return self.folder / "airflow.db"
+
     def log(self, component: str) -> Path:
         """The file that a component writes to."""
         return self.folder / "logs" / f"{component}.log"
@@ -105,6 +111,14 @@ class Airflow:
         self._command("db", "migrate")
         self._command("pools", "set", POOL, str(wanted["slots"]), "tasks that keep a core busy")
         prepared.write_text(json.dumps(wanted))
+
+    def forget_dags(self) -> None:
+        """Mark what an earlier start read as stale, which the DAG processor takes back for each DAG that it reads.
+
+        A mark, as the moment of the last reading tells nothing where the machine's clock was set since.
+        """
+        with closing(sqlite3.connect(self.database)) as database, database:
+            database.execute("UPDATE dag SET is_stale = TRUE")
 
     def start(self, component: str) -> subprocess.Popen:
         """Start one of COMPONENTS."""
@@ -159,7 +173,7 @@ def _settings(airflow: Airflow) -> dict[str, object]:
         "core__simple_auth_manager_all_admins": False,  # whatever the environment says
         "core__simple_auth_manager_passwords_file": airflow.folder / "passwords.json",
         "core__killed_task_cleanup_time": 15,
-        "database__sql_alchemy_conn": f"sqlite:///{airflow.folder / 'airflow.db'}",
+        "database__sql_alchemy_conn": f"sqlite:///{airflow.database}",
         "api__host": "127.0.0.1",
         "api__port": airflow.port,
         "api__base_url": airflow.url,

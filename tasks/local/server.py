@@ -99,6 +99,7 @@ class _Server:
         airflow = Airflow(self._state / "airflow", port, inherited, scheduled=self._owner is None)
         self._api = AirflowApi(airflow.url, Secrets.load(airflow.folder).password)
         airflow.prepare()
+        airflow.forget_dags()
         self._announce(airflow, store)
         if unclean:
             self._parts["api-server"] = airflow.start("api-server")
@@ -119,7 +120,6 @@ class _Server:
         described = {
             "pid": os.getpid(),
             "born": processes.birth(os.getpid()),
-            "started": time.time(),  # what the DAG processor's own clock is compared with
             "owner": self._owner,
             "url": airflow.url,
             "settings": self._given,

@@ -176,16 +176,12 @@ def _ready(described: dict[str, Any], process: subprocess.Popen | None) -> Conne
         _check_alive(process)
         if api.is_up():
             dag = api.dag()
-            if dag and _is_fresh(dag, described["started"]):
+            if dag and not dag["is_stale"]:
                 return Connection(described, api)
             if (error := api.import_error()) is not None:
                 raise AirflowError(f"the DAG cannot be read: {error}")
         time.sleep(0.2)
     raise AirflowError(f"Airflow was not ready within {API_SECONDS} s; see {state_folder() / 'airflow' / 'logs'}")
-
-
-def _is_fresh(dag: Mapping[str, Any], since: float) -> bool:
-    return datetime.fromisoformat(dag["last_parsed_time"]).timestamp() > since and not dag["is_stale"]
 
 
 def _check_alive(process: subprocess.Popen | None) -> None:

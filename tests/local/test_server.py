@@ -2,9 +2,11 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from importlib import metadata
 
 import pytest
@@ -25,6 +27,8 @@ def starters(tmp_path):
         state = tmp_path / str(number)
         (state / "airflow").mkdir(parents=True)
         (state / "airflow" / "prepared.json").write_text(prepared)
+        with closing(sqlite3.connect(state / "airflow" / "airflow.db")) as database:
+            database.execute("CREATE TABLE dag (is_stale)")
         environment = os.environ | {"LIKE_FOR_LIKE_STATE": str(state), "STORE": (tmp_path / "store").as_uri()}
         line = [sys.executable, "-m", "tasks.local", "serve"]
         running[state] = subprocess.Popen(line, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL)

@@ -2,9 +2,11 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 
@@ -49,6 +51,20 @@ def test_down_without_a_server_is_fine(state, capsys):
     """Stopping what is not up is no error."""
     assert command_line.main(["down"]) == 0
     assert "nothing was up" in capsys.readouterr().out
+
+
+def test_no_clock_says_whether_the_dag_was_read_again(state, capsys):
+    """A DAG that was read before the clock was set back by years is not taken for the one that this start reads."""
+    assert command_line.main(["up"]) == 0, capsys.readouterr()
+    assert command_line.main(["down"]) == 0
+    with closing(sqlite3.connect(state / "airflow" / "airflow.db")) as database, database:
+        assert database.execute("UPDATE dag SET last_parsed_time = '2099-01-01 00:00:00.000000'").rowcount == 1
+    try:
+        assert command_line.main(["up"]) == 0, capsys.readouterr()
+        api = AirflowApi(read_server(state)["url"], Secrets.load(state / "airflow").password)
+        assert api.dag()["last_parsed_time"] < "2099"
+    finally:
+        assert command_line.main(["down"]) == 0
 
 
 @pytest.fixture
