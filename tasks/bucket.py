@@ -20,7 +20,7 @@ from botocore.exceptions import (
     SSLError,
 )
 
-from tasks.retries import RetryPolicy
+from tasks.retries import PATIENT, RetryPolicy
 from tasks.store import (
     ANY_SIZE,
     MIB,
@@ -35,7 +35,6 @@ from tasks.store import (
 )
 
 Result = TypeVar("Result")
-PATIENT = RetryPolicy()
 ATTEMPTS = 3  # botocore's own, for one request among many; the policy of a store is for the whole of an operation
 CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -70,6 +69,7 @@ ADVICE = {
     "PartialCredentialsError": CHECK_CREDENTIALS,
     "EndpointConnectionError": CHECK_ENDPOINT,
     "ConnectTimeoutError": CHECK_ENDPOINT,
+    "ReadTimeoutError": "something listens there and does not answer; check AWS_ENDPOINT_URL_S3 and the server's log",
 }
 
 
@@ -90,7 +90,7 @@ class S3Store:
             preferred_transfer_client="classic",
         )
         try:
-            self._client = _client()
+            self._client = _client(retries.silence)
         except (BotoCoreError, ValueError) as error:
             raise StoreError(f"{self.uri}: {error}; check the AWS variables") from error
 
@@ -241,11 +241,11 @@ def _cause(error: Exception) -> BaseException:
     return error.__context__ or error if isinstance(error, S3UploadFailedError) else error
 
 
-def _client() -> Any:
+def _client(silence: float) -> Any:
     """An S3 client of the standard AWS variables; with an endpoint of one's own, buckets stand in the path."""
     settings = Config(
-        connect_timeout=5,
-        read_timeout=60,
+        connect_timeout=min(5.0, silence),
+        read_timeout=silence,
         max_pool_connections=16,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
     )

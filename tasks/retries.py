@@ -15,12 +15,15 @@ Result = TypeVar("Result")
 class RetryPolicy:
     """How long an outage is waited for, from the first failure, in seconds; the longest pause between two attempts.
 
+    `silence` is how long one request waits for a server that says nothing.
+
     The pauses grow twofold and are drawn between 0 and their bound, so that many waiters do not come back together.
     Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ ("full jitter").
     """
 
     seconds: float = 120.0  # a server that is restarted is back within a minute, and a machine within two
     longest_pause: float = 8.0
+    silence: float = 20.0
 
     def call(self, action: Callable[[], Result], is_passing: Callable[[Exception], bool], what: str) -> Result:
         """What `action` returns at last; the failure that does not pass, or that of the last attempt, is raised."""
@@ -31,14 +34,17 @@ class RetryPolicy:
             except Exception as error:
                 if not is_passing(error):
                     raise
-                if start is None:
-                    start = time.monotonic()
-                    log.warning("%s: %s; it is tried again for up to %g s", what, _one_line(error), self.seconds)
-                pause = random.uniform(0, bound)  # noqa: S311 - nothing secret depends on it
-                if time.monotonic() + pause > start + self.seconds:
+                pause, now = random.uniform(0, bound), time.monotonic()  # noqa: S311 - nothing secret depends on it
+                if now + pause > (now if start is None else start) + self.seconds:
                     raise
+                if start is None:
+                    start = now
+                    log.warning("%s: %s; it is tried again for up to %g s", what, _one_line(error), self.seconds)
             time.sleep(pause)
             bound = min(2 * bound, self.longest_pause)
+
+
+PATIENT = RetryPolicy()
 
 
 def _one_line(error: Exception) -> str:

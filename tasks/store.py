@@ -15,6 +15,7 @@ from typing import Protocol
 from urllib.parse import unquote
 
 from tasks.errors import RequestError
+from tasks.retries import PATIENT, RetryPolicy
 
 MIB = 1024 * 1024
 MAX_KEY = 900  # S3 and Swift stop at 1,024 bytes; the store's own prefix needs room too
@@ -109,8 +110,10 @@ class Store(Protocol):
         """Take `key` away; an absent one is fine."""
 
 
-def open_store(uri: str) -> Store:
+def open_store(uri: str, retries: RetryPolicy = PATIENT) -> Store:
     """The store at `s3://bucket/prefix` or `file:///folder`; S3 is reached by boto3's standard AWS variables.
+
+    `retries` says how long an outage of an S3 server is waited for.
 
     Raises:
         RequestError: the address is neither.
@@ -126,7 +129,7 @@ def open_store(uri: str) -> Store:
     if scheme == "s3" and re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket) and is_key(prefix or "x"):
         from tasks.bucket import S3Store
 
-        return S3Store(bucket, prefix)
+        return S3Store(bucket, prefix, retries)
     raise RequestError(f"STORE: expected s3://bucket/prefix or file:///folder; received {uri!r}")
 
 

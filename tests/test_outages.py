@@ -2,6 +2,9 @@
 
 import json
 import os
+import socket
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +15,11 @@ import pytest
 
 from tasks.bucket import ATTEMPTS, S3Store
 from tasks.local.object_store import ObjectStore
+from tasks.request import PROJECT
 from tasks.retries import RetryPolicy
 from tasks.store import StoreError
 from tests import fault_proxy as fault
+from tests.tiny_data import make_configuration
 
 MIB = 1024 * 1024
 EAGER = RetryPolicy(60, longest_pause=0.2)
@@ -159,6 +164,53 @@ def test_an_outage_that_stays_is_one_line(proxy):
             store.read("key")
         assert "\n" not in str(raised.value)
         assert len(proxy.seen) > 3
+
+
+@pytest.fixture
+def silent(monkeypatch):
+    """What takes connections and never answers, in the place of the server."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{listening.getsockname()[1]}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+        yield
+
+
+def test_a_server_that_never_answers_is_given_up(silent, tmp_path):
+    """Every operation ends with one line, within its policy's seconds and the silence of its first and last attempt."""
+    store = S3Store("like-for-like", "x", RetryPolicy(1, longest_pause=0.1, silence=0.1))
+    (tmp_path / "file").write_bytes(b"x")
+    operations = [
+        lambda: store.read("key"),
+        lambda: store.download("key", tmp_path / "target"),
+        lambda: store.exists("key"),
+        lambda: list(store.list("key")),
+        lambda: store.write("key", b"x"),
+        lambda: store.write("key", b"x", if_absent=True),
+        lambda: store.upload("key", tmp_path / "file"),
+        lambda: store.delete("key"),
+    ]
+    with ThreadPoolExecutor(len(operations)) as pool:
+        for ended in [pool.submit(operate) for operate in operations]:
+            with pytest.raises(
+                StoreError, match=r"x/key: ReadTimeoutError: .*; something listens there .*check"
+            ) as raised:
+                ended.result(60)
+            assert "\n" not in str(raised.value)
+
+
+def test_a_stage_that_starts_before_its_store_waits_for_it(proxy, store, tmp_path):
+    """The command is typed while nothing listens, tries, says so, and succeeds once the server is there."""
+    proxy.stop()
+    environment = os.environ | {"STORE": store.uri, "WORKFLOW_CONFIG": str(make_configuration(tmp_path / "config"))}
+    line = [sys.executable, "-u", "-m", "tasks", "plan", "--run", "r1"]
+    with subprocess.Popen(line, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True) as stage:
+        said = next(text for text in stage.stdout if "tried again" in text)
+        assert "it is tried again for up to 120 s" in said
+        back = fault.FaultProxy(f"http://{proxy.target[0]}:{proxy.target[1]}", proxy.server_port)
+        assert stage.wait(120) == 0
+    assert store.exists("runs/r1/request.json")
+    back.stop()
 
 
 def test_a_server_that_is_killed_and_started_again_costs_no_write(tmp_path, monkeypatch):

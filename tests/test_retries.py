@@ -4,8 +4,7 @@ import random
 
 import pytest
 
-from tasks.bucket import PATIENT
-from tasks.retries import RetryPolicy
+from tasks.retries import PATIENT, RetryPolicy
 
 
 class Clock:

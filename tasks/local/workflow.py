@@ -24,13 +24,16 @@ from tasks.local.airflow import USER, AirflowError, Secrets
 from tasks.local.airflow_api import ACTIVE, DAG_ID, AirflowApi
 from tasks.local.live_table import FINAL, Row, rows, view
 from tasks.local.server import API_SECONDS, BUSY, SETTINGS, read_server
+from tasks.publication import LATEST
 from tasks.records import read_record, write_request
 from tasks.request import PROJECT, Configuration, Parameters, Request, configured, resolve
+from tasks.retries import RetryPolicy
 from tasks.stage import Place
 from tasks.store import Store, StoreError, open_store
 
 STOP_SECONDS = 60
 POLL_SECONDS = 1.5
+IMPATIENT = RetryPolicy(seconds=0, silence=4)
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ def run(wish: Parameters, console: Console) -> int:
     if wish.mirror:
         os.environ["DATASET_MIRROR"] = wish.mirror  # a runner that makes containers lets them see this folder
     _check_runner(configuration)
+    _check_store()
     wish = wish.model_copy(update={"mirror": None})  # a form's mirror is anybody's; this one is the owner's
     with _server(console, owned=True) as connection:
         os.environ.update(connection.described["environment"])
@@ -70,8 +74,9 @@ def run(wish: Parameters, console: Console) -> int:
 
 
 def up(console: Console) -> int:
-    """Bring the server up, or find it up, and say where it is."""
+    """Bring the server up, or find it up, and say where it is; raises as `run` does."""
     _check_runner(configured(os.environ))
+    _check_store()
     with _server(console, owned=False) as connection:
         console.print(f"Airflow   {connection.described['url']}", highlight=False)
         console.print(f"login     {USER} / {_password()}", highlight=False, markup=False)
@@ -111,6 +116,12 @@ def _check_runner(configuration: Configuration) -> None:
     asked = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     if asked.returncode:
         raise RequestError((asked.stderr.strip().splitlines() or [f"preflight ended with {asked.returncode}"])[-1])
+
+
+def _check_store() -> None:
+    """Reach the store that the environment names, if any, once: whoever mistyped it is waiting, as no stage is."""
+    if uri := os.environ.get("STORE"):
+        open_store(uri, IMPATIENT).exists(LATEST)
 
 
 def _password() -> str:

@@ -1,13 +1,16 @@
 """`run`, `up` and `down` as a person types them: refusals start nothing, an interruption leaves nothing."""
 
 import os
+import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 
+import psutil
 import pytest
 
 from tasks.local import __main__ as command_line
@@ -47,6 +50,29 @@ def test_a_bad_request_starts_nothing(state, capsys, arguments, complaint):
     assert not state.exists()
 
 
+@pytest.fixture
+def silent():
+    """The address of what takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("command", "endpoint"),
+    [("run", "http://127.0.0.1:1"), ("run", "http://store.invalid"), ("up", "http://127.0.0.1:1"), ("up", "silent")],
+)
+def test_a_store_that_cannot_be_reached_starts_nothing(state, silent, capsys, monkeypatch, command, endpoint):
+    """A mistyped endpoint is one line at once, without the patience of a stage, and no server was started."""
+    monkeypatch.setenv("STORE", "s3://bucket/prefix")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", silent if endpoint == "silent" else endpoint)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    assert command_line.main([command]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.match(r"s3://bucket/prefix/reports/latest\.json: \w+Error: .*; .*check AWS_ENDPOINT_URL_S3", line)
+    assert not state.exists()
+
+
 def test_down_without_a_server_is_fine(state, capsys):
     """Stopping what is not up is no error."""
     assert command_line.main(["down"]) == 0
@@ -60,11 +86,36 @@ def test_no_clock_says_whether_the_dag_was_read_again(state, capsys):
     with closing(sqlite3.connect(state / "airflow" / "airflow.db")) as database, database:
         assert database.execute("UPDATE dag SET last_parsed_time = '2099-01-01 00:00:00.000000'").rowcount == 1
     try:
-        assert command_line.main(["up"]) == 0, capsys.readouterr()
-        api = AirflowApi(read_server(state)["url"], Secrets.load(state / "airflow").password)
+        with subprocess.Popen([sys.executable, "-m", "tasks.local", "up"], cwd=PROJECT) as starting:
+            reader = awaited(lambda: dag_processor(state))
+            reader.suspend()  # so that nothing is read until this test has looked
+            api = AirflowApi(awaited(lambda: read_server(state))["url"], Secrets.load(state / "airflow").password)
+            assert awaited(api.dag)["last_parsed_time"] > "2099"
+            time.sleep(2)  # many times as long as the pause between two looks of `up`
+            assert starting.poll() is None
+            reader.resume()
+        assert starting.returncode == 0
         assert api.dag()["last_parsed_time"] < "2099"
     finally:
         assert command_line.main(["down"]) == 0
+
+
+def awaited(look):
+    """What `look` finds, once it finds something."""
+    end = time.monotonic() + SECONDS
+    while not (found := look()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return found
+
+
+def dag_processor(state):
+    for pid in leftovers(state):
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
+            if "dag-processor" in process.cmdline():
+                return process
+    return None
 
 
 @pytest.fixture
