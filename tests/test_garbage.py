@@ -14,7 +14,7 @@ from tasks.garbage import find_garbage
 from tasks.records import recorded
 from tasks.request import PROJECT
 from tasks.stage import Place
-from tasks.store import open_store
+from tasks.store import MIB, open_store
 from tests.test_store import begin_write
 
 NOW, WEEK = timedelta(0), timedelta(days=7)
@@ -77,6 +77,28 @@ def test_what_is_young_stays(stores, tmp_path):
     begin_write(stores, b"x" * 5 * 1024**2)
     artifact(stores, tmp_path, "k1")
     assert swept(stores, WEEK, unused=True) == {}
+
+
+def test_what_a_killed_writer_left_goes_when_it_is_old(tmp_path, sweep):
+    """A process that gets SIGKILL in the middle of an upload leaves a file under no key; a week later it is swept."""
+    store, source = open_store((tmp_path / "store").as_uri()), tmp_path / "source"
+    os.mkfifo(source)
+    program = "import sys; from pathlib import Path; from tasks.store import MIB, open_store\n"
+    program += "open_store(sys.argv[1]).upload('artifacts/train/k1/0123/b.bin', Path(sys.argv[2]))"
+    line = [sys.executable, "-c", program, store.uri, str(source)]
+    with subprocess.Popen(line, cwd=PROJECT) as writer, source.open("wb") as feed:
+        feed.write(bytes(MIB))
+        feed.flush()
+        while sum(write.size for write in store.unfinished()) < MIB:
+            assert writer.poll() is None
+        writer.kill()
+    (left,) = store.unfinished()
+    assert list(store.list("")) == []
+    assert sweep() == (0, "removed 0 objects, 0 B\n")
+    age(store, left.key, 8)
+    assert sweep() == (0, f"    1,048,576 B  unfinished write: {left.key}\nremoved 1 objects, 1,048,576 B\n")
+    assert list(store.unfinished()) == []
+    assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
 
 
 def test_the_age_is_that_of_each_file_and_of_a_checkpoints_newest(tmp_path):
