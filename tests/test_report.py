@@ -14,11 +14,11 @@ from tasks.artifacts import commit, find
 from tasks.errors import DataError
 from tasks.folder import FileStore
 from tasks.publication import LATEST
-from tasks.records import read_record, read_records, recorded, write_request
+from tasks.records import Record, read_record, read_records, recorded, write_request
 from tasks.request import PROJECT
 from tasks.stage import Place
 from tasks.stages.report import collect, report
-from tasks.store import open_store
+from tasks.store import StoreError, open_store
 from tests.report import synthetic
 
 REQUEST = synthetic.request((synthetic.dataset(), synthetic.dataset("fashion_mnist", "Fashion-MNIST")), replicates=2)
@@ -155,6 +155,23 @@ def test_a_seed_that_is_not_done_any_more_is_its_branchs_gap(store):
     rows = models(store)
     assert rows.pop("cifar10/cnn") == ("failed", "train of seed 1: MemoryError: no room")
     assert {status for status, _ in rows.values()} == {"done"}
+
+
+class Overtaken(FileStore):
+    """A store that begins a newer attempt of the report when an attempt comes to read what was measured."""
+
+    def download(self, key, *arguments, **options):
+        """See Store."""
+        if "/evaluate/" in key and not self.exists(f"runs/{REQUEST.run}/report.2.json"):
+            Record(self, REQUEST.run, Place(), "report")
+        super().download(key, *arguments, **options)
+
+
+def test_an_attempt_that_was_overtaken_writes_nothing_that_others_read(store, tmp_path):
+    """No document, no predictions and no word of a latest report: these are the newer attempt's."""
+    with pytest.raises(StoreError, match="report: attempt 2 has begun; attempt 1 leaves the rest to it"):
+        report(REQUEST, Overtaken(tmp_path / "store"))
+    assert list(store.list("reports/")) == []
 
 
 def test_the_command_says_so_and_ends_with_65(store):

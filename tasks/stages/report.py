@@ -39,10 +39,13 @@ def report(request: Request, store: Store) -> None:
     """
     with recorded(store, request.run, Place(), "report") as record:
         records = read_records(store, request.run)
-        branches = collect(request, records, store, record.progress, store.write)
+        predictions: dict[str, bytes] = {}
+        branches = collect(request, records, store, record.progress, predictions.__setitem__)
         comparison = compare(request, branches, records, facts_of(request, store, records), environment())
         documents = render(comparison)
         record.check_newest()
+        for key, body in predictions.items():
+            store.write(key, body)
         for name, body in (documents | {CHECKSUMS: checksums(comparison, documents)}).items():
             store.write(f"reports/{request.run}/{name}", body)
         publish(store, request.run, comparison.status)
