@@ -1,6 +1,7 @@
 """Real HTTP servers on loopback, as good or as bad as a test wants them."""
 
 import http.server
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,3 +34,10 @@ def answer(handler, body: bytes = b"", status: int = 200, length: int | None = N
     handler.send_header("Content-Length", str(len(body) if length is None else length))
     handler.end_headers()
     handler.wfile.write(body)
+
+
+@contextmanager
+def silent_server() -> Iterator[str]:
+    """The address of what takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"

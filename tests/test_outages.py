@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from tasks.request import PROJECT
 from tasks.retries import RetryPolicy
 from tasks.store import StoreError
 from tests import fault_proxy as fault
+from tests.http_server import silent_server
 from tests.tiny_data import make_configuration
 
 MIB = 1024 * 1024
@@ -169,8 +169,8 @@ def test_an_outage_that_stays_is_one_line(proxy):
 @pytest.fixture
 def silent(monkeypatch):
     """What takes connections and never answers, in the place of the server."""
-    with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{listening.getsockname()[1]}")
+    with silent_server() as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
         yield

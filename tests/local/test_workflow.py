@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from tasks.local.airflow_api import AirflowApi
 from tasks.local.processes import leftovers
 from tasks.local.server import read_server
 from tasks.request import PROJECT
+from tests.http_server import silent_server
 from tests.tiny_data import make_configuration, make_mirror
 
 SECONDS = 300
@@ -52,9 +52,8 @@ def test_a_bad_request_starts_nothing(state, capsys, arguments, complaint):
 
 @pytest.fixture
 def silent():
-    """The address of what takes connections and never answers."""
-    with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    with silent_server() as address:
+        yield address
 
 
 @pytest.mark.parametrize(
