@@ -1,4 +1,5 @@
 import gzip
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -65,6 +66,19 @@ def test_a_wrong_idx_file_is_a_clear_error(tmp_path, images, labels, expected):
     """Cut, foreign, too long, of another shape, unpaired or mislabelled: one line says what was expected."""
     with pytest.raises(DataError, match=expected):
         read("idx", write(tmp_path, images=images, labels=labels), (8, 8, 1), 3)
+
+
+def test_no_more_is_unpacked_than_the_header_promises(tmp_path):
+    """64 MiB of zeros behind a header that promises a few bytes are refused without a place in memory for them."""
+    bomb = gzip.compress(gzip.decompress(idx_bytes(IMAGES)) + bytes(64 * 2**20))
+    paths = write(tmp_path, images=bomb, labels=idx_bytes(LABELS))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="or more"):
+            read("idx", paths, (8, 8, 1), 3)
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 @settings(max_examples=200)
