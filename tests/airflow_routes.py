@@ -1,23 +1,28 @@
-"""Every route of Airflow's API server, from its own routers: `python -m tests.airflow_routes` prints them as JSON."""
+"""Every route of Airflow's API server, from the application itself: `python -m tests.airflow_routes` prints them."""
 
 import json
 import re
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 
-def routes() -> list[tuple[str, str]]:
-    """(method, path) of the REST API, of the UI's and of the tasks' interface; every parameter is `x`."""
-    from airflow.api_fastapi.core_api.routes.public import public_router
-    from airflow.api_fastapi.core_api.routes.ui import ui_router
+def routes() -> set[tuple[str, str]]:
+    """(method, path) of all that the server answers, every parameter `x`; the page of a plugin hides its own routes."""
+    from airflow.api_fastapi.app import create_app
     from airflow.api_fastapi.execution_api.routes import execution_api_router
 
-    routers = {"": public_router, "/": ui_router, "/execution": execution_api_router}
-    return [
-        (method, prefix.rstrip("/") + re.sub(r"\{[^}]*\}", "x", route.path))
-        for prefix, router in routers.items()
-        for route in router.routes
-        for method in sorted(route.methods)
-    ]
+    # The tasks' interface has versions, which keep its routes out of the application's own list.
+    tasks = _walked(execution_api_router.routes, "/execution")
+    return {(method, re.sub(r"\{[^}]*\}", "x", path)) for method, path in [*_walked(create_app("all").routes), *tasks]}
+
+
+def _walked(found: Iterable[Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """The routes, those of mounted applications too; a folder of static files has none."""
+    for route in found:
+        path = prefix + route.path
+        yield from ((method, path) for method in sorted(getattr(route, "methods", None) or ()))
+        yield from _walked(getattr(route, "routes", None) or (), path)
 
 
 if __name__ == "__main__":
-    print(json.dumps(routes()))
+    print(json.dumps(sorted(routes())))

@@ -22,7 +22,8 @@ from tests import leaks
 from tests.machine import MINUTES, Machine
 
 CANARY = "SOMEBODY_ELSES_TOKEN"
-# What says nothing of a run: whether the server lives, its release, and where to log in.
+# What says nothing of a run: whether the server lives, its release, what its interface looks like, the UI's empty page,
+# and where to log in, which refuses a body without a password in its own way.
 PUBLIC = {
     ("GET", "/api/v2/monitor/health"),
     ("GET", "/api/v2/version"),
@@ -30,6 +31,19 @@ PUBLIC = {
     ("GET", "/api/v2/auth/logout"),
     ("GET", "/execution/health"),
     ("GET", "/execution/health/ping"),
+    ("GET", "/execution/changelog"),
+    ("GET", "/health"),
+    ("GET", "/api/x"),
+    ("GET", "/api/v1/x"),
+    ("GET", "/x"),
+    ("GET", "/auth/x"),
+    ("POST", "/auth/token"),
+    ("POST", "/auth/token/cli"),
+} | {
+    (method, f"{part}/{page}")
+    for method in ("GET", "HEAD")
+    for part in ("", "/execution", "/auth")
+    for page in ("openapi.json", "docs", "docs/oauth2-redirect", "redoc")
 }
 
 
@@ -199,7 +213,7 @@ def test_no_secret_stands_on_a_command_line_and_all_listen_on_loopback(machine, 
 
 
 def test_nobody_gets_in_without_logging_in(machine, up, tmp_path):
-    """Every route of the API, of the UI's and the tasks' interface, and the reports, but for the ways to log in."""
+    """Every route that the server answers, of the API, of the UI, of the tasks, and the reports, but for PUBLIC."""
     line = [sys.executable, "-m", "tests.airflow_routes"]
     environment = os.environ | {"AIRFLOW_HOME": str(tmp_path)}
     listed = subprocess.run(line, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True)
