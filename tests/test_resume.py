@@ -29,7 +29,7 @@ RUN, EPOCHS = "r1", 20
 DATA = Place("cifar10")
 MODEL, SHARD, SEED = Place("cifar10", "ann"), Place("cifar10", "ann", shard=0), Place("cifar10", "ann", seed=0)
 WISH = Parameters(profile="smoke", datasets=("cifar10",), families=("ann",), epochs=EPOCHS, trials=3)
-PATIENCE = 180
+PATIENCE = 600  # of a machine with much else to do
 
 
 class Work:
