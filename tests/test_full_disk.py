@@ -13,8 +13,8 @@ from tasks.local.object_store import ObjectStore
 from tasks.request import PROJECT
 from tasks.retries import RetryPolicy
 from tasks.store import FileStore, StoreError
+from tests.small_disk import MIB, small_disk
 
-MIB = 1024 * 1024
 LIMITED = """
 import resource, sys
 from pathlib import Path
@@ -44,18 +44,14 @@ def test_a_write_beyond_a_limit_leaves_the_old_bytes(tmp_path):
     assert list(store.unfinished()) == []
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+@pytest.fixture(name="small_disk")
+def a_small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 48 MiB, in memory."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=48m,mode=700", "tmpfs", str(folder)]
-    if (refused := subprocess.run(mount, capture_output=True, text=True, check=False)).returncode:
-        pytest.skip(f"no small file system here: {refused.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    try:
+        with small_disk(tmp_path / "disk") as folder:
+            yield folder
+    except PermissionError as refused:
+        pytest.skip(str(refused))
 
 
 def test_a_full_disk_under_a_folder(small_disk, tmp_path):
