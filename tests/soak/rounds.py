@@ -59,7 +59,8 @@ class Round:
 
     def __init__(self, folder: Path, datasets: str, fault: Nothing, moment: float, prepared: Path | None = None):
         folder.mkdir(parents=True)
-        self.machine, self._fault, self._moment = Machine(folder), fault, moment
+        self.machine = Machine(folder, STORE="", RUNNER="")  # whatever our own environment asks for
+        self._fault, self._moment = fault, moment
         if prepared:
             shutil.copytree(prepared, self.machine.state / "airflow", ignore=shutil.ignore_patterns("logs"))
         self._line = ["run", "--profile", "smoke", *(["--datasets", datasets] if datasets else [])]
