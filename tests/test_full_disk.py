@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tasks.local.object_store import ObjectStore
 from tasks.request import PROJECT
 from tasks.retries import RetryPolicy
 from tasks.store import FileStore, StoreError
-from tests.small_disk import MIB, small_disk
+from tests.small_disk import MIB, fill, small_disk
 
 LIMITED = """
 import resource, sys
@@ -87,3 +88,22 @@ def fill_and_mend(store, tmp_path, said):
     store.delete(written.pop())
     store.write("again", b"x" * MIB)
     assert store.read("again") == b"x" * MIB
+
+
+def test_what_is_written_around_a_full_disk_is_there_and_listed(small_disk, tmp_path, monkeypatch):
+    """However little room is left, the server lives; who waits for room has written, and every listing says so."""
+    with ObjectStore.start(small_disk / "store") as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        store = S3Store("like-for-like", "", RetryPolicy(60, longest_pause=0.2))
+        for room in range(0, 64, 4):
+            ballast = fill(small_disk)
+            os.truncate(ballast, ballast.stat().st_size - room * 1024)
+            with ThreadPoolExecutor(4) as pool:
+                keys = [f"{room:02d}/{number}" for number in range(8)]
+                writes = [pool.submit(store.write, key, os.urandom(3_000), if_absent=True) for key in keys]
+                wait(writes, timeout=0.5)
+                ballast.unlink()
+                assert all(write.result() for write in writes), room
+            assert list(store.list(f"{room:02d}/")) == keys
+        assert server.alive()
