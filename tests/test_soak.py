@@ -6,6 +6,7 @@ from tasks.report.assembly import compare
 from tests.report import synthetic
 from tests.results import numbers
 from tests.soak.faults import KINDS, OUTAGE, plans
+from tests.soak.rounds import Moment
 from tests.soak.table import differences, line, table
 
 
@@ -24,6 +25,15 @@ def test_a_seed_draws_the_same_faults_again():
     """A longer soak of the same seed begins with the rounds of the shorter one, so that it can go on; others differ."""
     assert plans(20, seed=7, kinds=[*KINDS])[:9] == plans(9, seed=7, kinds=[*KINDS])
     assert plans(20, seed=8, kinds=[*KINDS]) != plans(20, seed=7, kinds=[*KINDS])
+
+
+def test_a_moment_is_told_by_what_was_done_by_then():
+    """A share of the undisturbed run's time is so many tasks done, and the seconds since the last of them."""
+    finished = [1.0, 4.0, 4.0, 10.0]
+    assert Moment.at(0.0, finished) == (0, 0.0)
+    assert Moment.at(0.05, finished) == (0, 0.5)
+    assert Moment.at(0.4, finished) == (3, 0.0)
+    assert Moment.at(0.9, finished) == (3, 5.0)
 
 
 @pytest.fixture
@@ -67,7 +77,7 @@ def test_a_number_of_a_report_that_changes_is_named(report, name):
 
 def found(kind, hit, wrong=()):
     return {
-        "round": 1, "kind": kind, "moment": 3.0, "hit": hit, "typed": 2, "retries": 1, "seconds": 90.0,
+        "round": 1, "kind": kind, "moment": 0.3, "hit": hit, "typed": 2, "retries": 1, "seconds": 90.0,
         "wrong": list(wrong),
     }  # fmt: skip
 

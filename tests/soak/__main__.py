@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.soak.faults import KINDS, Nothing, Plan, plans, possible_kinds
-from tests.soak.rounds import Result, Round
+from tests.soak.rounds import START, Moment, Result, Round
 from tests.soak.table import differences, line, table
 
 
@@ -47,18 +47,17 @@ class Soak:
 
     def play(self, number: int, plan: Plan) -> None:
         """Play round `number`, keep what it brought, and say it in a line."""
-        length = self.start["seconds"] - self.start["triggered"]
-        name, moment = f"{number:03d}-{plan.kind}", round(plan.moment * length, 1)
+        name, moment = f"{number:03d}-{plan.kind}", Moment.at(plan.moment, self.start["finished"])
         result = self._played(name, KINDS[plan.kind](plan), moment, prepared="prepared")
         if result.numbers:
             result.wrong += differences(self.start["numbers"], result.numbers)
         if not result.wrong:
             shutil.rmtree(self._folder / name)
-        fault = {"round": number, "kind": plan.kind, "moment": moment, "outage": round(plan.seconds, 1)}
+        fault = {"round": number, "kind": plan.kind, "moment": plan.moment, "outage": round(plan.seconds, 1)}
         self.rounds.append(self._kept(fault | asdict(result) | {"numbers": len(result.numbers)}))
         print(line(self.rounds[-1]), flush=True)
 
-    def _played(self, name: str, fault: Nothing, moment: float = 0.0, prepared: str | None = None) -> Result:
+    def _played(self, name: str, fault: Nothing, moment: Moment = START, prepared: str | None = None) -> Result:
         folder = self._folder / name
         shutil.rmtree(folder, ignore_errors=True)  # of a command that was ended in its middle
         ready = self._folder / prepared / "state" / "airflow" if prepared else None

@@ -9,12 +9,12 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -28,6 +28,23 @@ from tests.soak.faults import Nothing
 LIMIT = 30 * MINUTES  # many times what a round takes; a busy machine is no fault
 TYPED = 3  # times at most: each round has one fault
 POLL = 0.1
+RUN = re.compile(r"^run (\S+)$", re.MULTILINE)
+
+
+class Moment(NamedTuple):
+    """When a fault strikes: `seconds` after so many `tasks` were done, as a busy machine takes longer for each."""
+
+    tasks: int
+    seconds: float
+
+    @classmethod
+    def at(cls, share: float, finished: Sequence[float]) -> "Moment":
+        """After that share of the time of a run whose tasks were `finished` then."""
+        passed = [0.0, *(end for end in finished if end <= share * finished[-1])]
+        return cls(len(passed) - 1, share * finished[-1] - passed[-1])
+
+
+START = Moment(0, 0.0)
 
 
 @dataclass
@@ -35,7 +52,8 @@ class Result:
     """What a round brought.
 
     Attributes:
-        seconds: from the first command typed to the end of the last one; `triggered` until the run was.
+        seconds: from the first command typed to the end of the last one.
+        finished: when each task was seen to be done, in seconds from the run's trigger.
         hit: the stages that the fault hit; None where it found nothing to hit.
         typed, retries: how often the command was typed, and how often Airflow tried a task again.
         wrong: what is not as it must be, a line each.
@@ -43,7 +61,7 @@ class Result:
     """
 
     seconds: float = 0.0
-    triggered: float = 0.0
+    finished: list[float] = field(default_factory=list)
     hit: list[str] | None = None
     typed: int = 0
     retries: int = 0
@@ -54,10 +72,10 @@ class Result:
 class Round:
     """A round in `folder`, whose Airflow begins as a copy of `prepared`, where there is one.
 
-    The fault strikes `moment` seconds after the run was triggered.
+    The fault strikes `moment.seconds` after so many of the run's tasks were done.
     """
 
-    def __init__(self, folder: Path, datasets: str, fault: Nothing, moment: float, prepared: Path | None = None):
+    def __init__(self, folder: Path, datasets: str, fault: Nothing, moment: Moment, prepared: Path | None = None):
         folder.mkdir(parents=True)
         self.machine = Machine(folder, STORE="", RUNNER="")  # whatever our own environment asks for
         self._fault, self._moment = fault, moment
@@ -65,7 +83,7 @@ class Round:
             shutil.copytree(prepared, self.machine.state / "airflow", ignore=shutil.ignore_patterns("logs"))
         self._line = ["run", "--profile", "smoke", *(["--datasets", datasets] if datasets else [])]
         self._log = folder / "typed.log"
-        self._triggered, self._over = threading.Event(), threading.Event()
+        self._over = threading.Event()
         self.result = Result()
 
     def play(self) -> Result:
@@ -76,7 +94,6 @@ class Round:
             try:
                 done = self._type_until_done()
             finally:
-                self._triggered.set()
                 self._over.set()
                 self._end_what_is_left()
             self.result.hit = strike.result()
@@ -89,9 +106,10 @@ class Round:
 
     def _strike(self) -> list[str] | None:
         """Wait for the moment, and then for something to hit; what it was."""
-        self._triggered.wait()
+        while not (self._runs() and len(self.result.finished) >= self._moment.tasks) and not self._over.wait(POLL):
+            pass
         hit = None
-        self._over.wait(self._moment)
+        self._over.wait(self._moment.seconds)
         while hit is None and not self._over.wait(POLL):
             hit = self._fault.strike(self.machine)
         return hit
@@ -114,16 +132,18 @@ class Round:
         """Type the command once; its exit status, None when the time is over of a round that began at `start`."""
         with self._log.open("a") as log:
             process = self.machine.begin(*self._line, output=log)
+        triggered = start
         while process.poll() is None and time.monotonic() < start + LIMIT:
-            if not self._triggered.is_set() and self._runs():
-                self.result.triggered = round(time.monotonic() - start, 1)
-                self._triggered.set()
+            said = self._log.read_text()
+            triggered = triggered if RUN.search(said) else time.monotonic()
+            new = len(re.findall(" success ", said)) - len(self.result.finished)
+            self.result.finished += [round(time.monotonic() - triggered, 1)] * new
             time.sleep(POLL)
         return process.poll()
 
     def _runs(self) -> list[str]:
         """The names of the runs that were triggered."""
-        return re.findall(r"^run (\S+)$", self._log.read_text(), re.MULTILINE)
+        return RUN.findall(self._log.read_text()) if self._log.exists() else []
 
     def _end_what_is_left(self) -> None:
         for process in self.machine.processes():

@@ -24,7 +24,7 @@ def line(found: Mapping[str, Any]) -> str:
     hit = "nothing to hit" if found["hit"] is None else ", ".join(found["hit"]) or "between stages"
     cost = f"{found['seconds']:.0f} s, typed {found['typed']}, retries {found['retries']}"
     verdict = "WRONG" if found["wrong"] else "equal"
-    head = f"{found['round']:>3} {found['kind']:<10} at {found['moment']:>5} s  {hit}: {cost}: {verdict}"
+    head = f"{found['round']:>3} {found['kind']:<10} at {found['moment']:>4.0%}  {hit}: {cost}: {verdict}"
     return "\n    ".join([head, *found["wrong"]])
 
 
