@@ -12,7 +12,7 @@ PROFILE ?= quick
 # Set in the environment or here; empty leaves them out.
 export STORE RUNNER
 
-.PHONY: run up down test check bench audit sbom fuzz setup images stack stack-down
+.PHONY: run up down test check bench soak audit sbom fuzz setup images stack stack-down
 
 run: setup $(if $(filter docker,$(RUNNER)),images) ## the main job
 	@$(PYTHON) -m tasks.local run --profile "$(PROFILE)" --datasets "$(DATASETS)" --mirror "$(MIRROR)"
@@ -34,6 +34,10 @@ check: setup
 
 bench: setup ## what orchestration costs, from the latest run
 	$(PYTHON) -m tests.bench
+
+N ?= 50
+soak: setup ## N rounds of the smoke profile with a random fault in each [DATASETS=a,b] [SEED=n]; as root, full disks too
+	$(PYTHON) -m tests.soak $(N) --datasets "$(DATASETS)" $(if $(SEED),--seed $(SEED))
 
 audit: setup ## known vulnerabilities of the locked packages
 	@$(PYTHON) -m tests.audit "$(UV)"

@@ -206,7 +206,8 @@ class _ConditionalPut:
 
     412: somebody has it; 409: two writers met, ask again.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-    Once an answer was lost, that somebody may be us: then the bytes are ours.
+    Once an answer was lost, that somebody may be us: then the bytes are ours, and are put once more, as a server that
+    failed in the middle may hold an object that it does not list.
     """
 
     def __init__(self, client: Any, what: dict[str, Any], read: Callable[[], bytes]):
@@ -220,7 +221,9 @@ class _ConditionalPut:
             self._lost |= answer.get("RetryAttempts", 0) > 0 or answer.get("HTTPStatusCode", 0) >= 500
             if answer.get("HTTPStatusCode") != 412:
                 raise
-            return self._lost and self._read() == self._what["Body"]
+            if not self._lost or self._read() != self._what["Body"]:
+                return False
+            self._client.put_object(**self._what)
         except BotoCoreError:
             self._lost = True
             raise

@@ -223,21 +223,21 @@ def _origin(manifest: Manifest, others: Mapping[Any, Manifest | None], request: 
 
 
 def _agree(what: str, said: Comparison, made: Comparison, audit: Audit) -> None:
-    received = dict(_leaves(said.model_dump(mode="json")))
-    expected = dict(_leaves(made.model_dump(mode="json")))
+    received = dict(leaves(said.model_dump(mode="json")))
+    expected = dict(leaves(made.model_dump(mode="json")))
     for place in {**expected, **received}:
         audit.expect("values", f"{what}: {place}", expected.get(place), received.get(place))
 
 
-def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
     """Every value that is no container, by its path; members of a list go by their name, family or seed."""
     if isinstance(value, dict) and value:
         for name, member in value.items():
-            yield from _leaves(member, f"{place}.{name}" if place else name)
+            yield from leaves(member, f"{place}.{name}" if place else name)
     elif isinstance(value, list) and value:
         for index, member in enumerate(value):
             name = _name(member) if isinstance(member, dict) else None
-            yield from _leaves(member, f"{place}[{index if name is None else name}]")
+            yield from leaves(member, f"{place}[{index if name is None else name}]")
     else:
         yield place, value
 

@@ -4,6 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
+
+import psutil
 
 from tasks.request import PROJECT
 from tests.tiny_data import make_configuration, make_mirror
@@ -26,16 +29,44 @@ class Machine:
             **environment,
         }
 
+    def begin(self, *arguments, output=subprocess.PIPE):
+        """Start `python -m tasks.local ...`; the process, which says all to `output`."""
+        line = [sys.executable, "-m", "tasks.local", *arguments]
+        place = {"cwd": self.folder, "env": self.environment, "text": True}
+        return subprocess.Popen(line, stdout=output, stderr=subprocess.STDOUT, **place)
+
     def type(self, *arguments):
         """Run `python -m tasks.local ...`; the exit status and what was printed."""
-        line = [sys.executable, "-m", "tasks.local", *arguments]
-        place = {"cwd": self.folder, "env": self.environment}
-        done = subprocess.run(line, capture_output=True, text=True, timeout=15 * MINUTES, check=False, **place)
-        return done.returncode, done.stdout + done.stderr
+        with self.begin(*arguments) as process:
+            try:
+                output, _ = process.communicate(timeout=15 * MINUTES)
+            except BaseException:
+                process.kill()
+                raise
+        return process.returncode, output
 
     def run(self, *arguments):
         """A run of the smoke profile; exit status, output, and the report that `reports/latest` leads to."""
         code, output = self.type("run", "--profile", "smoke", *arguments)
-        latest = self.folder / "reports" / "latest"
-        assert latest.exists(), output
-        return code, output, json.loads((latest / "report.json").read_text())
+        assert (self.folder / "reports" / "latest").exists(), output
+        return code, output, self.report()
+
+    def report(self):
+        """The newest report that came home."""
+        return json.loads((self.folder / "reports" / "latest" / "report.json").read_text())
+
+    def processes(self):
+        """All that runs of this machine: the command, the server, Airflow, the stages, the object store."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get("LIKE_FOR_LIKE_STATE") == str(self.state):
+                    found.append(process)
+        return found
+
+
+def title(process):
+    """The command line of a process as `airflow api-server`; empty when it is gone."""
+    with suppress(psutil.Error):
+        return " ".join(process.cmdline()).replace("_", "-")
+    return ""

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from tasks.local.object_store import ObjectStore
 from tasks.request import PROJECT
 from tasks.retries import RetryPolicy
 from tasks.store import StoreError
+from tests.small_disk import MIB, fill, small_disk
 
-MIB = 1024 * 1024
 LIMITED = """
 import resource, sys
 from pathlib import Path
@@ -45,18 +46,14 @@ def test_a_write_beyond_a_limit_leaves_the_old_bytes(tmp_path):
     assert list(store.unfinished()) == []
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+@pytest.fixture(name="small_disk")
+def a_small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 48 MiB, in memory."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=48m,mode=700", "tmpfs", str(folder)]
-    if (refused := subprocess.run(mount, capture_output=True, text=True, check=False)).returncode:
-        pytest.skip(f"no small file system here: {refused.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    try:
+        with small_disk(tmp_path / "disk") as folder:
+            yield folder
+    except PermissionError as refused:
+        pytest.skip(str(refused))
 
 
 def test_a_full_disk_under_a_folder(small_disk, tmp_path):
@@ -92,3 +89,22 @@ def fill_and_mend(store, tmp_path, said):
     store.delete(written.pop())
     store.write("again", b"x" * MIB)
     assert store.read("again") == b"x" * MIB
+
+
+def test_what_is_written_around_a_full_disk_is_there_and_listed(small_disk, tmp_path, monkeypatch):
+    """However little room is left, the server lives; who waits for room has written, and every listing says so."""
+    with ObjectStore.start(small_disk / "store") as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        store = S3Store("like-for-like", "", RetryPolicy(60, longest_pause=0.2))
+        for room in range(0, 64, 4):
+            ballast = fill(small_disk)
+            os.truncate(ballast, ballast.stat().st_size - room * 1024)
+            with ThreadPoolExecutor(4) as pool:
+                keys = [f"{room:02d}/{number}" for number in range(8)]
+                writes = [pool.submit(store.write, key, os.urandom(3_000), if_absent=True) for key in keys]
+                wait(writes, timeout=0.5)
+                ballast.unlink()
+                assert all(write.result() for write in writes), room
+            assert list(store.list(f"{room:02d}/")) == keys
+        assert server.alive()

@@ -183,6 +183,8 @@ def _settings(airflow: Airflow) -> dict[str, object]:
         "scheduler__use_job_schedule": airflow.scheduled,
         # The pause between two looks at the database bounds the gap between a task and its successor.
         "scheduler__scheduler_idle_sleep_time": 0.2,
+        # A worker reports every 5 s, from this machine: the task of a killed one is tried again after 1 minute, not 5.
+        "scheduler__task_instance_heartbeat_timeout": 60,
         "dag_processor__min_file_process_interval": 300,
         "dag_processor__parsing_processes": 1,
         "logging__base_log_folder": airflow.folder / "logs",

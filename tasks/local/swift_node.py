@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from tasks.local.private_file import write_private
 from tasks.local.swift_configuration import ACCOUNT, BACK_ENDS, USER, configure, kept_secrets
@@ -203,12 +204,39 @@ def _run_server(name: str, settings: Path, listener: socket.socket) -> None:
     from eventlet.greenio import GreenSocket
     from swift.common import wsgi
     from swift.common.utils import logs
+    from swift.obj.diskfile import BaseDiskFileManager
 
+    sys.stderr = _Log(sys.stderr)
+    # What could not be listed is left for an updater, and none runs here: the client must hear of it, and ask again.
+    BaseDiskFileManager.pickle_async_update = _refuse
     # Swift logs to the machine's syslog alone; this node's log is the supervisor's standard error.
     logs.ThreadSafeSysLogHandler = lambda **_: logging.StreamHandler()
     # run_wsgi() would bind the port itself, and change the user.
     conf, logger, shared, _ = wsgi.check_config(str(settings / f"{name}.conf"), f"{name}-server")
     wsgi.run_server(conf, logger, GreenSocket(listener), global_conf=shared)
+
+
+class _Log:
+    """The log, on the disk of the data: where that is full a line is lost, and not the server.
+
+    Eventlet prints exceptions where nobody catches those of print.
+    """
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
+def _refuse(*_update: object) -> None:
+    raise OSError("the container server did not list the object; its disk may be full")
 
 
 def _create_bucket(environment: dict[str, str]) -> None:

@@ -12,11 +12,10 @@ from pathlib import Path
 import docker
 import pytest
 
-from tasks.artifacts import Manifest
 from tasks.local.object_store import ObjectStore
-from tasks.store import open_store
 from tests.engine.conftest import containers, missing
 from tests.machine import MINUTES, Machine
+from tests.results import keys, manifests, numbers
 
 DAEMON = Path(__file__).with_name("daemon")
 AWAY = 60  # seconds without a store
@@ -58,21 +57,6 @@ def machine(tmp_path_factory, watch):
 def first(machine):
     """The first run, undisturbed."""
     return machine.run()
-
-
-def keys(report):
-    """The artifact's key at every place of a run."""
-    names = ("stage", "dataset", "family", "seed", "shard")
-    return {tuple(stage.get(name) for name in names): stage["key"] for stage in report["stages"] if stage["key"]}
-
-
-def accuracies(report):
-    return [
-        replicate["accuracy"]
-        for dataset in report["datasets"]
-        for model in dataset["models"]
-        for replicate in model["replicates"]
-    ]
 
 
 def test_every_stage_has_a_container_of_its_own(first, watch, engine):
@@ -129,8 +113,8 @@ def test_a_run_outlives_kills_a_restarted_engine_and_an_absent_store(tmp_path, f
         faults.join(MINUTES)
         assert not faults.is_alive(), "the run was over before every fault had come"
         assert (code, report["status"]) == (0, "complete"), output
-        assert accuracies(report) == accuracies(first[2])
-        made = _manifests(store)
+        assert numbers(report) == numbers(first[2])
+        made = manifests(store)
     assert Counter(manifest.stage for manifest in made) == Counter(place[0] for place in keys(report))
     assert watch.stages(report["run"])["train"] > 8  # the disturbed ones were tried again
     assert containers(engine, run=report["run"]) == []
@@ -158,15 +142,3 @@ def running(variable, **names):
             return found
         time.sleep(0.2)
     raise AssertionError(f"no container of {names}")
-
-
-def _manifests(variables):
-    before = dict(os.environ)
-    os.environ.update(variables)
-    try:
-        store = open_store(variables["STORE"])
-        names = [key for key in store.list("artifacts/") if key.endswith("/manifest.json")]
-        return [Manifest.model_validate_json(store.read(key)) for key in names]
-    finally:
-        os.environ.clear()
-        os.environ.update(before)

@@ -1,6 +1,7 @@
 """The embedded object store: its start, its end, and what it keeps through both."""
 
 import errno
+import fcntl
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 
@@ -109,6 +111,26 @@ def test_kill_loses_no_acknowledged_write(tmp_path: Path, monkeypatch: pytest.Mo
         assert acknowledged.keys() <= listed
         for key in listed - acknowledged.keys():
             assert store.read(key) == sent[key]
+
+
+def test_what_cannot_be_listed_is_not_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """While the server cannot bring its listing up to date a write is tried again, and then it is listed."""
+    with ObjectStore.start(tmp_path) as server:
+        _opened(server, monkeypatch)
+        store = S3Store("like-for-like", retries=RetryPolicy(60, longest_pause=0.2))
+        store.write("before", b"")
+        [database] = tmp_path.glob("devices/*/containers/**/*.db")
+        with (database.parent / ".lock").open("w") as lock, ThreadPoolExecutor(1) as pool:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            write = pool.submit(store.write, "key", b"x", if_absent=True)
+            while "Container update failed" not in (tmp_path / "server.log").read_text():
+                assert not write.done()
+                time.sleep(0.1)
+            wait([write], timeout=1)
+            assert not write.done()
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            assert write.result()
+        assert list(store.list("")) == ["before", "key"]
 
 
 def test_secrets_stay_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,0 +1,40 @@
+"""What a run left, as tests compare it: the numbers of its report, the keys and the manifests of its artifacts."""
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.artifacts import Manifest
+from tasks.store import open_store
+from tasks.verification import leaves
+
+# What a clock, a size, a name of the run or the way to a result says; the last two of a choice's artifact go into keys.
+PASSING = re.compile(
+    r"environment\..*|run|request\.run|.*\bverdict|.*time_ratio|.*seconds(_per_image)?(\.\w+)?|.*_bytes(\.\w+)?"
+    r"|.*\.predictions|.*\.digests\.\w+|stages\[.*\]\.(key|cached|started|ended)"
+)
+
+
+def numbers(report: Mapping[str, Any]) -> dict[str, Any]:
+    """All that a report says of its models, by place: the same for two runs of one request, but for PASSING."""
+    return {place: value for place, value in leaves(report) if not PASSING.fullmatch(place)}
+
+
+def keys(report: Mapping[str, Any]) -> dict[tuple, str]:
+    """The artifact's key at every place of a run."""
+    names = ("stage", "dataset", "family", "seed", "shard")
+    return {tuple(stage.get(name) for name in names): stage["key"] for stage in report["stages"] if stage["key"]}
+
+
+def manifests(variables: Mapping[str, str]) -> list[Manifest]:
+    """Every manifest in the store that these environment variables lead to."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        store = open_store(variables["STORE"])
+        names = [key for key in store.list("artifacts/") if key.endswith("/manifest.json")]
+        return [Manifest.model_validate_json(store.read(key)) for key in names]
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
