@@ -54,7 +54,8 @@ def compare(
         branches: one for each family of each dataset, at each budget; one that is not given is reported as missing.
         records: the run's stage records, in the workflow's order.
         facts: normalize's statistics.json by dataset, where there is one.
-        contracts: the fairness clauses by dataset and budget, from who has no manifests to check them against; else checked here.
+        contracts: the fairness clauses by dataset and budget, from who has no manifests to check them against; else
+            they are checked here.
 
     Raises:
         ValueError: a branch's predictions are not those that its metrics speak of.
