@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import Locator, LogLocator, MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from tasks.comparison import Comparison, DatasetComparison, Difference, Model
 from tasks.report.svg import DASHES, FAMILIES, GRID, INK, MARKERS, MUTED, PAPER, canvas, inline, style
@@ -28,12 +28,13 @@ def look(number: int) -> Look:
 
 
 def difference_figure(comparison: Comparison) -> str | None:
-    """Every difference with its interval, and the difference of each seed; None when nothing could be compared."""
-    rows = [(dataset, difference) for dataset in comparison.datasets for difference in dataset.differences]
-    if not rows:
+    """Every difference with its interval, and the difference of each seed; None when nothing could be compared.
+
+    Nor where there are several budgets: the figures of the frontiers then show them.
+    """
+    rows = [(dataset.title, difference) for dataset in comparison.datasets for difference in dataset.differences]
+    if comparison.frontiers or not rows:
         return None
-    sizes = {dataset.budget: f", {_thousands(dataset.budget)}" if comparison.frontiers else "" for dataset, _ in rows}
-    labels = [f"{_short(dataset.title)}\n{_pair(d)}{sizes[dataset.budget]}" for dataset, d in rows]
     with style():
         figure = canvas(52 + 44 * len(rows))
         axes = figure.add_subplot()
@@ -41,10 +42,10 @@ def difference_figure(comparison: Comparison) -> str | None:
         for place, (_, difference) in enumerate(rows):
             _interval(axes, place, difference)
         axes.set(ylim=(len(rows) - 0.5, -0.6), yticks=range(len(rows)), xlabel="accuracy difference, points")
-        axes.set_yticklabels(labels, color=INK)
+        axes.set_yticklabels([f"{_short(title)}\n{_pair(difference)}" for title, difference in rows], color=INK)
         axes.grid(axis="y", visible=False)
         axes.margins(x=0.12)
-    label = "; ".join(f"{comparison.label(part)}: {_pair(d)} {points(d.estimate)} points" for part, d in rows)
+    label = "; ".join(f"{title}: {_pair(d)} {points(d.estimate)} points" for title, d in rows)
     return inline(figure, "difference", f"Accuracy differences with intervals. {label}")
 
 
@@ -62,70 +63,6 @@ def _interval(axes: Axes, place: int, difference: Difference) -> None:
         f"{points(difference.estimate)} ({points(difference.low)} to {points(difference.high)})",
         (middle, place), xytext=(0, 8), textcoords="offset points", ha="center", color=INK,
     )  # fmt: skip
-
-
-def frontier_figures(parts: Sequence[DatasetComparison]) -> list[str]:
-    """Accuracy against parameters, and against training time, a line a family; `parts` are a dataset's, budgets rising.
-
-    A model without a result is a gap in its line.
-    """
-    if not any(_done(part) for part in parts):
-        return []
-    return [_frontier(parts, field) for field in ("parameters", "train_seconds")]
-
-
-def _frontier(parts: Sequence[DatasetComparison], field: str) -> str:
-    title = {"parameters": "parameters", "train_seconds": "training time"}[field]
-    with style():
-        figure = canvas(210)
-        axes = figure.add_subplot(title=f"Test accuracy by {title}", xscale="log")
-        for number in range(len(parts[0].models)):
-            _frontier_line(axes, [part.models[number] for part in parts], field, look(number))
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
-        axes.minorticks_off()
-        if field == "parameters":
-            axes.set(xlabel="parameters", xticks=_apart([part.budget for part in parts]))
-            axes.xaxis.set_major_formatter(lambda value, _: _thousands(value))
-        else:
-            axes.set(xlabel="seconds of training, mean of the seeds")
-            axes.xaxis.set_major_locator(_few_ticks(axes))
-            axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 10 else f"{value:.2g}")
-        axes.legend(loc="best")
-    name = f"{parts[0].name.replace('_', '-')}-frontier-{field.replace('_', '-')}"
-    return inline(figure, name, f"Test accuracy by {title} on {parts[0].title}")
-
-
-def _frontier_line(axes: Axes, models: Sequence[Model], field: str, drawn: Look) -> None:
-    """One family over the budgets, each mean with its interval."""
-    x, y = ([_value(getattr(model, name)) for model in models] for name in (field, "accuracy"))
-    intervals = [model.accuracy_interval for model in models]
-    low, high = ([np.nan if each is None else getattr(each, end) for each in intervals] for end in ("low", "high"))
-    axes.vlines(x, low, high, color=drawn.colour, linewidth=1.4)
-    axes.plot(
-        x, y, linestyle=drawn.dash, marker=drawn.marker, markersize=5, color=drawn.colour,
-        label=family_title(models[0].family),
-    )  # fmt: skip
-
-
-def _few_ticks(axes: Axes) -> Locator:
-    """Round numbers on a logarithmic axis, whether it spans decades or a part of one."""
-    least, greatest = axes.get_xlim()
-    return LogLocator(subs=(1, 2, 5)) if greatest > 5 * least else MaxNLocator(4)
-
-
-def _apart(numbers: Sequence[int]) -> list[int]:
-    """Those of rising `numbers` whose labels do not meet on a logarithmic axis; the first and the last are always."""
-    least = (numbers[-1] / numbers[0]) ** (1 / 7)
-    kept = [numbers[0]]
-    for number in numbers[1:-1]:
-        if number >= kept[-1] * least and numbers[-1] >= number * least:
-            kept.append(number)
-    return [*kept, *numbers[1:][-1:]]
-
-
-def _thousands(number: float) -> str:
-    """A parameter count that is short: 30000 as "30k"."""
-    return f"{number / 1e6:g}M" if number >= 1e6 else f"{number / 1e3:g}k"
 
 
 def learning_curves(dataset: DatasetComparison) -> list[str]:

@@ -83,9 +83,9 @@ def _advantage(known: Sequence[Stretch]) -> str:
     (place,) = better
     own, before, after = known[place].budgets, known[:place], known[place + 1 :]
     begins = f"begins between {count(before[-1].budgets[-1])} and {count(own[0])} parameters" if before else ""
-    ends = f"ends between {count(own[-1])} and {count(after[0].budgets[0])} parameters" if after else ""
-    begins = begins or f"is there at {count(own[0])} parameters, the smallest that could be compared,"
-    ends = ends or f"lasts to {count(own[-1])}, the largest that could be compared"
+    ends = f"ends between {count(own[-1])} and {count(after[0].budgets[0])}" if after else ""
+    begins = begins or f"is there at {count(own[0])} parameters, the fewest compared,"
+    ends = ends or f"lasts to {count(own[-1])}, the most compared"
     return f" Its advantage {begins} and {ends}."
 
 

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from tasks.comparison import Comparison, DatasetComparison, Frontier
-from tasks.report.figures import class_scores, difference_figure, frontier_figures, learning_curves, trial_figures
+from tasks.report.figures import class_scores, difference_figure, learning_curves, trial_figures
+from tasks.report.frontier_figures import frontier_figures
 from tasks.report.templates import render_template
 
 
