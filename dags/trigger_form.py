@@ -38,7 +38,6 @@ def _data(config: Configuration) -> dict[str, Param]:
             f"Empty keeps each dataset's own ({budgets}).",
             type=["null", "array"],
             items={"type": "integer", "minimum": 1_000, "maximum": 100_000_000},
-            minItems=1,
             maxItems=BUDGETS,
             uniqueItems=True,
         ),

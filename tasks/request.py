@@ -180,7 +180,7 @@ class Configuration(Frozen):
 
 
 class Parameters(Frozen):
-    """What a person asks for; None leaves the profile's, or the dataset's, value."""
+    """What a person asks for; None, or an empty list, leaves the profile's, or the dataset's, value."""
 
     profile: Name = "quick"
     datasets: tuple[Name, ...] | None = None
@@ -188,7 +188,7 @@ class Parameters(Frozen):
     trials: Count | None = None
     epochs: Count | None = None
     replicates: Annotated[int, Field(ge=1, le=100)] | None = None
-    budgets: Annotated[Budgets, Field(min_length=1)] | None = None
+    budgets: Budgets | None = None
     mirror: Address | None = None
     force: bool = False
 

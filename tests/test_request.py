@@ -45,7 +45,6 @@ def test_a_request_is_the_profile_with_the_wishes_laid_over_it(config):
         ({"budgets": [12]}, "budgets.0: .*1000; received 12"),
         ({"budgets": [-5_000]}, "budgets.0: .*1000; received -5000"),
         ({"budgets": [5_000.5]}, "budgets.0: .*valid integer.*; received 5000.5"),
-        ({"budgets": []}, "budgets: .*at least 1 item"),
         ({"budgets": list(range(1_000, 10_000, 1_000))}, "budgets: .*at most 8 items"),
         ({"budgets": [5_000, 8_000, 5_000]}, "budgets: .*expected different budgets, received 5000 more than once"),
         ({"budget": 5_000}, "budget: Extra inputs"),
@@ -68,7 +67,8 @@ def test_one_budget_stands_in_place_of_each_datasets_own(config):
     assert request.budgets == ()
     assert [dataset.budget for dataset in request.datasets] == [30_000, 30_000]
     assert request.comparisons == request.datasets
-    assert resolve(config, Parameters(), "r").comparisons == tuple(config.datasets.values())
+    for wish in (Parameters(), Parameters(budgets=())):
+        assert resolve(config, wish, "r").comparisons == tuple(config.datasets.values())
 
 
 def test_several_budgets_make_a_comparison_each(config):

@@ -6,7 +6,7 @@ import pytest
 from airflow.sdk.exceptions import ParamValidationError
 
 from dags.trigger_form import trigger_form
-from tasks.request import Parameters, load_configuration, parse, resolve
+from tasks.request import BUDGETS, Parameters, load_configuration, parse, resolve
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,6 @@ def test_the_fields_are_the_parameters(form):
         ("replicates", 101),
         ("budgets", 30_000),
         ("budgets", [10]),
-        ("budgets", []),
         ("budgets", [30_000, 30_000]),
         ("budgets", ["many"]),
         ("budgets", list(range(1_000, 10_000, 1_000))),
@@ -69,6 +68,7 @@ def test_a_wrong_value_is_refused_before_the_run_starts(form, field, value):
         ("families", ["cnn"]),
         ("trials", 4),
         ("budgets", [120_000, 30_000]),
+        ("budgets", []),
         ("budgets", None),
         ("mirror", "/data/mirror"),
         ("mirror", "s3://a/b"),
@@ -96,4 +96,4 @@ def test_the_limits_of_the_budgets_are_those_of_the_request(form):
     expected = next(kind for kind in kinds if kind["type"] == "array")
     limits = form["budgets"].schema
     assert limits["items"] == expected["items"]
-    assert (limits["minItems"], limits["maxItems"]) == (expected["minItems"], expected["maxItems"])
+    assert limits["maxItems"] == expected["maxItems"] == BUDGETS
