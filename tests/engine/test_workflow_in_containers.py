@@ -62,7 +62,7 @@ def first(machine):
 
 def keys(report):
     """The artifact's key at every place of a run."""
-    names = ("stage", "dataset", "family", "seed", "shard")
+    names = ("stage", "dataset", "family", "budget", "seed", "shard")
     return {tuple(stage.get(name) for name in names): stage["key"] for stage in report["stages"] if stage["key"]}
 
 

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +13,7 @@ from tasks.report.assembly import compare
 from tasks.report.documents import render
 from tasks.report.frontier import frontiers
 from tests.report import synthetic
+from tests.report.test_documents import EVIL, Page
 
 TEST = SeedTest(seed=0, both_right=5, only_family=1, only_reference=3, both_wrong=1, estimate=-0.2, p_value=0.6)
 SIGNS = {"better": 1, "worse": -1, "undetected": 0}
@@ -180,6 +183,21 @@ def test_every_view_tells_the_budgets_apart(comparison):
     rows = list(csv.DictReader(io.StringIO(documents["report.csv"])))
     assert len({(row["dataset"], row["budget"], row["family"], row["seed"]) for row in rows}) == len(rows) == 36
     assert json.loads(documents["report.json"])["reproduce"].endswith(" BUDGETS=5000,30000,120000")
+
+
+def test_the_page_of_several_budgets_is_whole_and_safe():
+    """No id comes twice, every link has its target, and hostile text in a title or a reason is text."""
+    request = synthetic.request((synthetic.dataset(title=EVIL),), budgets=(5_000, 30_000))
+    branches = synthetic.frontier(request, ann=(0.5, 0.5), cnn=(0.6, None))
+    branches[-1] = replace(branches[-1], error=EVIL)
+    text = render(compare(request, branches, [], {}, synthetic.ENVIRONMENT))["report.html"].decode()
+    page = Page(text)
+    ids = page.values("id")
+    assert len(ids) == len(set(ids)) > 100
+    targets = {*page.values("href"), *page.values("xlink:href"), *re.findall(r"url\((#[^)]*)\)", text)}
+    assert {target.removeprefix("#") for target in targets} <= set(ids)
+    assert not {tag for tag, _ in page.elements} & {"script", "img"}
+    assert page.text.count(EVIL) > 5
 
 
 def test_a_run_of_one_family_draws_its_frontier_alone():
