@@ -65,6 +65,18 @@ AGAINST = "Against the ANN on X, the CNN is "
             "Its advantage is there at 5,000 parameters, the fewest compared, and ends between 5,000 and 30,000.",
         ),
         (
+            ("worse", "undetected", "better"),
+            "worse at 5,000 parameters (by 10.0 points); not detectably different at 30,000; "
+            "better at 120,000 (by 10.0 points). "
+            "Its advantage begins between 30,000 and 120,000 parameters and lasts to 120,000, the most compared.",
+        ),
+        (
+            ("better", "undetected", "undetected", "worse"),
+            "better at 5,000 parameters (by 10.0 points); not detectably different from 30,000 to 120,000; "
+            "worse at 500,000 (by 10.0 points). "
+            "Its advantage is there at 5,000 parameters, the fewest compared, and ends between 5,000 and 30,000.",
+        ),
+        (
             ("better", "better", "better", "better"),
             "better from 5,000 to 500,000 parameters (by 10.0 points). "
             "Its advantage neither begins nor ends within these budgets.",
