@@ -1,6 +1,6 @@
 # Everything a person needs; each target brings along what it lacks (uv and the locked dependencies).
 #
-#   make run [PROFILE=smoke|quick|full] [MIRROR=FOLDER_OR_URL] [DATASETS=a,b] [STORE=URI] [RUNNER=local|docker]
+#   make run [PROFILE=smoke|quick|full] [MIRROR=FOLDER_OR_URL] [DATASETS=a,b] [BUDGETS=m,n] [STORE=URI] [RUNNER=local|docker]
 
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
@@ -15,7 +15,7 @@ export STORE RUNNER
 .PHONY: run up down test check bench soak audit sbom fuzz setup images stack stack-down
 
 run: setup $(if $(filter docker,$(RUNNER)),images) ## the main job
-	@$(PYTHON) -m tasks.local run --profile "$(PROFILE)" --datasets "$(DATASETS)" --mirror "$(MIRROR)"
+	@$(PYTHON) -m tasks.local run --profile "$(PROFILE)" --datasets "$(DATASETS)" --budgets "$(BUDGETS)" --mirror "$(MIRROR)"
 
 up: setup ## leave everything running; prints the UI's address and login
 	@$(PYTHON) -m tasks.local up

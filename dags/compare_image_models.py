@@ -1,8 +1,9 @@
 """Is a CNN really better than an ANN at the same parameter count, by how much, and what does it cost?
 
-For every dataset: fetch, normalize, then for each family a hyper-parameter search in shards and the choice among their
-trials, several trainings under their own seeds, and one evaluation on the test part. `report` joins whatever finished
-into one comparison; a branch that failed is a named gap in it, and `complete` then ends the run as failed.
+For every dataset: fetch, normalize, then for each family, at each budget, a hyper-parameter search in shards and the
+choice among their trials, several trainings under their own seeds, and one evaluation on the test part. `report` joins
+whatever finished into one comparison; a branch that failed is a named gap in it, and `complete` then ends the run as
+failed.
 
 * **Start** a run with the form (*Trigger*), with `make run`, or let the schedule do it.
 * **Read** the result from the `report` task's *Comparison report* link, or from the run's tab of that name.
@@ -17,7 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import DAG, BaseOperatorLink, CronTriggerTimetable, TaskGroup, TriggerRule, task
+from airflow.sdk import DAG, BaseOperatorLink, CronTriggerTimetable, TaskGroup, TriggerRule, chain, task
 
 from dags.stage_operators import runner, settings
 from dags.trigger_form import trigger_form
@@ -33,10 +34,11 @@ DOCS = {
     "fetch": "Brings the official files into the store, checked digest by digest.",
     "normalize": "Splits, checks and describes the data; the test part stays untouched.",
     "shards": "Numbers the shards of this run: `search` becomes one task for each.",
+    "budgets": "Names the parameter budgets of this dataset in this run: all that follows is done at each.",
     "search": "Tries hyper-parameters on the validation part, every trial within 1 % of the budget, one task a shard.",
-    "choose": "Takes the best trial of all shards, the earlier one of equals.",
-    "train": "Trains the best configuration, one task a seed.",
-    "evaluate": "Measures the trained models on the test part, which no other stage reads.",
+    "choose": "Takes the best trial of all shards, the earlier one of equals, one task a budget.",
+    "train": "Trains the best configuration, one task a budget and seed.",
+    "evaluate": "Measures the trained models on the test part, which no other stage reads, one task a budget.",
     "report": "Joins all branches, the failed ones too, into the comparison report.",
     "complete": "Fails the run when a branch failed, although the report was written.",
 }
@@ -70,6 +72,12 @@ def shards(params: dict[str, Any] | None = None) -> list[int]:
     return list(range(request(params).search.shards))
 
 
+@task(doc_md=DOCS["budgets"])
+def budgets(dataset: str, params: dict[str, Any] | None = None) -> list[int]:
+    """The budgets at which the run that these parameters ask for compares on `dataset`."""
+    return [compared.budget for compared in request(params).comparisons if compared.name == dataset]
+
+
 def request(params: dict[str, Any] | None) -> Request:
     """What `plan` makes of these parameters, as far as the graph depends on it."""
     # The mirror is for `plan` to judge, which knows the owner's own.
@@ -77,39 +85,48 @@ def request(params: dict[str, Any] | None) -> Request:
     return resolve(configured(os.environ), wish, "names")
 
 
-def dataset_branch(dataset: str, plan: Any, parts: dict[str, Any]) -> list[Any]:
-    """The group of one dataset, from its fetch; returns the evaluation of each family."""
+def dataset_branch(dataset: str, plan: Any, parts: dict[str, Any]) -> list[list[Any]]:
+    """The group of one dataset, from its fetch; returns each family's tasks."""
     with TaskGroup(dataset, tooltip=CONFIGURATION.datasets[dataset].title):
         fetch, normalize = stage("fetch", dataset=dataset), stage("normalize", dataset=dataset)
         plan >> fetch >> normalize
+        # After the fetch: where a run leaves the dataset out, or has no data, none of the tasks below is made at all.
+        parts = {"budget": budgets(dataset), **parts}
+        fetch >> parts["budget"]
         return [family_branch(dataset, family, normalize, parts) for family in CONFIGURATION.families]
 
 
-def family_branch(dataset: str, family: str, normalize: Any, parts: dict[str, Any]) -> Any:
-    """One search a shard, the choice, one training a seed, evaluation; returns the last."""
-    names: dict[str, Any] = {"dataset": dataset, "family": family}
-    search, train = (mapped(name, part, parts[part], names) for name, part in (("search", "shard"), ("train", "seed")))
-    choose, evaluate = stage("choose", **names), stage("evaluate", **names)
-    normalize >> search >> choose >> train >> evaluate
-    return evaluate
+def family_branch(dataset: str, family: str, normalize: Any, parts: dict[str, Any]) -> list[Any]:
+    """One search a budget and shard, one choice a budget, one training a budget and seed, one evaluation a budget."""
+    places = {
+        "search": ("budget", "shard"),
+        "choose": ("budget",),
+        "train": ("budget", "seed"),
+        "evaluate": ("budget",),
+    }
+    tasks = [mapped(name, dataset, family, {part: parts[part] for part in over}) for name, over in places.items()]
+    chain(normalize, *tasks)
+    return tasks
 
 
-def mapped(name: str, part: str, values: Any, names: dict[str, Any]) -> Any:
-    """The tasks of a stage of a family, one for each of the `values` of a `part`."""
+def mapped(name: str, dataset: str, family: str, parts: dict[str, Any]) -> Any:
+    """The tasks of a stage of a family, one for each combination of the values of `parts`."""
     return STAGE.partial(
-        task_id=f"{name}_{names['family']}",
-        map_index_template=f"{part} {{{{ task.{part} }}}}",
+        task_id=f"{name}_{family}",
+        map_index_template=", ".join(f"{part} {{{{ task.{part} }}}}" for part in parts),
         doc_md=DOCS[name],
-        **names,
+        dataset=dataset,
+        family=family,
+        # A budget goes on when another one failed; a stage whose own budget did skips itself.
+        trigger_rule=TriggerRule.ALL_SUCCESS if name == "search" else TriggerRule.ALL_DONE,
         **settings(name, ORCHESTRATION),
-    ).expand(**{part: values})
+    ).expand(**parts)
 
 
 def stage(name: str, operator: Any = STAGE, *, env: dict | None = None, **options: Any) -> Any:
-    """The task of a stage: `fetch`, or `search_cnn` where it belongs to a family."""
+    """The task of a stage that belongs to no family: `fetch`."""
     shared = settings(name, ORCHESTRATION)
-    task_id = "_".join(filter(None, (name, options.get("family"))))
-    return operator(task_id=task_id, doc_md=DOCS[name], **shared | {"env": shared["env"] | (env or {})} | options)
+    return operator(task_id=name, doc_md=DOCS[name], **shared | {"env": shared["env"] | (env or {})} | options)
 
 
 def schedule(cron: str) -> CronTriggerTimetable | None:
@@ -140,9 +157,10 @@ with DAG(
     plan = stage("plan", env={"RUN_PARAMETERS": "{{ params | tojson }}"})
     parts = {"seed": replicates(), "shard": shards()}
     plan >> list(parts.values())
-    evaluations = [last for name in CONFIGURATION.datasets for last in dataset_branch(name, plan, parts)]
+    branches = [tasks for name in CONFIGURATION.datasets for tasks in dataset_branch(name, plan, parts)]
     report = stage("report", ReportStage, trigger_rule=TriggerRule.ALL_DONE)
-    # A run ends as its leaves do: `report` alone would hide a branch that failed before it.
+    # A run ends as its leaves do: `report` alone would hide a branch that failed before it, and so would evaluations
+    # that were skipped for it.
     complete = EmptyOperator(task_id="complete", trigger_rule=TriggerRule.NONE_FAILED, doc_md=DOCS["complete"])
-    evaluations >> report
-    [report, *evaluations] >> complete
+    [tasks[-1] for tasks in branches] >> report
+    [report, *(each for tasks in branches for each in tasks)] >> complete

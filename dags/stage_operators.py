@@ -1,6 +1,7 @@
 """The operators of the stages: the configured runner's class, and what every task of a stage shares.
 
-A runner (`dags/runners/`) takes `stage`, `dataset`, `family`, `seed` and `shard`, and whatever every operator takes.
+A runner (`dags/runners/`) takes `stage`, `dataset`, `family`, `budget`, `seed` and `shard`, and whatever every operator
+takes.
 """
 
 import importlib

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from tasks.request import Configuration
+from tasks.request import BUDGETS, Configuration
 
 COUNT = {"type": ["null", "integer"], "minimum": 1, "maximum": 10_000}
 
@@ -31,13 +31,15 @@ def _data(config: Configuration) -> dict[str, Param]:
             maxLength=1000,
             pattern=r"^(https?://|s3://|file:///|/)[^\x00-\x1f\x7f]*$",
         ),
-        "budget": _field(
+        "budgets": _field(
             "Data",
-            "Parameter budget",
-            f"For every dataset of this run. Empty keeps each dataset's own ({budgets}).",
-            type=["null", "integer"],
-            minimum=1_000,
-            maximum=100_000_000,
+            "Parameter budgets",
+            f"A list for every dataset of this run, as [30000, 120000]; several make the report draw the frontier. "
+            f"Empty keeps each dataset's own ({budgets}).",
+            type=["null", "array"],
+            items={"type": "integer", "minimum": 1_000, "maximum": 100_000_000},
+            maxItems=BUDGETS,
+            uniqueItems=True,
         ),
     }
 

@@ -1,9 +1,10 @@
-"""The command line of the stages: `python -m tasks STAGE --run RUN [--dataset NAME] [--family NAME] [--seed N] ...`.
+"""The command line of the stages: `python -m tasks STAGE --run RUN [--dataset NAME] [--family NAME] [--budget N] ...`.
 
 And of what a store needs now and then: `python -m tasks sweep`, `python -m tasks verify RUN`.
 
-The one place that reads the environment. Exit codes: 0 done, 99 skipped (not asked for in this run), 64 bad request or
-configuration, 65 bad data (64 and 65 are never worth a retry), anything else may be retried.
+The one place that reads the environment. Exit codes: 0 done, 99 skipped (not asked for in this run, or an earlier stage
+has not done its work), 64 bad request or configuration, 65 bad data (64 and 65 are never worth a retry), anything else
+may be retried.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from tasks.errors import DataError, NotAskedForError, RequestError
+from tasks.errors import BlockedError, DataError, NotAskedForError, RequestError
 from tasks.request import config_folder, slug
 from tasks.scratch import scratch
 from tasks.stage import Place
@@ -52,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
         options.run_command(options)
-    except (RequestError, DataError, NotAskedForError) as error:
+    except (RequestError, DataError, NotAskedForError, BlockedError) as error:
         logging.error("%s: %s", options.command, error)
         return error.exit_code
     except (StoreError, OSError) as error:  # OSError: this machine's own disk is full, or read-only
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         stage.add_argument("--run", required=True, help="the run's id, as Airflow names it")
         stage.add_argument("--dataset", help="a dataset of the run")
         stage.add_argument("--family", help="a family of the run")
+        stage.add_argument("--budget", type=int, help="a budget of the run, where it has several")
         stage.add_argument("--seed", type=int, help="the seed of one replicate")
         stage.add_argument("--shard", type=int, help="the shard of one search, from 0")
         stage.set_defaults(run_command=_stage)
@@ -141,7 +143,7 @@ def _stage(options: argparse.Namespace) -> None:
     if options.command == "report":
         module.report(request, store)
     else:
-        place = Place(options.dataset, options.family, options.seed, options.shard)
+        place = Place(options.dataset, options.family, options.seed, options.shard, budget=options.budget)
         with scratch():
             execution.execute(module.STAGE, request, place, store)
 

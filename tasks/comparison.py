@@ -195,7 +195,7 @@ class Clause(Frozen):
 
 
 class DatasetComparison(Frozen):
-    """One dataset: the verdict first, then its evidence.
+    """One dataset at one budget: the verdict first, then its evidence.
 
     Attributes:
         difference: the first of `differences`; null when a side of it has no result.
@@ -215,12 +215,37 @@ class DatasetComparison(Frozen):
     facts: dict[str, Any]
 
 
+class Stretch(Frozen):
+    """Neighbouring budgets of a run, rising, at all of which `family` stands alike to `reference`.
+
+    `conclusion` is that of their differences; unknown where there are none.
+    """
+
+    family: str
+    reference: str
+    conclusion: Literal["better", "worse", "undetected", "unknown"]
+    budgets: tuple[Count, ...]
+
+
+class Frontier(Frozen):
+    """One dataset over the several budgets of a run: where a family's advantage begins and where it ends.
+
+    The stretches of a family cover the budgets in order. Between two budgets nothing was measured.
+    """
+
+    name: str
+    title: str
+    verdict: str
+    stretches: tuple[Stretch, ...]
+
+
 class StageRecord(Frozen):
     """What one stage did in this run; `cached` when it reused an earlier run's artifact."""
 
     stage: str
     dataset: str | None = None
     family: str | None = None
+    budget: int | None = None
     seed: int | None = None
     shard: int | None = None
     status: str
@@ -245,7 +270,9 @@ class Comparison(Frozen):
     """The whole report of one run.
 
     Attributes:
-        status: complete when every family of every dataset has a result, else partial.
+        status: complete when every family of every dataset has a result at every budget, else partial.
+        datasets: one for each dataset of the run, at each of its budgets where there are several.
+        frontiers: one for each dataset of a run with several budgets.
         confidence: of every interval; 1 - confidence is the level of every test.
         reproduce: the command that asks for the same run again.
         request: all that the run was asked, but for the mirror: the digests say what was read, and an address may hold
@@ -257,7 +284,17 @@ class Comparison(Frozen):
     status: Literal["complete", "partial"]
     confidence: Number
     datasets: tuple[DatasetComparison, ...]
+    frontiers: tuple[Frontier, ...] = ()
     stages: tuple[StageRecord, ...]
     environment: Environment
     reproduce: str
     request: Request
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """The run's answers: each dataset's over its budgets where there are several, else at its one budget."""
+        return tuple(part.verdict for part in self.frontiers or self.datasets)
+
+    def label(self, dataset: DatasetComparison) -> str:
+        """The title, with the budget where that alone does not say which comparison it is."""
+        return f"{dataset.title}, {dataset.budget:,} parameters" if self.frontiers else dataset.title

@@ -18,6 +18,12 @@ class DataError(ValueError):
 
 
 class NotAskedForError(Exception):
-    """This run's request does not include this dataset, family or seed."""
+    """This run's request does not include this dataset, family, budget or seed."""
+
+    exit_code = 99
+
+
+class BlockedError(Exception):
+    """A stage that this one builds on has not done its work in this run; there is nothing to work on."""
 
     exit_code = 99

@@ -21,8 +21,7 @@ log = logging.getLogger(__name__)
 
 def execute(stage: Stage, request: Request, place: Place, store: Store) -> Manifest:
     """Run `stage` at `place`, or reuse what an earlier run made from the same request part, inputs and code."""
-    require(request, stage.scope, place)
-    place = place.at(stage.scope)
+    place = require(request, stage.scope, place)
     with recorded(store, request.run, place, stage.name) as record:
         job = _Job(stage, request, place, store, record)
         manifest = job.reused() or job.done()

@@ -27,7 +27,7 @@ def experiment(request: Request, place: Place, seed: int | None, epochs: int) ->
             "family": place.family,
             "shape": dataset.shape,
             "classes": len(dataset.classes),
-            "budget": dataset.budget,
+            "budget": place.budget or dataset.budget,
             "training": request.training.model_copy(update={"replicates": 1, "epochs": epochs}),
             "augmentation": dataset.augmentation,
             "seed": seed,

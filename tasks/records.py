@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tasks.artifacts import DamagedError, Manifest, find
-from tasks.errors import RequestError
+from tasks.errors import BlockedError, RequestError
 from tasks.request import Request, parse
 from tasks.stage import Input, Place
 from tasks.store import ObjectMissing, Store, StoreError
@@ -57,10 +57,11 @@ def read_records(store: Store, run: str) -> list[dict[str, Any]]:
     return sorted((json.loads(store.read(_numbered(stem, attempt))) for stem, attempt in newest), key=_position)
 
 
-def _position(record: dict[str, Any]) -> tuple[int, str, str, int, int]:
+def _position(record: dict[str, Any]) -> tuple[int, str, str, int, int, int]:
     stage = ORDER.index(record["stage"]) if record["stage"] in ORDER else len(ORDER)
-    seed, shard = (-1 if record[name] is None else record[name] for name in ("seed", "shard"))
-    return stage, record["dataset"] or "", record["family"] or "", seed, shard
+    numbers = (record.get(name) for name in ("budget", "seed", "shard"))  # older records know no budget
+    budget, seed, shard = (-1 if number is None else number for number in numbers)
+    return stage, record["dataset"] or "", record["family"] or "", budget, seed, shard
 
 
 def _newest(store: Store, prefix: str) -> dict[str, int]:
@@ -76,13 +77,14 @@ def input_manifest(store: Store, run: str, source: Input) -> Manifest:
     """The manifest that an input's stage left in this run.
 
     Raises:
-        StoreError: the stage has not finished in this run.
+        BlockedError: the stage has not finished in this run.
         DamagedError: as in `recorded_manifest`.
     """
     record = read_record(store, run, source.place, source.stage)
     if record is None or record["status"] != "done":
         found = record["status"] if record else "no record"
-        raise StoreError(f"run {run}, {source.place}: expected {source.stage} to be done, found {found}; run it first")
+        where = f"run {run}, {source.place}"
+        raise BlockedError(f"{where}: expected {source.stage} to be done, found {found}; run it first")
     return recorded_manifest(store, record)
 
 
@@ -107,8 +109,8 @@ class Record:
         self._clock = time.monotonic()
         # CPU seconds spent before any work: the start of the interpreter and the imports.
         self.fields: dict[str, Any] = {
-            "stage": stage, "dataset": place.dataset, "family": place.family, "seed": place.seed,
-            "shard": place.shard,
+            "stage": stage, "dataset": place.dataset, "family": place.family, "budget": place.budget,
+            "seed": place.seed, "shard": place.shard,
             "status": "running", "cached": False, "key": None, "progress": "", "error": None,
             "started": now(), "ended": None, "seconds": 0.0, "setup_seconds": round(time.process_time(), 3),
         }  # fmt: skip

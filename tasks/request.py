@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError, model_validator
 
 from tasks.errors import RequestError
 from tasks.orchestration import Orchestration
@@ -31,8 +31,19 @@ RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Budget = Annotated[int, Field(ge=1_000, le=100_000_000)]
 Count = Annotated[int, Field(ge=1, le=10_000)]
+BUDGETS = 8  # at most in one run: each is a search and trainings of its own
 SLUG = 130  # characters of a run's name in keys and paths, its digest included
 Value = TypeVar("Value", bound=BaseModel)
+
+
+def _ascending(budgets: tuple[int, ...]) -> tuple[int, ...]:
+    twice = sorted({budget for budget in budgets if budgets.count(budget) > 1})
+    if twice:
+        raise ValueError(f"expected different budgets, received {', '.join(map(str, twice))} more than once")
+    return tuple(sorted(budgets))
+
+
+Budgets = Annotated[tuple[Budget, ...], Field(max_length=BUDGETS), AfterValidator(_ascending)]
 
 
 class Source(Frozen):
@@ -169,7 +180,7 @@ class Configuration(Frozen):
 
 
 class Parameters(Frozen):
-    """What a person asks for; None leaves the profile's, or the dataset's, value."""
+    """What a person asks for; None, or an empty list, leaves the profile's, or the dataset's, value."""
 
     profile: Name = "quick"
     datasets: tuple[Name, ...] | None = None
@@ -177,18 +188,23 @@ class Parameters(Frozen):
     trials: Count | None = None
     epochs: Count | None = None
     replicates: Annotated[int, Field(ge=1, le=100)] | None = None
-    budget: Budget | None = None
+    budgets: Budgets | None = None
     mirror: Address | None = None
     force: bool = False
 
 
 class Request(Frozen):
-    """One run, wholly resolved: every stage reads this and nothing else of the configuration."""
+    """One run, wholly resolved: every stage reads this and nothing else of the configuration.
+
+    `budgets` are the several ones of a run that draws a frontier, each for every dataset in place of its own; empty
+    where each dataset is compared at its one budget.
+    """
 
     version: Literal[1] = 1
     run: RunId
     profile: Name
     datasets: tuple[Dataset, ...] = Field(min_length=1)
+    budgets: Budgets = ()
     families: tuple[Name, ...] = Field(min_length=1)
     seed: int
     validation_fraction: float
@@ -209,6 +225,15 @@ class Request(Frozen):
             if dataset.name == name:
                 return dataset
         raise RequestError(f"run {self.run}: expected one of its datasets, received {name!r}")
+
+    @property
+    def comparisons(self) -> tuple[Dataset, ...]:
+        """What is compared by itself: every dataset, at each of the run's budgets where there are several."""
+        return tuple(
+            dataset.model_copy(update={"budget": budget}) if budget else dataset
+            for dataset in self.datasets
+            for budget in self.budgets or (None,)
+        )
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -298,7 +323,8 @@ def resolve(
         raise RequestError(f"profile: expected one of {', '.join(config.profiles)}; received {wish.profile!r}")
     profile = config.profiles[wish.profile]
     names = _chosen("datasets", wish.datasets, tuple(config.datasets))
-    budget = {} if wish.budget is None else {"budget": wish.budget}
+    budgets = wish.budgets or ()
+    only = {"budget": budgets[0]} if len(budgets) == 1 else {}
     private = (*config.downloads.private, *([own_mirror] if own_mirror else []))
     if wish.mirror:
         Perimeter(private).check(wish.mirror)
@@ -307,7 +333,8 @@ def resolve(
         {
             "run": run,
             "profile": wish.profile,
-            "datasets": [config.datasets[name].model_dump() | budget for name in names],
+            "datasets": [config.datasets[name].model_dump() | only for name in names],
+            "budgets": () if only else budgets,
             "families": _chosen("families", wish.families, config.families),
             "seed": profile.seed,
             "validation_fraction": profile.validation_fraction,

@@ -1,7 +1,7 @@
 """What a stage is: a function from input artifacts to output artifacts, with everything that its key depends on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -11,29 +11,33 @@ from tasks.request import Frozen, Request
 Scope = Literal["dataset", "family", "shard", "replicate"]
 SCOPES: dict[Scope, tuple[str, ...]] = {
     "dataset": ("dataset",),
-    "family": ("dataset", "family"),
-    "shard": ("dataset", "family", "shard"),
-    "replicate": ("dataset", "family", "seed"),
+    "family": ("dataset", "family", "budget"),
+    "shard": ("dataset", "family", "budget", "shard"),
+    "replicate": ("dataset", "family", "budget", "seed"),
 }
 
 
 @dataclass(frozen=True)
 class Place:
-    """A position in a run: the dataset, below it the family, and below it a training's seed or a search's shard."""
+    """A position in a run: the dataset, below it a family at a budget, below that a training's seed or search's shard.
+
+    `budget` is None in a run that has one for each dataset: nothing there need tell budgets apart.
+    """
 
     dataset: str | None = None
     family: str | None = None
     seed: int | None = None
     shard: int | None = None
+    budget: int | None = field(default=None, kw_only=True)
 
     def at(self, scope: Scope) -> "Place":
         """The enclosing place of that scope; a stage of a wider scope works there."""
         return replace(Place(), **{name: getattr(self, name) for name in SCOPES[scope]})
 
     def __str__(self) -> str:
-        seed = None if self.seed is None else f"seed-{self.seed}"
-        shard = None if self.shard is None else f"shard-{self.shard}"
-        return "/".join(part for part in (self.dataset, self.family, seed, shard) if part)
+        numbers = {"budget": self.budget, "seed": self.seed, "shard": self.shard}
+        numbered = (f"{name}-{number}" for name, number in numbers.items() if number is not None)
+        return "/".join(part for part in (self.dataset, self.family, *numbered) if part)
 
 
 @dataclass(frozen=True)
@@ -92,22 +96,39 @@ class Stage:
     heavy: str | None = None
 
 
-def require(request: Request, scope: Scope, place: Place) -> None:
-    """Check that `place` fits the stage's scope and that this run asks for it.
+def branch_places(request: Request) -> list[Place]:
+    """The place of every family, at every budget, on every dataset of the run, in the request's order."""
+    return [
+        Place(dataset.name, family, budget=budget)
+        for dataset in request.datasets
+        for budget in request.budgets or (None,)
+        for family in request.families
+    ]
+
+
+def require(request: Request, scope: Scope, place: Place) -> Place:
+    """The place of that scope, where `place` says all that the scope needs and this run asks for it.
 
     Raises:
         RequestError: an option is missing.
-        NotAskedForError: the run's request leaves this dataset, family, shard or seed out.
+        NotAskedForError: the run's request leaves this dataset, family, budget, shard or seed out.
     """
-    for name in SCOPES[scope]:
-        if getattr(place, name) is None:
-            raise RequestError(f"expected --{name}, received none")
+    only = {dataset.budget for dataset in request.datasets if dataset.name == place.dataset}
     known: dict[str, tuple] = {
         "dataset": tuple(dataset.name for dataset in request.datasets),
         "family": request.families,
+        "budget": request.budgets or tuple(only),
         "shard": tuple(range(request.search.shards)),
         "seed": request.seeds,
     }
-    for name in SCOPES[scope]:
-        if getattr(place, name) not in known[name]:
-            raise NotAskedForError(f"run {request.run} asks for {name} {known[name]}, not {getattr(place, name)!r}")
+    given = {name: getattr(place, name) for name in SCOPES[scope]}
+    if given.get("budget") is None and not request.budgets:
+        given.pop("budget", None)  # there is one, which goes without saying
+    for name, value in given.items():
+        if value is None:
+            raise RequestError(f"expected --{name}, received none")
+    for name, value in given.items():
+        if value not in known[name]:
+            raise NotAskedForError(f"run {request.run} asks for {name} {known[name]}, not {value!r}")
+    settled = place.at(scope)
+    return settled if request.budgets else replace(settled, budget=None)

@@ -10,7 +10,8 @@ import io
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -152,14 +153,19 @@ class _Files:
 
 def _recomputed(comparison: Comparison, predictions: Mapping[str, Any]) -> Comparison:
     """The comparison that the predictions make, with what they say nothing about taken from `comparison`."""
-    branches = [_branch(d, model, predictions) for d in comparison.datasets for model in d.models]
+    several = bool(comparison.request.budgets)
+    branches = [
+        replace(_branch(d, model, predictions), budget=d.budget if several else None)
+        for d in comparison.datasets
+        for model in d.models
+    ]
     return compare(
         comparison.request,
         branches,
         [stage.model_dump() for stage in comparison.stages],
         {dataset.name: dataset.facts for dataset in comparison.datasets},
         comparison.environment,
-        {dataset.name: dataset.fairness for dataset in comparison.datasets},
+        {(dataset.name, dataset.budget): dataset.fairness for dataset in comparison.datasets},
     )
 
 
@@ -230,23 +236,32 @@ def _agree(what: str, said: Comparison, made: Comparison, audit: Audit) -> None:
 
 
 def leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value that is no container, by its path; members of a list go by their name, family or seed."""
+    """Every value that is no container, by its path; members of a list go by what tells them apart, as their name."""
     if isinstance(value, dict) and value:
         for name, member in value.items():
             yield from leaves(member, f"{place}.{name}" if place else name)
     elif isinstance(value, list) and value:
-        for index, member in enumerate(value):
-            name = _name(member) if isinstance(member, dict) else None
-            yield from leaves(member, f"{place}[{index if name is None else name}]")
+        for name, member in zip(_names(value), value, strict=True):
+            yield from leaves(member, f"{place}[{name}]")
     else:
         yield place, value
 
 
-def _name(member: Mapping[str, Any]) -> str | None:
+def _names(members: Sequence[Any]) -> list[str]:
+    """A name for each member of a list; where two share one, their budgets or places tell them apart."""
+    names = [_name(member, index) for index, member in enumerate(members)]
+    if len(set(names)) == len(names):
+        return names
+    return [f"{name}/{m.get('budget', index)}" for index, (name, m) in enumerate(zip(names, members, strict=True))]
+
+
+def _name(member: Any, index: int) -> str:
+    if not isinstance(member, dict):
+        return str(index)
     if "stage" in member:
-        parts = (member["stage"], member["dataset"], member["family"], member["seed"], member.get("shard"))
+        parts = (member.get(name) for name in ("stage", "dataset", "family", "budget", "seed", "shard"))
         return "/".join(str(part) for part in parts if part is not None)
-    return next((str(member[name]) for name in ("name", "family", "number", "seed", "epoch") if name in member), None)
+    return next((str(member[n]) for n in ("name", "family", "number", "seed", "epoch") if n in member), str(index))
 
 
 def _same(expected: object, received: object) -> bool:

@@ -14,8 +14,11 @@ from typing import NamedTuple
 
 import pandas
 
-PARENT = {"normalize": "fetch", "search": "normalize", "choose": "search", "train": "choose", "evaluate": "train"}
-NAMING = {"search": "shards", "train": "replicates"}  # the tasks that name what a stage is mapped over
+PARENT = {
+    "normalize": "fetch", "budgets": "fetch", "search": "normalize", "choose": "search", "train": "choose",
+    "evaluate": "train",
+}  # fmt: skip
+NAMING = {"search": "shards", "train": "replicates"}  # the tasks that name what a stage is mapped over, beside budgets
 
 
 class Task(NamedTuple):
@@ -69,6 +72,7 @@ def upstream(task: Task, tasks: list[Task]) -> list[Task]:
     elif name in PARENT:
         parent = PARENT[name]
         wanted = {f"{group}.{parent}" if parent in ("fetch", "normalize") else f"{group}.{parent}_{family}"}
+        wanted |= {f"{group}.budgets"} if family else set()
         wanted |= {NAMING[name]} if name in NAMING else set()
     else:
         wanted = set()
@@ -90,7 +94,8 @@ def ready(task: Task, tasks: list[Task], slots: dict[str, int]) -> float | None:
 def critical_path(tasks: list[Task]) -> list[Task]:
     """From the last task back to the first, always by the upstream task, or pool mate, that ended last before it."""
     path = [max(tasks, key=lambda task: task.end)]
-    while earlier := [other for other in tasks if other.end <= path[0].start and other.name not in NAMING.values()]:
+    stages = [task for task in tasks if task.name.rpartition(".")[2] not in ("budgets", *NAMING.values())]
+    while earlier := [other for other in stages if other.end <= path[0].start]:
         path.insert(0, max(earlier, key=lambda other: other.end))
     return path
 
@@ -111,14 +116,22 @@ def _seconds(text: str) -> float:
 
 def _records(report: dict) -> dict[tuple[str, int], dict]:
     """The stage records of a report by task name and map index."""
-    first = min(report["request"]["seed"], *(stage["seed"] or 0 for stage in report["stages"]))
     found = {}
     for stage in report["stages"]:
         name = "_".join(filter(None, (stage["stage"], stage["family"])))
         task = ".".join(filter(None, (stage["dataset"], name)))
-        index = -1 if stage["seed"] is None else stage["seed"] - first
-        found[task, index if stage["shard"] is None else stage["shard"]] = stage
+        found[task, _index(stage, report["request"])] = stage
     return found
+
+
+def _index(stage: dict, request: dict) -> int:
+    """The map index of a stage's task: it counts budgets, and for each of them the shards of a search or the seeds."""
+    if not stage["family"]:
+        return -1
+    lengths = {"search": request["search"]["shards"], "train": request["training"]["replicates"]}
+    number = {"search": stage["shard"], "train": (stage["seed"] or 0) - request["seed"]}.get(stage["stage"], 0)
+    budgets = request["budgets"] or [None]
+    return budgets.index(stage["budget"]) * lengths.get(stage["stage"], 1) + number
 
 
 def measure(state: Path, report: dict) -> str:

@@ -31,7 +31,7 @@ class Volume(NamedTuple):
 def digested(store: Store, request: Request, record: dict) -> Volume:
     """The digests that one stage takes when it works: of the inputs that it asks for, and of its own files."""
     stage = importlib.import_module(f"tasks.stages.{record['stage']}").STAGE
-    place = Place(record["dataset"], record["family"], record["seed"], record["shard"])
+    place = Place(record["dataset"], record["family"], record["seed"], record["shard"], budget=record["budget"])
     made = find(store, stage.name, record["key"])
     files = list(made.files.values())
     for source in stage.inputs(request, place).values():

@@ -23,7 +23,7 @@ def numbers(report: Mapping[str, Any]) -> dict[str, Any]:
 
 def keys(report: Mapping[str, Any]) -> dict[tuple, str]:
     """The artifact's key at every place of a run."""
-    names = ("stage", "dataset", "family", "seed", "shard")
+    names = ("stage", "dataset", "family", "budget", "seed", "shard")
     return {tuple(stage.get(name) for name in names): stage["key"] for stage in report["stages"] if stage["key"]}
 
 

@@ -9,12 +9,12 @@ import pytest
 from tasks import execution
 from tasks.artifacts import commit, find, read_file
 from tasks.checkpoints import StoredCheckpoints
-from tasks.errors import NotAskedForError, RequestError
+from tasks.errors import BlockedError, NotAskedForError, RequestError
 from tasks.records import recorded
 from tasks.request import PROJECT, Parameters, load_configuration, resolve
 from tasks.stage import Place, require
 from tasks.stages import choose, search
-from tasks.store import StoreError, open_store
+from tasks.store import open_store
 from tasks.trials import SearchError, Trial, dump, load
 from tests.tiny_data import make_configuration
 
@@ -64,7 +64,7 @@ def test_the_choice_is_the_best_of_all_shards(store, request_, tmp_path):
 def test_a_missing_shard_is_no_choice(store, request_, tmp_path):
     """The best of a part is not the best."""
     shard(store, tmp_path, 0, trial(0, 0.25))
-    with pytest.raises(StoreError, match="shard-1: expected search to be done"):
+    with pytest.raises(BlockedError, match="shard-1: expected search to be done, found no record; run it first"):
         execution.execute(choose.STAGE, request_, PLACE, store)
 
 

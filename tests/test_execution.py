@@ -133,6 +133,8 @@ def test_exit_codes_tell_done_skipped_bad_request_and_bad_data_apart(command, tm
     command("plan", "--run", "r3", RUN_PARAMETERS='{"profile": "smoke", "force": true}')
     broken = command("fetch", "--run", "r3", "--dataset", "cifar10")
     assert (broken.returncode, "expected a whole .tar.gz" in broken.stdout) == (65, True)
+    blocked = command("normalize", "--run", "r3", "--dataset", "cifar10")
+    assert (blocked.returncode, "expected fetch to be done, found failed" in blocked.stdout) == (99, True)
 
 
 def test_a_flipped_byte_stops_its_reader_and_the_next_run_heals_it(command, store, tmp_path):

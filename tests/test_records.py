@@ -51,12 +51,15 @@ def test_records_keep_their_places_apart(stores):
         ("r1", Place("cifar10", "fetch"), "search"),
         ("r1", Place("cifar10", "cnn", 1), "train"),
         ("r1", Place("cifar10", "cnn", 10), "train"),
+        ("r1", Place("cifar10", "cnn", 1, budget=5_000), "train"),
         ("r10", Place("cifar10"), "fetch"),
     ):
         Record(stores, run, place, stage).update(progress=f"{run} {place} {stage}")
     assert read_record(stores, "r1", Place("cifar10", "cnn", 1), "train")["progress"] == "r1 cifar10/cnn/seed-1 train"
     assert read_record(stores, "r1", Place("cifar10"), "search") is None
-    assert len(read_records(stores, "r1")) == 4
+    at_budget = read_record(stores, "r1", Place("cifar10", "cnn", 1, budget=5_000), "train")
+    assert (at_budget["progress"], at_budget["budget"]) == ("r1 cifar10/cnn/budget-5000/seed-1 train", 5_000)
+    assert len(read_records(stores, "r1")) == 5
 
 
 def test_a_clock_that_moves_back_changes_no_order(stores, monkeypatch):

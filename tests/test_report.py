@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -39,14 +40,20 @@ def store(tmp_path):
 
 
 def leave_branch(store, branch):
-    place, search = Place(branch.dataset, branch.family), branch.search
-    leave(store, Place(branch.dataset, branch.family, shard=0), "search", {}, settings=search.settings)
+    place, search = Place(branch.dataset, branch.family, budget=branch.budget), branch.search
+    leave(store, replace(place, shard=0), "search", {}, settings=search.settings)
     leave(store, place, "choose", {"trials.json": search.trials, "best.json": search.best})
     files = {"metrics.json": {"replicates": [replicate.evaluation for replicate in branch.replicates]}}
     for one in branch.replicates:
         trained = {"metrics.json": one.training, "history.json": one.history}
-        seed = Place(branch.dataset, branch.family, one.seed)
-        leave(store, seed, "train", trained, settings=one.settings, inputs={"data": one.learned_from})
+        leave(
+            store,
+            replace(place, seed=one.seed),
+            "train",
+            trained,
+            settings=one.settings,
+            inputs={"data": one.learned_from},
+        )
         files[f"seed-{one.seed}.npz"] = {"y_true": one.y_true, "y_pred": one.y_pred}
     leave(store, place, "evaluate", files, inputs={"data": branch.replicates[0].measured_on})
 
@@ -172,6 +179,27 @@ def test_an_attempt_that_was_overtaken_writes_nothing_that_others_read(store, tm
     with pytest.raises(StoreError, match="report: attempt 2 has begun; attempt 1 leaves the rest to it"):
         report(REQUEST, Overtaken(tmp_path / "store"))
     assert list(store.list("reports/")) == []
+
+
+def test_every_budget_is_a_branch_of_its_own(tmp_path):
+    """A family's results are those of the budget under which they stand; one that failed there is a gap there alone."""
+    store = open_store((tmp_path / "store").as_uri())
+    request = synthetic.request(replicates=2, budgets=(5_000, 30_000))
+    leave(store, DATA, "normalize", {}, summary=synthetic.facts(request)["cifar10"])
+    for branch in synthetic.frontier(request, ann=(0.4, 0.6), cnn=(0.5, 0.7)):
+        leave_branch(store, branch)
+    with pytest.raises(MemoryError), recorded(store, request.run, Place("cifar10", "cnn", budget=30_000), "evaluate"):
+        raise MemoryError("no room")
+    report(request, store)
+    document = json.loads(store.read(f"reports/{request.run}/report.json"))
+    rows = {(part["budget"], model["family"]): model for part in document["datasets"] for model in part["models"]}
+    gap = rows.pop((30_000, "cnn"))
+    assert (gap["status"], gap["error"]) == ("failed", "evaluate: MemoryError: no room")
+    assert {where: model["status"] for where, model in rows.items()} == dict.fromkeys(rows, "done")
+    assert rows[30_000, "ann"]["accuracy"] > rows[5_000, "cnn"]["accuracy"] > rows[5_000, "ann"]["accuracy"]
+    published = {key.rpartition("/")[2] for key in store.list(f"reports/{request.run}/predictions/")}
+    places = [("ann", 5_000), ("ann", 30_000), ("cnn", 5_000)]
+    assert published == {f"cifar10-{f}-budget-{b}-seed-{seed}.npz" for f, b in places for seed in (0, 1)}
 
 
 def test_the_command_says_so_and_ends_with_65(store):

@@ -25,7 +25,7 @@ def test_the_committed_configuration_is_valid_and_has_the_promised_budgets(confi
 
 def test_a_request_is_the_profile_with_the_wishes_laid_over_it(config):
     """What the form leaves empty comes from the profile; what it names wins; seeds follow the replicates."""
-    wish = Parameters(profile="smoke", datasets=("cifar10",), epochs=7, replicates=4, budget=30_000)
+    wish = Parameters(profile="smoke", datasets=("cifar10",), epochs=7, replicates=4, budgets=(30_000,))
     request = resolve(config, wish, "r")
     assert [dataset.name for dataset in request.datasets] == ["cifar10"]
     assert (request.training.epochs, request.datasets[0].budget, request.seeds) == (7, 30_000, (0, 1, 2, 3))
@@ -42,7 +42,12 @@ def test_a_request_is_the_profile_with_the_wishes_laid_over_it(config):
         ({"datasets": ["../etc"]}, "datasets.0: .*received '../etc'"),
         ({"epochs": 0}, "epochs: .*greater than or equal to 1; received 0"),
         ({"epoch": 3}, "epoch: Extra inputs are not permitted; received 3"),
-        ({"budget": 12}, "budget: .*1000; received 12"),
+        ({"budgets": [12]}, "budgets.0: .*1000; received 12"),
+        ({"budgets": [-5_000]}, "budgets.0: .*1000; received -5000"),
+        ({"budgets": [5_000.5]}, "budgets.0: .*valid integer.*; received 5000.5"),
+        ({"budgets": list(range(1_000, 10_000, 1_000))}, "budgets: .*at most 8 items"),
+        ({"budgets": [5_000, 8_000, 5_000]}, "budgets: .*expected different budgets, received 5000 more than once"),
+        ({"budget": 5_000}, "budget: Extra inputs"),
         ({"mirror": "ftp://example.org"}, "mirror: .*expected https://.*; received 'ftp://example.org'"),
         ({"mirror": "https://me:secret@example.org"}, "mirror: .*no password in an address"),
         ({"mirror": "/etc"}, "mirror: expected a public address, or a folder in `private` .*received '/etc'"),
@@ -54,6 +59,26 @@ def test_a_wrong_wish_is_one_line_that_names_place_expectation_and_what_came(con
     with pytest.raises(RequestError, match=expected) as caught:
         resolve(config, parse(Parameters, wish, "parameters"), "r")
     assert "\n" not in str(caught.value)
+
+
+def test_one_budget_stands_in_place_of_each_datasets_own(config):
+    """A run of one budget is one like any other, whoever named it; nothing is left of the list."""
+    request = resolve(config, Parameters(budgets=(30_000,)), "r")
+    assert request.budgets == ()
+    assert [dataset.budget for dataset in request.datasets] == [30_000, 30_000]
+    assert request.comparisons == request.datasets
+    for wish in (Parameters(), Parameters(budgets=())):
+        assert resolve(config, wish, "r").comparisons == tuple(config.datasets.values())
+
+
+def test_several_budgets_make_a_comparison_each(config):
+    """Every dataset is compared at every budget, fewest parameters first, in whatever order they were asked for."""
+    request = resolve(config, Parameters(budgets=(120_000, 30_000)), "r")
+    assert request.budgets == (30_000, 120_000)
+    assert [(compared.name, compared.budget) for compared in request.comparisons] == [
+        (name, budget) for name in ("cifar10", "fashion_mnist") for budget in (30_000, 120_000)
+    ]
+    assert Request.model_validate_json(request.model_dump_json()) == request
 
 
 @pytest.mark.parametrize(

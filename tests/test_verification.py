@@ -35,11 +35,25 @@ def downloaded(tmp_path_factory):
     request = synthetic.request((synthetic.dataset(), synthetic.dataset("fashion_mnist", "Fashion-MNIST", 125_000)))
     branches = [with_predictions(folder, branch) for branch in synthetic.everything(request)]
     branches[3] = Branch("fashion_mnist", "cnn", "failed", "train, seed 1: out of memory", search=branches[3].search)
+    write(folder, request, branches)
+    return folder
+
+
+def write(folder, request, branches):
+    """The documents of the report of these branches."""
     records, facts = synthetic.records(request), synthetic.facts(request)
     comparison = compare(request, branches, records, facts, synthetic.ENVIRONMENT)
     documents = render(comparison)
     for name, body in (documents | {CHECKSUMS: checksums(comparison, documents)}).items():
         (folder / name).write_bytes(body)
+
+
+@pytest.fixture(scope="module")
+def frontier(tmp_path_factory):
+    """A downloaded report of one dataset at two budgets."""
+    folder = tmp_path_factory.mktemp("frontier")
+    request = synthetic.request(budgets=(5_000, 250_000))
+    write(folder, request, [with_predictions(folder, branch) for branch in synthetic.everything(request)])
     return folder
 
 
@@ -90,6 +104,24 @@ def test_an_honest_report_agrees(folder):
     assert audit.checked["values"] > 1000
     assert audit.checked["digests"] == 4 + 9 + 9
     subprocess.run(["sha256sum", "--check", "--strict", "--quiet", CHECKSUMS], cwd=folder, check=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"),
+    [
+        (("datasets", 1, "models", 1, "accuracy"), 0.9, "datasets[cifar10/250000].models[cnn].accuracy"),
+        (("datasets", 0, "models", 1, "accuracy"), 0.9, "datasets[cifar10/5000].models[cnn].accuracy"),
+        (("frontiers", 0, "verdict"), "The CNN is better.", "frontiers[cifar10].verdict"),
+        (("frontiers", 0, "stretches", 0, "conclusion"), "worse", "frontiers[cifar10].stretches[cnn].conclusion"),
+    ],
+)
+def test_every_budget_is_computed_again(frontier, tmp_path, path, value, named):
+    """With several budgets each is compared with its own predictions, and so is what they say together."""
+    folder = shutil.copytree(frontier, tmp_path / "report")
+    audit = verify_folder(folder)
+    assert (audit.findings, audit.checked["digests"]) == ([], 4 + 12 + 12)
+    change(folder, path, value)
+    assert named in findings(folder)
 
 
 MODEL = ("datasets", 0, "models", 1)

@@ -49,18 +49,20 @@ class DockerStage(DockerOperator):
     that Airflow templates, serializes or shows. Nothing comes back but the log and the exit code.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what tasks are mapped over has to be named here
         self,
         *,
         stage: str,
         dataset: str | None = None,
         family: str | None = None,
+        budget: int | None = None,
         seed: int | None = None,
         shard: int | None = None,
         env: Mapping[str, str] | None = None,
         **settings: Any,
     ) -> None:
-        self.stage, self.dataset, self.family, self.seed, self.shard = stage, dataset, family, seed, shard
+        self.stage, self.dataset, self.family = stage, dataset, family
+        self.budget, self.seed, self.shard = budget, seed, shard
         super().__init__(
             command=["python", "-m", "tasks", *self._stage_command.arguments("{{ run_id }}")],
             environment=dict(env or {}),
@@ -72,7 +74,7 @@ class DockerStage(DockerOperator):
 
     @property
     def _stage_command(self) -> StageCommand:
-        return StageCommand(self.stage, self.dataset, self.family, self.seed, self.shard)
+        return StageCommand(self.stage, self.dataset, self.family, self.budget, self.seed, self.shard)
 
     @cached_property
     def cli(self) -> APIClient:

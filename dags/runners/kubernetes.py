@@ -58,18 +58,20 @@ class KubernetesStage(KubernetesPodOperator):
     pod does: waiting for a node and for the image has limits of its own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what tasks are mapped over has to be named here
         self,
         *,
         stage: str,
         dataset: str | None = None,
         family: str | None = None,
+        budget: int | None = None,
         seed: int | None = None,
         shard: int | None = None,
         env: Mapping[str, str] | None = None,
         **settings: Any,
     ) -> None:
-        self.stage, self.dataset, self.family, self.seed, self.shard = stage, dataset, family, seed, shard
+        self.stage, self.dataset, self.family = stage, dataset, family
+        self.budget, self.seed, self.shard = budget, seed, shard
         self.env = dict(env or {})
         super().__init__(
             cmds=["python", "-m", "tasks"],
@@ -96,7 +98,7 @@ class KubernetesStage(KubernetesPodOperator):
 
     @property
     def _stage_command(self) -> StageCommand:
-        return StageCommand(self.stage, self.dataset, self.family, self.seed, self.shard)
+        return StageCommand(self.stage, self.dataset, self.family, self.budget, self.seed, self.shard)
 
     def build_pod_request_obj(self, context: Any = None, *, dry_run: bool = False) -> k8s.V1Pod:
         """The pod, with what is known only now: the store's address, and labels that say whose work it is."""

@@ -20,19 +20,21 @@ class LocalStage(BashOperator):
     the worker, and stand in no field that Airflow stores or shows.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what tasks are mapped over has to be named here
         self,
         *,
         stage: str,
         dataset: str | None = None,
         family: str | None = None,
+        budget: int | None = None,
         seed: int | None = None,
         shard: int | None = None,
         env: Mapping[str, str] | None = None,
         **settings: Any,
     ) -> None:
-        self.stage, self.dataset, self.family, self.seed, self.shard = stage, dataset, family, seed, shard
-        words = StageCommand(stage, dataset, family, seed, shard).arguments('"$RUN_ID"')
+        self.stage, self.dataset, self.family = stage, dataset, family
+        self.budget, self.seed, self.shard = budget, seed, shard
+        words = StageCommand(stage, dataset, family, budget, seed, shard).arguments('"$RUN_ID"')
         command = " ".join(['exec "$STAGE_PYTHON" -m tasks', *words])
         env = {"RUN_ID": "{{ run_id }}"} | dict(env or {})
         super().__init__(bash_command=command, env=env, append_env=True, cwd=str(PROJECT), **settings)

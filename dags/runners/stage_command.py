@@ -26,14 +26,14 @@ class StageCommand:
     stage: str
     dataset: str | None = None
     family: str | None = None
+    budget: int | None = None
     seed: int | None = None
     shard: int | None = None
 
     @property
     def options(self) -> dict[str, str]:
         """Where in the run it works: the command's options, by name."""
-        given = {"dataset": self.dataset, "family": self.family, "seed": self.seed, "shard": self.shard}
-        return {name: str(value) for name, value in given.items() if value is not None}
+        return {name: str(value) for name, value in vars(self).items() if name != "stage" and value is not None}
 
     def arguments(self, run: str) -> list[str]:
         """What follows `python -m tasks`, for that run."""

@@ -50,8 +50,8 @@ def _wish(options: argparse.Namespace) -> Parameters:
     mirror = options.mirror or os.environ.get("DATASET_MIRROR")
     if mirror and "://" not in mirror:
         mirror = str(Path(mirror).expanduser().resolve())
-    names = {name: _names(getattr(options, name)) for name in ("datasets", "families")}
-    numbers = {name: getattr(options, name) for name in ("trials", "epochs", "replicates", "budget")}
+    names = {name: _names(getattr(options, name)) for name in ("datasets", "families", "budgets")}
+    numbers = {name: getattr(options, name) for name in ("trials", "epochs", "replicates")}
     profile = {"profile": options.profile} if options.profile else {}
     return parse(Parameters, profile | names | numbers | {"mirror": mirror, "force": options.force}, "command line")
 
@@ -72,7 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--datasets", help="names, separated by commas; all by default")
     run.add_argument("--families", help="names, separated by commas; all by default")
     run.add_argument("--mirror", help="a folder or address in place of the official sites (or DATASET_MIRROR)")
-    for name in ("trials", "epochs", "replicates", "budget"):
+    run.add_argument("--budgets", help="parameter counts, separated by commas; each dataset's own by default")
+    for name in ("trials", "epochs", "replicates"):
         run.add_argument(f"--{name}", type=int, help="in place of the configured number")
     run.add_argument("--force", action="store_true", help="do every stage again, though the store has its result")
     commands.add_parser("up", help="start the server and leave it running")

@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from tasks.request import Request
 from tasks.stage import Place
 
 STYLES = {"success": "green", "failed": "red", "upstream_failed": "red", "running": "cyan", "up_for_retry": "yellow"}
@@ -37,31 +39,36 @@ class Row:
         return f"{int(self.seconds) // 60}:{int(self.seconds) % 60:02d}"
 
 
-def rows(instances: Sequence[dict[str, Any]], seeds: Sequence[int], progress: Callable[[Place, str], str]) -> list[Row]:
+def rows(instances: Sequence[dict[str, Any]], request: Request, progress: Callable[[Place, str], str]) -> list[Row]:
     """A row for each task instance of Airflow's answer, in the order of the workflow.
 
     A running one asks `progress` (place, stage) for the last line of its stage; the others need none.
     """
     ordered = sorted(instances, key=lambda instance: (_order(instance["task_id"]), instance["map_index"]))
-    return [_row(instance, seeds, progress) for instance in ordered]
+    return [_row(instance, request, progress) for instance in ordered]
 
 
-def _row(instance: dict[str, Any], seeds: Sequence[int], progress: Callable[[Place, str], str]) -> Row:
+def _row(instance: dict[str, Any], request: Request, progress: Callable[[Place, str], str]) -> Row:
     task, index = instance["task_id"], instance["map_index"]
     dataset, _, name = task.rpartition(".")
     stage, _, family = name.partition("_")
-    place = _place(Place(dataset or None, family or None), stage, index, seeds)
+    place = _place(Place(dataset or None, family or None), stage, index, request)
     state = instance["state"] or "waiting"
     said = progress(place, stage) if state == "running" else ""
-    title = f"{task} {Place(seed=place.seed, shard=place.shard)}".replace("-", " ").rstrip()
+    part = str(replace(place, dataset=None, family=None)).replace("-", " ").replace("/", ", ")
+    title = f"{task} {part}".rstrip()
     return Row(title, state, _seconds(instance), said, place, stage, _log(instance))
 
 
-def _place(place: Place, stage: str, index: int, seeds: Sequence[int]) -> Place:
-    """`place` with what a mapped task's index stands for: a shard of the search, else a seed."""
-    if stage == "search" and index >= 0:
-        return replace(place, shard=index)
-    return replace(place, seed=seeds[index]) if 0 <= index < len(seeds) else place
+def _place(place: Place, stage: str, index: int, request: Request) -> Place:
+    """`place` with what a mapped task's index counts: budgets, and for each the shards of a search or the seeds."""
+    shards = range(request.search.shards) if stage == "search" else (None,)
+    seeds = request.seeds if stage == "train" else (None,)
+    parts = list(product(request.budgets or (None,), seeds, shards))
+    if not place.family or not 0 <= index < len(parts):
+        return place
+    budget, seed, shard = parts[index]
+    return replace(place, budget=budget, seed=seed, shard=shard)
 
 
 def _log(instance: dict[str, Any]) -> str:
@@ -76,8 +83,8 @@ def _order(task: str) -> tuple[int, str, str, int]:
     dataset, _, name = task.rpartition(".")
     stage, _, family = name.partition("_")
     stages = (
-        "plan", "replicates", "shards", "fetch", "normalize", "search", "choose", "train", "evaluate", "report",
-        "complete",
+        "plan", "replicates", "shards", "fetch", "budgets", "normalize", "search", "choose", "train", "evaluate",
+        "report", "complete",
     )  # fmt: skip
     place = stages.index(stage) if stage in stages else len(stages)
     part = 1 if dataset else (0 if place < 3 else 2)

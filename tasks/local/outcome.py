@@ -38,16 +38,18 @@ def show_comparison(console: Console, folder: Path) -> None:
     """Print the table and the verdicts of a downloaded report."""
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     table = Table("dataset", "model", "parameters", "train time", "test accuracy", "test F1", title_justify="left")
+    frontiers = report.get("frontiers")
     for dataset in report["datasets"]:
+        title = f"{dataset['name']}, {dataset['budget']:,}" if frontiers else dataset["name"]
         for model in dataset["models"]:
-            table.add_row(*(escape(cell) for cell in _cells(dataset, model)))
+            table.add_row(*(escape(cell) for cell in _cells(title, model)))
     console.print(table)
-    for dataset in report["datasets"]:
-        console.print(f"{dataset['name']}: {dataset['verdict']}", markup=False, highlight=False)
+    for part in frontiers or report["datasets"]:
+        console.print(f"{part['name']}: {part['verdict']}", markup=False, highlight=False)
 
 
-def _cells(dataset: dict[str, Any], model: dict[str, Any]) -> list[str]:
-    name = [dataset["name"], model["family"]]
+def _cells(title: str, model: dict[str, Any]) -> list[str]:
+    name = [title, model["family"]]
     if model["status"] != "done":
         return [*name, f"{model['status']}: {model['error'] or 'no reason known'}", "", "", ""]
     return [

@@ -264,7 +264,7 @@ class _Run:
                 time.sleep(POLL_SECONDS)
 
     def _rows(self) -> list[Row]:
-        return rows(self._api.tasks(self._run), self._request.seeds, self._progress)
+        return rows(self._api.tasks(self._run), self._request, self._progress)
 
     def _progress(self, place: Place, stage: str) -> str:
         try:

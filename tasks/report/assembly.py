@@ -24,9 +24,11 @@ from tasks.comparison import (
 )
 from tasks.report.evidence import Branch, ReplicateEvidence, SearchEvidence
 from tasks.report.fairness import clauses
+from tasks.report.frontier import frontiers
 from tasks.report.pairing import differences, hits
 from tasks.report.verdict import verdict
 from tasks.request import Dataset, Request
+from tasks.stage import branch_places
 from tasks.statistics import LEVEL, bootstrap_interval
 
 MOST_CONFUSED = 5
@@ -44,15 +46,16 @@ def compare(
     records: Sequence[Values],
     facts: Mapping[str, Values],
     environment: Environment,
-    contracts: Mapping[str, Sequence[Clause]] | None = None,
+    contracts: Mapping[tuple[str, int], Sequence[Clause]] | None = None,
 ) -> Comparison:
     """The comparison of the run `request`.
 
     Args:
-        branches: one for each family of each dataset; one that is not given is reported as missing.
+        branches: one for each family of each dataset, at each budget; one that is not given is reported as missing.
         records: the run's stage records, in the workflow's order.
         facts: normalize's statistics.json by dataset, where there is one.
-        contracts: the fairness clauses by dataset, from who has no manifests to check them against; else checked here.
+        contracts: the fairness clauses by dataset and budget, from who has no manifests to check them against; else
+            they are checked here.
 
     Raises:
         ValueError: a branch's predictions are not those that its metrics speak of.
@@ -60,16 +63,20 @@ def compare(
     known = _all(request, branches)
     found = differences(known, request.families, request.seed)
     datasets = []
-    for dataset in request.datasets:
-        branches = [branch for branch in known if branch.dataset == dataset.name]
-        contract = contracts[dataset.name] if contracts else clauses(request, dataset, branches, records)
-        compared = found.get(dataset.name, [])
+    for dataset in request.comparisons:
+        where = dataset.name, dataset.budget if request.budgets else None
+        branches = [branch for branch in known if (branch.dataset, branch.budget) == where]
+        contract = (
+            contracts[dataset.name, dataset.budget] if contracts else clauses(request, dataset, branches, records)
+        )
+        compared = found.get(where, [])
         datasets.append(_dataset(request, dataset, branches, compared, contract, facts.get(dataset.name, {})))
     return Comparison(
         run=request.run,
         status="complete" if all(branch.status == "done" for branch in known) else "partial",
         confidence=LEVEL,
         datasets=tuple(datasets),
+        frontiers=frontiers(datasets, request.families) if request.budgets else (),
         stages=tuple(_stage(record) for record in records),
         environment=environment,
         reproduce=_command(request),
@@ -79,12 +86,12 @@ def compare(
 
 def _all(request: Request, branches: Sequence[Branch]) -> list[Branch]:
     """A branch for everything that was asked for, in the request's order."""
-    given = {(branch.dataset, branch.family): branch for branch in branches}
+    given = {(branch.dataset, branch.family, branch.budget): branch for branch in branches}
+    asked = [(str(place.dataset), str(place.family), place.budget) for place in branch_places(request)]
     return [
-        given.get((dataset.name, family))
-        or Branch(dataset.name, family, "missing", error="no stage of it left a record")
-        for dataset in request.datasets
-        for family in request.families
+        given.get((dataset, family, budget))
+        or Branch(dataset, family, "missing", error="no stage of it left a record", budget=budget)
+        for dataset, family, budget in asked
     ]
 
 
@@ -200,4 +207,5 @@ def _stage(record: Values) -> StageRecord:
 
 def _command(request: Request) -> str:
     names = ",".join(dataset.name for dataset in request.datasets)
-    return f"make run PROFILE={shlex.quote(request.profile)} DATASETS={shlex.quote(names)}"
+    budgets = f" BUDGETS={','.join(map(str, request.budgets))}" if request.budgets else ""
+    return f"make run PROFILE={shlex.quote(request.profile)} DATASETS={shlex.quote(names)}{budgets}"

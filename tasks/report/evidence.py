@@ -1,7 +1,7 @@
 """What a comparison is made from: plain values that the report stage collects from the run's artifacts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -48,6 +48,7 @@ class Branch:
     """One family on one dataset, however far it came; unless done, `error` says at which stage it ended and why.
 
     `damaged`: every stage of it was done, but what they left in the store is not what it was.
+    `budget` as in its place: None in a run that has one for each dataset.
     """
 
     dataset: str
@@ -57,3 +58,4 @@ class Branch:
     search: SearchEvidence | None = None
     replicates: tuple[ReplicateEvidence, ...] = ()
     damaged: bool = False
+    budget: int | None = field(default=None, kw_only=True)

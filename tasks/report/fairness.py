@@ -20,7 +20,7 @@ Values = Mapping[str, Any]
 
 
 def clauses(request: Request, dataset: Dataset, branches: Sequence[Branch], records: Sequence[Values]) -> list[Clause]:
-    """Every clause for one dataset; `branches` are its families', `records` the run's."""
+    """Every clause for one dataset at one budget; `branches` are its families', `records` the run's."""
     done = [branch for branch in branches if branch.status == "done"]
     return [
         _data(done),
@@ -143,8 +143,8 @@ def _sizes(branch: Branch) -> list[int]:
 
 def _test(done: Sequence[Branch], records: Sequence[Values]) -> Clause:
     promise = "The test part is read once, by the evaluation, after every choice was made on the validation part."
-    dataset = done[0].dataset if done else None
-    evaluated = [r["family"] for r in records if r["stage"] == "evaluate" and r["dataset"] == dataset]
+    where = {("evaluate", branch.dataset, branch.budget) for branch in done}
+    evaluated = [r["family"] for r in records if (r["stage"], r["dataset"], r.get("budget")) in where]
     found = {b.family: f"{_times(evaluated.count(b.family))}, {count(_examples(b))} examples" for b in done}
     clause = _equal("test part", promise, found)
     repeated = [family for family in found if evaluated.count(family) != 1]

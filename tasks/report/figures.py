@@ -28,9 +28,12 @@ def look(number: int) -> Look:
 
 
 def difference_figure(comparison: Comparison) -> str | None:
-    """Every difference with its interval, and the difference of each seed; None when nothing could be compared."""
+    """Every difference with its interval, and the difference of each seed; None when nothing could be compared.
+
+    Nor where there are several budgets: the figures of the frontiers then show them.
+    """
     rows = [(dataset.title, difference) for dataset in comparison.datasets for difference in dataset.differences]
-    if not rows:
+    if comparison.frontiers or not rows:
         return None
     with style():
         figure = canvas(52 + 44 * len(rows))
@@ -158,4 +161,4 @@ def _value(number: float | None) -> float:
 
 
 def _identifier(dataset: DatasetComparison) -> str:
-    return dataset.name.replace("_", "-")
+    return f"{dataset.name.replace('_', '-')}-{dataset.budget}"

@@ -11,29 +11,30 @@ from tasks.report.evidence import Branch, ReplicateEvidence
 from tasks.report.fairness import same_examples
 from tasks.statistics import ALPHA, bootstrap_interval, combine, holm, mcnemar
 
+Where = tuple[str, int | None]  # a dataset, and the budget where the run has several
 REFERENCE = "ann"  # what a family is measured against, where the run has it
 
 
 class _Pair(NamedTuple):
-    """Two branches of one dataset under the seeds that both have."""
+    """Two branches of one dataset, at one budget, under the seeds that both have."""
 
-    dataset: str
+    where: Where
     family: Branch
     reference: Branch
     seeds: tuple[int, ...]
 
 
-def differences(branches: Sequence[Branch], families: Sequence[str], seed: int) -> dict[str, list[Difference]]:
-    """By dataset, the difference of every family to the reference, where both are done and have seeds in common.
+def differences(branches: Sequence[Branch], families: Sequence[str], seed: int) -> dict[Where, list[Difference]]:
+    """By dataset and budget, every family's difference to the reference, where both are done under common seeds.
 
     The p-values are adjusted for all differences of the run. `seed` is the bootstrap's.
     """
     pairs = _pairs(branches, reference_of(families))
     tests = [[_test(seed, *_sides(pair, seed)) for seed in pair.seeds] for pair in pairs]
     raw = [combine([test.p_value for test in each]) for each in tests]
-    found: dict[str, list[Difference]] = {pair.dataset: [] for pair in pairs}
+    found: dict[Where, list[Difference]] = {pair.where: [] for pair in pairs}
     for pair, each, p, adjusted in zip(pairs, tests, raw, holm(raw), strict=True):
-        found[pair.dataset].append(_difference(pair, each, (p, adjusted), seed))
+        found[pair.where].append(_difference(pair, each, (p, adjusted), seed))
     return found
 
 
@@ -49,15 +50,15 @@ def hits(branch: Branch, seeds: Sequence[int]) -> NDArray[np.bool_]:
 
 
 def _pairs(branches: Sequence[Branch], reference: str) -> list[_Pair]:
-    done = {(branch.dataset, branch.family): branch for branch in branches if branch.status == "done"}
+    done = {((b.dataset, b.budget), b.family): b for b in branches if b.status == "done"}
     pairs = []
-    for (dataset, family), branch in done.items():
-        other = done.get((dataset, reference))
+    for (where, family), branch in done.items():
+        other = done.get((where, reference))
         if family == reference or other is None or not same_examples([branch, other]):
             continue
         common = {r.seed for r in branch.replicates} & {r.seed for r in other.replicates}
         if common:
-            pairs.append(_Pair(dataset, branch, other, tuple(sorted(common))))
+            pairs.append(_Pair(where, branch, other, tuple(sorted(common))))
     return pairs
 
 

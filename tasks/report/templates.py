@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tasks.comparison import Comparison, DatasetComparison, StageRecord
+from tasks.comparison import Comparison, DatasetComparison, Frontier, StageRecord
 from tasks.report import wording
 
 NUMBERS = (
@@ -30,7 +30,7 @@ def render_template(
         lstrip_blocks=True,
     )
     environment.filters |= {number.__name__: number for number in NUMBERS}
-    environment.filters |= {"choices": choices, "place": place, "shares": shares}
+    environment.filters |= {"choices": choices, "conclusion": conclusion, "place": place, "shares": shares}
     environment.globals |= {"duration": wording.duration, "percent2": partial(wording.percent, digits=2)}
     return environment.get_template(name).render(comparison=comparison, **_shared(comparison), **values)
 
@@ -54,7 +54,8 @@ def settings(comparison: Comparison) -> dict[str, str]:
     search, training = request.search, request.training
     return {
         "families": ", ".join(request.families),
-        "budget": ", ".join(f"{d.name} {wording.count(d.budget)}" for d in comparison.datasets),
+        "budget": ", ".join(map(wording.count, request.budgets))
+        or ", ".join(f"{d.name} {wording.count(d.budget)}" for d in comparison.datasets),
         "search": f"{search.tuner}, {wording.plural(search.trials, 'trial')} of "
         f"{wording.plural(search.epochs, 'epoch')} on {wording.percent(search.fraction, 0)} of the training part",
         "training": f"{wording.plural(training.epochs, 'epoch')}, batches of {training.batch_size}, augmentation "
@@ -62,6 +63,12 @@ def settings(comparison: Comparison) -> dict[str, str]:
         "seeds": ", ".join(map(str, request.seeds)),
         "backend": request.backend,
     }
+
+
+def conclusion(frontier: Frontier) -> str:
+    """What holds of all stretches that could be compared: better, worse or undetected; mixed, or none."""
+    found = {stretch.conclusion for stretch in frontier.stretches} - {"unknown"}
+    return found.pop() if len(found) == 1 else ("mixed" if found else "none")
 
 
 def duplicates(dataset: DatasetComparison) -> str:
@@ -80,11 +87,12 @@ def _choice(value: bool | int | float | str) -> str:
 
 
 def place(stage: StageRecord) -> str:
-    """Where a stage worked: the data set, the family, the seed or the shard."""
+    """Where a stage worked: the data set, the family, the budget, the seed or the shard."""
+    budget = None if stage.budget is None else f"{wording.count(stage.budget)} parameters"
     seed = None if stage.seed is None else f"seed {stage.seed}"
     shard = None if stage.shard is None else f"shard {stage.shard}"
     family = None if stage.family is None else wording.family_title(stage.family)
-    return ", ".join(part for part in (stage.dataset, family, seed, shard) if part)
+    return ", ".join(part for part in (stage.dataset, family, budget, seed, shard) if part)
 
 
 def shares(matrix: Sequence[Sequence[int]]) -> list[list[float]]:

@@ -1,4 +1,4 @@
-"""The verdict on a dataset: what its evidence says, in one sentence a family."""
+"""The verdict on a dataset at one budget: what its evidence says, in one sentence a family."""
 
 from collections.abc import Sequence
 
@@ -14,15 +14,20 @@ def verdict(
     parts = [_compared(difference) for difference in differences] or [_alone(models)]
     sentences = [f"{where} {'; '.join(parts)}."]
     lost = [model for model in models if model.status != "done"]
-    sentences += [f"The {family_title(model.family)} has no result: {_reason(model)}." for model in lost]
-    breached = [clause.name for clause in clauses if clause.holds is False]
-    if breached:
-        sentences.append(f"The comparison is not fair: the contract is broken on {enumeration(breached)}.")
+    sentences += [f"The {family_title(model.family)} has no result: {reason(model)}." for model in lost]
+    if breached := breaches(clauses):
+        sentences.append(f"The comparison is not fair: the contract is broken on {breached}.")
     return " ".join(sentences)
 
 
-def _reason(model: Model) -> str:
+def reason(model: Model) -> str:
+    """Why a model has no result, to stand before a full stop."""
     return str(model.error).rstrip(".")
+
+
+def breaches(clauses: Sequence[Clause]) -> str:
+    """The clauses of the contract that are broken, by name; nothing when none is."""
+    return enumeration([clause.name for clause in clauses if clause.holds is False])
 
 
 def _compared(difference: Difference) -> str:

@@ -1,6 +1,7 @@
-"""Choose: the join of a family's search. The best trial of all shards, on the validation part alone."""
+"""Choose: the join of a family's search at one budget. The best trial of all shards, on the validation part alone."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from tasks import trials
@@ -22,10 +23,7 @@ def settings(request: Request, place: Place) -> Settings:
 def inputs(request: Request, place: Place) -> dict[str, Input]:
     """The trials of every shard."""
     shards = range(request.search.shards)
-    return {
-        f"shard-{shard}": Input("search", Place(place.dataset, place.family, shard=shard), ("trials.json",))
-        for shard in shards
-    }
+    return {f"shard-{shard}": Input("search", replace(place, shard=shard), ("trials.json",)) for shard in shards}
 
 
 def run(work: Work) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Evaluate: the only reader of the test part. Every replicate of a family, once, with its predictions kept."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,7 @@ def settings(request: Request, place: Place) -> Settings:
 
 def inputs(request: Request, place: Place) -> dict[str, Input]:
     """The test part, and the model of every seed."""
-    models = {
-        f"seed-{seed}": Input("train", Place(place.dataset, place.family, seed), MODEL_FILES) for seed in request.seeds
-    }
+    models = {f"seed-{seed}": Input("train", replace(place, seed=seed), MODEL_FILES) for seed in request.seeds}
     return {"data": Input("normalize", place.at("dataset"), ("test.npz",))} | models
 
 

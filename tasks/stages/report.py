@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from tasks.report.assembly import compare
 from tasks.report.documents import CHECKSUMS, checksums, render
 from tasks.report.evidence import Branch, ReplicateEvidence, SearchEvidence
 from tasks.request import Request
-from tasks.stage import Place
+from tasks.stage import Place, branch_places
 from tasks.store import Store
 
 log = logging.getLogger(__name__)
@@ -49,8 +50,8 @@ def report(request: Request, store: Store) -> None:
         for name, body in (documents | {CHECKSUMS: checksums(comparison, documents)}).items():
             store.write(f"reports/{request.run}/{name}", body)
         publish(store, request.run, comparison.status)
-        for dataset in comparison.datasets:
-            record.progress(dataset.verdict)
+        for verdict in comparison.verdicts:
+            record.progress(verdict)
         _require_whole(branches)
 
 
@@ -58,7 +59,7 @@ def _require_whole(branches: list[Branch]) -> None:
     """Let the run end as failed where damage, not a failed stage, took a branch: no other task would say so."""
     damaged = [branch for branch in branches if branch.damaged]
     if damaged:
-        names = ", ".join(f"{branch.dataset}/{branch.family}" for branch in damaged)
+        names = ", ".join(str(Place(branch.dataset, branch.family, budget=branch.budget)) for branch in damaged)
         raise DataError(f"the report is written, without {names}: {damaged[0].error}")
 
 
@@ -80,12 +81,11 @@ def facts_of(request: Request, store: Store, records: Records) -> dict[str, dict
 
 
 def collect(request: Request, records: Records, store: Store, progress: Say, publish: Publish) -> list[Branch]:
-    """The branch of every dataset and family that the run asks for, in the request's order.
+    """The branch of every dataset, budget and family that the run asks for, in the request's order.
 
     `publish` gets the predictions, each under the key by which the report names them.
     """
-    places = [Place(dataset.name, family) for dataset in request.datasets for family in request.families]
-    branches = []
+    places, branches = branch_places(request), []
     for number, place in enumerate(places, 1):
         progress(f"branch {number}/{len(places)}: {place}")
         branches.append(_branch(request, place, _Lane(store, place, records), publish))
@@ -100,7 +100,9 @@ class _Lane:
         self.records = [
             record
             for record in records
-            if record["dataset"] == place.dataset and record["family"] in (None, place.family)
+            if record["dataset"] == place.dataset
+            and record["family"] in (None, place.family)
+            and record.get("budget") in (None, place.budget)
         ]
 
     def manifest(self, stage: str, *, seed: int | None = None, shard: int | None = None) -> Manifest | None:
@@ -133,18 +135,18 @@ class _Lane:
 
 def _branch(request: Request, place: Place, lane: _Lane, publish: Publish) -> Branch:
     """One family's results; where anything on the way to them is damaged or missing, the reason in their place."""
-    name, search = (str(place.dataset), str(place.family)), None
+    branch = Branch(str(place.dataset), str(place.family), "failed", budget=place.budget)
     try:
         lane.manifest("normalize")
-        search = _search(lane)
+        branch = replace(branch, search=_search(lane))
         replicates = _replicates(request, lane)
     except DamagedError as error:
-        return Branch(*name, "failed", f"damaged: {error}", search, damaged=True)
+        return replace(branch, error=f"damaged: {error}", damaged=True)
     if replicates is None:
-        return Branch(*name, "failed", lane.reason(), search)
-    for replicate, predictions in replicates:
-        publish(replicate.predictions, predictions)
-    return Branch(*name, "done", None, search, tuple(replicate for replicate, _ in replicates))
+        return replace(branch, error=lane.reason())
+    for evidence, predictions in replicates:
+        publish(evidence.predictions, predictions)
+    return replace(branch, status="done", replicates=tuple(evidence for evidence, _ in replicates))
 
 
 def _search(lane: _Lane) -> SearchEvidence | None:
@@ -182,7 +184,7 @@ def _replicate(
         evaluation=score,
         y_true=y_true,
         y_pred=y_pred,
-        predictions=f"reports/{run}/predictions/{lane.place.dataset}-{lane.place.family}-seed-{seed}.npz",
+        predictions=f"reports/{run}/predictions/{str(replace(lane.place, seed=seed)).replace('/', '-')}.npz",
         learned_from=trained.made["inputs"]["data"],
         measured_on=evaluated.made["inputs"]["data"],
         digests={"train": trained.key, "evaluate": evaluated.key},

@@ -7,14 +7,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from airflow.configuration import conf
 from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.decoders import decode_timetable
 from airflow.serialization.encoders import encode_timetable
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.base import TimeRestriction
+from annotated_types import Le
 
 from dags.compare_image_models import schedule
-from tasks.request import PROJECT
+from tasks.request import BUDGETS, PROJECT, Search, Training
 
 EDGES = Path(__file__).with_name("edges.txt")
 
@@ -49,15 +51,24 @@ def test_edges(dag):
 
 
 def test_the_run_fails_with_any_branch(dag):
-    """The report waits for every branch, failed or not; the only leaf fails when any of them did."""
+    """The report waits for every branch, failed or not; the only leaf fails when any task of any of them did."""
     report, complete = dag.get_task("report"), dag.get_task("complete")
     evaluations = {task.task_id for task in dag.tasks if ".evaluate_" in task.task_id}
     assert [task.task_id for task in dag.leaves] == ["complete"]
     assert report.trigger_rule == "all_done"
     assert report.upstream_task_ids == evaluations
     assert complete.trigger_rule == "none_failed"
-    assert complete.upstream_task_ids == evaluations | {"report"}
-    others = [task for task in dag.tasks if task not in (report, complete)]
+    families = {task.task_id for task in dag.tasks if task.task_id.endswith(("_ann", "_cnn"))}
+    assert complete.upstream_task_ids == families | {"report"}
+    assert len(families) == 16
+
+
+def test_a_budget_does_not_wait_for_anothers_success(dag):
+    """What follows a search starts when all before it ended, failed or not; all that is not mapped needs success."""
+    on = [task for task in dag.tasks if task.task_id.partition(".")[2].startswith(("choose_", "train_", "evaluate_"))]
+    assert {task.trigger_rule for task in on} == {"all_done"}
+    assert len(on) == 12
+    others = [task for task in dag.tasks if task not in on and task.task_id not in ("report", "complete")]
     assert {task.trigger_rule for task in others} == {"all_success"}
 
 
@@ -86,12 +97,44 @@ def test_training_goes_through_its_pool(dag):
     assert pooled
 
 
-@pytest.mark.parametrize(("stage", "part"), [("train", "seed"), ("search", "shard")])
-def test_one_training_a_seed_and_one_search_a_shard(dag, stage, part):
-    """The trainings of a family are mapped over the run's seeds, its searches over the shards, and named by them."""
+@pytest.mark.parametrize(
+    ("stage", "parts"),
+    [
+        ("search", ["budget", "shard"]),
+        ("choose", ["budget"]),
+        ("train", ["budget", "seed"]),
+        ("evaluate", ["budget"]),
+    ],
+)
+def test_the_stages_of_a_family_are_mapped_and_named(dag, stage, parts):
+    """Every stage of a family is mapped over the budgets, its searches over shards and its trainings over seeds too."""
     task = dag.get_task(f"cifar10.{stage}_cnn")
     assert task.is_mapped
-    assert task.map_index_template == f"{part} {{{{ task.{part} }}}}"
+    assert list(task.expand_input.value) == parts
+    assert task.map_index_template == ", ".join(f"{part} {{{{ task.{part} }}}}" for part in parts)
+
+
+def test_no_run_maps_more_tasks_than_airflow_takes():
+    """The most budgets with the most seeds, or shards, stay below the limit of a mapped task."""
+    limits = [Training.model_fields["replicates"], Search.model_fields["shards"]]
+    most = [next(each.le for each in field.metadata if isinstance(each, Le)) for field in limits]
+    assert most == [100, 64]
+    assert BUDGETS * max(most) <= conf.getint("core", "max_map_length")
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({}, [250_000]),
+        ({"budgets": [30_000]}, [30_000]),
+        ({"budgets": [120_000, 30_000]}, [30_000, 120_000]),
+        ({"datasets": ["fashion_mnist"]}, []),
+    ],
+)
+def test_the_budgets_are_those_of_the_request(dag, params, expected):
+    """The light task of a dataset names its own budget, or those of the form; none where the run leaves it out."""
+    task = dag.get_task("cifar10.budgets")
+    assert task.python_callable(*task.op_args, params={"profile": "smoke", **params}) == expected
 
 
 @pytest.mark.parametrize(("trials", "expected"), [(None, [0, 1]), (1, [0])])

@@ -75,9 +75,9 @@ def context(task, run_id=RUN, try_number=1, params=None):
 
 
 def rendered(dag, task_id, run_id=RUN, params=None):
-    """The task as its worker sees it: unmapped for seed 0 where it is mapped, its templates filled in."""
+    """The task as its worker sees it: unmapped for a budget and seed 0 where it is mapped, its templates filled in."""
     task = dag.get_task(task_id)
-    task = task.unmap({"seed": 0}) if task.is_mapped else task
+    task = task.unmap({"budget": 250_000, "seed": 0}) if task.is_mapped else task
     task.render_template_fields(context(task, run_id, params=params))
     return task
 

@@ -57,7 +57,7 @@ def test_a_template_in_the_configuration_is_no_template(heard, tmp_path, monkeyp
 def test_the_command_is_fixed(heard):
     """What a shell reads holds no value of a run: two runs have one command line."""
     dag = DagBag(PROJECT / "dags").dags["compare_image_models"]
-    for task_id in ("plan", "cifar10.fetch", "cifar10.choose_cnn", "report"):
+    for task_id in ("plan", "cifar10.fetch", "cifar10.normalize", "report"):
         task = dag.get_task(task_id)
         before = task.bash_command
         assert "{" not in before

@@ -39,8 +39,8 @@ def run(tmp_path, monkeypatch):
 
 def test_command_line(run):
     """A stage is `python -m tasks STAGE --run RUN` with the names of its place, from the project's folder."""
-    heard = run(stage="train", dataset="cifar10", family="cnn", seed=3)
-    expected = "-m tasks train --run quick-1 --dataset cifar10 --family cnn --seed 3"
+    heard = run(stage="train", dataset="cifar10", family="cnn", budget=30_000, seed=3)
+    expected = "-m tasks train --run quick-1 --dataset cifar10 --family cnn --budget 30000 --seed 3"
     assert heard["arguments"] == expected.split()
     assert (Path(heard["folder"]) / "tasks" / "__main__.py").exists()
 

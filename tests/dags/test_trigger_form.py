@@ -6,7 +6,7 @@ import pytest
 from airflow.sdk.exceptions import ParamValidationError
 
 from dags.trigger_form import trigger_form
-from tasks.request import Parameters, load_configuration, parse, resolve
+from tasks.request import BUDGETS, Parameters, load_configuration, parse, resolve
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,11 @@ def test_the_fields_are_the_parameters(form):
         ("trials", 0),
         ("epochs", "many"),
         ("replicates", 101),
-        ("budget", 10),
+        ("budgets", 30_000),
+        ("budgets", [10]),
+        ("budgets", [30_000, 30_000]),
+        ("budgets", ["many"]),
+        ("budgets", list(range(1_000, 10_000, 1_000))),
         ("force", "perhaps"),
         ("mirror", 7),
         ("mirror", "ftp://example.org"),
@@ -63,6 +67,9 @@ def test_a_wrong_value_is_refused_before_the_run_starts(form, field, value):
         ("datasets", ["cifar10"]),
         ("families", ["cnn"]),
         ("trials", 4),
+        ("budgets", [120_000, 30_000]),
+        ("budgets", []),
+        ("budgets", None),
         ("mirror", "/data/mirror"),
         ("mirror", "s3://a/b"),
         ("mirror", None),
@@ -74,10 +81,19 @@ def test_a_right_value_passes(form, field, value):
     parse(Parameters, {field: value}, "form")
 
 
-@pytest.mark.parametrize("field", ["trials", "epochs", "replicates", "budget"])
+@pytest.mark.parametrize("field", ["trials", "epochs", "replicates"])
 def test_its_limits_are_those_of_the_request(form, field):
     """The form and the request agree on what is too little and too much."""
     kinds = Parameters.model_json_schema()["properties"][field]["anyOf"]
     number = next(kind for kind in kinds if kind["type"] == "integer")
     limits = form[field].schema
     assert (limits["minimum"], limits["maximum"]) == (number["minimum"], number["maximum"])
+
+
+def test_the_limits_of_the_budgets_are_those_of_the_request(form):
+    """Of each budget, and of their number."""
+    kinds = Parameters.model_json_schema()["properties"]["budgets"]["anyOf"]
+    expected = next(kind for kind in kinds if kind["type"] == "array")
+    limits = form["budgets"].schema
+    assert limits["items"] == expected["items"]
+    assert limits["maxItems"] == expected["maxItems"] == BUDGETS

@@ -7,8 +7,13 @@ from rich.console import Console
 
 from tasks.local.live_table import LineView, TerminalView, rows, view
 from tasks.stage import Place
+from tests.report import synthetic
 
 START, END = "2026-11-23T10:00:00Z", "2026-11-23T10:01:05Z"
+
+
+REQUEST = synthetic.request(replicates=2).model_copy(update={"seed": 7})
+REQUEST = REQUEST.model_copy(update={"search": REQUEST.search.model_copy(update={"shards": 2})})
 
 
 def instance(task, state=None, index=-1, start=None, end=None):
@@ -24,12 +29,12 @@ def shown():
         instance("cifar10.train_ann", "running", 1, START),
         instance("cifar10.train_ann", "success", 0, START, END),
         instance("cifar10.search_ann", "running", 1, START),
-        instance("cifar10.choose_ann"),
+        instance("cifar10.choose_ann", index=0),
         instance("cifar10.search_cnn", "failed", start=START, end=END),
         instance("cifar10.fetch", "success", start=START, end=END),
         instance("plan", "success", start=START, end=END),
     ]
-    return rows(instances, (7, 8), lambda place, stage: f"{stage} of {place}")
+    return rows(instances, REQUEST, lambda place, stage: f"{stage} of {place}")
 
 
 def test_rows_follow_the_workflow(shown):
@@ -44,6 +49,23 @@ def test_rows_follow_the_workflow(shown):
         "cifar10.search_cnn",
         "report",
     ]
+
+
+def test_with_several_budgets_every_row_names_its_own():
+    """An index counts the budgets, and for each of them its shards or its seeds, as Airflow counts."""
+    request = REQUEST.model_copy(update={"budgets": (5_000, 8_000)})
+    names = ["search_ann", "train_ann", "choose_ann", "evaluate_ann", "search_ann", "normalize"]
+    indexes = [2, 3, 1, 0, -1, -1]
+    made = [instance(f"cifar10.{name}", "running", index) for name, index in zip(names, indexes, strict=True)]
+    shown = {row.task: row.place for row in rows(made, request, lambda place, stage: "")}
+    assert shown == {
+        "cifar10.normalize": Place("cifar10"),
+        "cifar10.search_ann": Place("cifar10", "ann"),
+        "cifar10.search_ann budget 8000, shard 0": Place("cifar10", "ann", shard=0, budget=8_000),
+        "cifar10.choose_ann budget 8000": Place("cifar10", "ann", budget=8_000),
+        "cifar10.train_ann budget 8000, seed 8": Place("cifar10", "ann", 8, budget=8_000),
+        "cifar10.evaluate_ann budget 5000": Place("cifar10", "ann", budget=5_000),
+    }
 
 
 def test_a_running_row_shows_what_its_stage_says(shown):

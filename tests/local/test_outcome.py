@@ -79,6 +79,20 @@ def test_the_comparison_shows_gaps_by_name(store, tmp_path):
         assert expected in shown
 
 
+def test_with_several_budgets_each_row_says_which(tmp_path):
+    """The budget stands beside the dataset, also where a gap has no size; the verdict is the frontier's."""
+    (dataset,) = REPORT["datasets"]
+    parts = [dataset | {"budget": budget, "verdict": "of one"} for budget in (30_000, 250_000)]
+    report = {"datasets": parts, "frontiers": [{"name": "cifar10", "verdict": "better [from 30,000 on]"}]}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    out = io.StringIO()
+    outcome.show_comparison(Console(file=out, width=160), tmp_path)
+    shown = out.getvalue()
+    assert shown.count("cifar10, 30,000 ") == shown.count("cifar10, 250,000 ") == 2
+    assert "cifar10: better [from 30,000 on]" in shown
+    assert "of one" not in shown
+
+
 def test_a_failure_is_one_line_with_its_reason_and_its_log(store, tmp_path):
     """The reason is the one that the stage recorded; one that was killed says that nothing is known."""
     place = Place("cifar10", "ann")

@@ -40,6 +40,16 @@ def state(tmp_path, monkeypatch):
         (["run", "--profile", "huge"], "profile: expected one of smoke, quick, full; received 'huge'"),
         (["run", "--datasets", "mnist"], "datasets: expected some of cifar10, fashion_mnist; received mnist"),
         (["run", "--families", "rnn"], "families: expected some of ann, cnn; received rnn"),
+        (
+            ["run", "--budgets", "5000, 8000, 5000"],
+            "command line: budgets: Value error, expected different budgets, received 5000 more than once; "
+            "received ['5000', '8000', '5000']",
+        ),
+        (
+            ["run", "--budgets", "5000,many"],
+            "command line: budgets.1: Input should be a valid integer, unable to parse string as an integer; "
+            "received 'many'",
+        ),
         (["run", "--trials", "0"], "command line: trials: Input should be greater than or equal to 1; received 0"),
     ],
 )

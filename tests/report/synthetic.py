@@ -1,5 +1,7 @@
 """A made-up run: what the stages would have left, for as many datasets, families and seeds as a test asks."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from tasks.comparison import Environment
@@ -33,13 +35,14 @@ def dataset(name: str = "cifar10", title: str = "CIFAR-10", budget: int = 250_00
     )
 
 
-def request(datasets=None, families=("ann", "cnn"), replicates: int = 3) -> Request:
-    """A quick run of `datasets` and `families`."""
+def request(datasets=None, families=("ann", "cnn"), replicates: int = 3, budgets=()) -> Request:
+    """A quick run of `datasets` and `families`, at several `budgets` where there are some."""
     return Request(
         run="quick-1",
         profile="quick",
         datasets=datasets or (dataset(),),
         families=families,
+        budgets=budgets,
         seed=0,
         validation_fraction=0.1,
         search=Search(tuner="random", trials=3, epochs=1, fraction=0.3),
@@ -58,6 +61,7 @@ def branch(wish: Request, about: Dataset, family: str, *, examples: int = 400, a
         "done",
         search=search(wish, about, family),
         replicates=tuple(replicate(wish, about, family, seed, examples, reached) for seed in wish.seeds),
+        budget=about.budget if wish.budgets else None,
     )
 
 
@@ -72,7 +76,7 @@ def search(wish: Request, about: Dataset, family: str) -> SearchEvidence:
                 "weight_decay": 0.01,
                 "label_smoothing": 0.05,
             },
-            "parameters": about.budget - 40 * number + 11,
+            "parameters": about.budget + (11 - 40 * number) * about.budget // 250_000,
             "score": ACCURACY[family] - 0.1 + 0.02 * number,
             "seconds": 12.5 + 3 * number + 20 * (family == "cnn"),
             "seed": wish.seed,
@@ -101,11 +105,12 @@ def replicate(wish: Request, about: Dataset, family: str, seed: int, examples: i
     truth, probabilities = predictions(family, seed, examples, accuracy)
     evaluation = measure(truth, probabilities).model_dump(mode="json") | {
         "seed": seed,
-        "parameters": about.budget - 120,
+        "parameters": about.budget - 120 * about.budget // 250_000,
         "inference_seconds_per_image": 2.1e-4 if family == "cnn" else 2.4e-5,
         "model_bytes": 1_040_000,
     }
-    train_seconds = (61.2 if family == "cnn" else 9.8) + 0.4 * seed
+    at = f"-budget-{about.budget}" if wish.budgets else ""
+    train_seconds = (about.budget / 250_000) ** 0.5 * (61.2 if family == "cnn" else 9.8) + 0.4 * seed
     return ReplicateEvidence(
         seed=seed,
         training={"train_seconds": train_seconds, "setup_seconds": 3.1, "validation_seconds": 1.2, "val_accuracy": 0.7},
@@ -114,7 +119,7 @@ def replicate(wish: Request, about: Dataset, family: str, seed: int, examples: i
         evaluation=evaluation,
         y_true=truth,
         y_pred=probabilities.argmax(axis=1).astype(np.uint8),
-        predictions=f"reports/{wish.run}/predictions/{about.name}-{family}-seed-{seed}.npz",
+        predictions=f"reports/{wish.run}/predictions/{about.name}-{family}{at}-seed-{seed}.npz",
         learned_from="d" * 40,
         measured_on="d" * 40,
         digests={"search": "a" * 40, "train": f"{seed}" * 40, "evaluate": "e" * 40},
@@ -157,16 +162,26 @@ def records(wish: Request) -> list[dict]:
     for about in wish.datasets:
         found += [record("fetch", about.name, cached=True), record("normalize", about.name)]
         for family in wish.families:
-            found.append(record("search", about.name, family))
-            found += [record("train", about.name, family, seed) for seed in wish.seeds]
-            found.append(record("evaluate", about.name, family))
+            for budget in wish.budgets or (None,):
+                found.append(record("search", about.name, family, budget=budget))
+                found += [record("train", about.name, family, seed, budget=budget) for seed in wish.seeds]
+                found.append(record("evaluate", about.name, family, budget=budget))
     return found
 
 
-def record(stage: str, name: str | None = None, family: str | None = None, seed: int | None = None, *, cached=False):
+def record(
+    stage: str,
+    name: str | None = None,
+    family: str | None = None,
+    seed: int | None = None,
+    *,
+    budget: int | None = None,
+    cached=False,
+):
     """What a stage that is done left."""
     return {
-        "stage": stage, "dataset": name, "family": family, "seed": seed, "status": "done", "cached": cached,
+        "stage": stage, "dataset": name, "family": family, "budget": budget, "seed": seed,
+        "status": "done", "cached": cached,
         "key": "c" * 40, "progress": "", "error": None, "started": "2026-11-23T11:30:00.000+00:00",
         "ended": "2026-11-23T11:31:00.000+00:00", "seconds": 0.2 if cached else 60.0, "setup_seconds": 1.5,
     }  # fmt: skip
@@ -180,4 +195,15 @@ def facts(wish: Request) -> dict[str, dict]:
 
 def everything(wish: Request, **options) -> list[Branch]:
     """A branch that is done, for all that was asked for."""
-    return [branch(wish, about, family, **options) for about in wish.datasets for family in wish.families]
+    return [branch(wish, about, family, **options) for about in wish.comparisons for family in wish.families]
+
+
+def frontier(wish: Request, **accuracies) -> list[Branch]:
+    """The branches of families whose accuracies are given, budget by budget; where one is None it failed."""
+    found = []
+    for family, reached in accuracies.items():
+        for about, accuracy in zip(wish.comparisons, reached, strict=True):
+            made = branch(wish, about, family, examples=2000, accuracy=accuracy or 0.5)
+            failed = {"status": "failed", "error": "search: no memory", "replicates": ()}
+            found.append(made if accuracy else replace(made, **failed))
+    return found

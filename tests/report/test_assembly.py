@@ -92,8 +92,8 @@ def test_p_values_are_adjusted_over_the_whole_run():
     """A difference that is one of two has its p-value doubled at most, and never made smaller."""
     request = synthetic.request(TWO, replicates=1)
     branches = synthetic.everything(request, examples=300, accuracy=0.6)
-    alone = differences(branches[:2], request.families, 0)["cifar10"][0]
-    together = differences(branches, request.families, 0)["cifar10"][0]
+    alone = differences(branches[:2], request.families, 0)["cifar10", None][0]
+    together = differences(branches, request.families, 0)["cifar10", None][0]
     assert alone.p_value == alone.p_value_unadjusted
     assert alone.p_value <= together.p_value <= min(1, 2 * alone.p_value)
 

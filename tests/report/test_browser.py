@@ -1,5 +1,6 @@
 """What a downloaded report does in a real browser: nothing, whatever stands in it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,17 @@ def report(*texts: str) -> str:
 def test_a_payload_is_live(opened, payload):
     """The tests below can fail: each payload runs in a page without a policy that does not escape it."""
     assert "data-owned" in opened(f"<!doctype html><html><body>{payload}</body></html>")
+
+
+def test_a_link_of_the_frontier_opens_the_part_that_it_leads_to(tmp_path):
+    """The parts of several budgets are folded; whoever follows a budget of the table sees its part, with no script."""
+    request = synthetic.request(budgets=(5_000, 30_000, 120_000))
+    page = to_html(compare(request, synthetic.everything(request), [], {}, synthetic.ENVIRONMENT))
+    assert 'href="#dataset-cifar10-30000"' in page
+    Path(tmp_path, "report.html").write_text(page, encoding="utf-8")
+    shown = loaded(f"{Path(tmp_path, 'report.html').as_uri()}#dataset-cifar10-30000", tmp_path / "profile")
+    parts = re.findall(r'<details class="part"( open="")?><summary><h3>([\d,]+) parameters', shown)
+    assert parts == [("", "5,000"), (' open=""', "30,000"), ("", "120,000")]
 
 
 def test_hostile_names_run_nothing(opened):
