@@ -90,10 +90,9 @@ def table(request: Request, place: Place, seeds: int, folder: Path) -> Iterator[
         mean = Result(*map(statistics.mean, zip(*results, strict=True)))
         first = first or mean
         spread = statistics.stdev([result.val_accuracy for result in results]) if seeds > 1 else 0.0
-        yield (
-            f"| {place.dataset} | {place.family} | {way.name} | {mean.val_accuracy:.2%} ± {100 * spread:.2f} "
-            f"| {100 * (mean.val_accuracy - first.val_accuracy):+.2f} | {mean.train_seconds / first.train_seconds:.2f} |"
-        )
+        gain, ratio = 100 * (mean.val_accuracy - first.val_accuracy), mean.train_seconds / first.train_seconds
+        accuracy = f"{mean.val_accuracy:.2%} ± {100 * spread:.2f}"
+        yield f"| {place.dataset} | {place.family} | {way.name} | {accuracy} | {gain:+.2f} | {ratio:.2f} |"
 
 
 def ablation(store: Store, run: str, seeds: int) -> Iterator[str]:
