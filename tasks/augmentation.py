@@ -1,4 +1,4 @@
-"""Cheap augmentation of whole arrays: mirror images and small shifts, the same for every family.
+"""Cheap augmentation of whole arrays: mirror images, small shifts, noise on a part; the same for every family.
 
 One call augments an epoch, so that Python's cost is per epoch, not per batch.
 """
@@ -13,21 +13,31 @@ from tasks.request import Augmentation
 Images = NDArray[np.uint8]
 
 
-def augment(images: Images, settings: Augmentation, generator: np.random.Generator) -> Images:
-    """A new array in which every image is mirrored or not, and shifted, at random; what is shifted in is black.
+def augment(images: Images, settings: Augmentation, mirrored: NDArray[np.bool_], chance: np.random.Generator) -> Images:
+    """A new array in which images are mirrored and shifted at random; what is shifted in is black.
 
     Args:
         images: uint8 [n, h, w, c]; not changed.
         settings: whether to mirror, and by how many pixels to shift at most, each way.
-        generator: the source of chance; the same state gives the same images.
+        mirrored: bool [n], which images to mirror, if any may be.
+        chance: the source of chance; the same state gives the same images.
     """
-    n = len(images)
     if settings.flip:
-        images = flipped(images, generator.random(n) < 0.5)
+        images = flipped(images, mirrored)
     if settings.shift:
         reach = settings.shift
-        images = shifted(images, generator.integers(-reach, reach + 1, (n, 2)))
+        images = shifted(images, chance.integers(-reach, reach + 1, (len(images), 2)))
     return images
+
+
+def mirrors(n: int, epoch: int, seed: int, alternating: bool) -> NDArray[np.bool_]:
+    """Which of `n` images an epoch shows mirrored, half of them, bool [n]; it depends on nothing but the arguments.
+
+    Alternating, an image is mirrored in every second epoch, so that two epochs show every image both ways:
+    Jordan, https://arxiv.org/abs/2404.00498, section 3.6.
+    """
+    generator = np.random.default_rng([seed, 0 if alternating else epoch])
+    return (generator.random(n) < 0.5) ^ (alternating and epoch % 2 == 1)
 
 
 def flipped(images: Images, chosen: NDArray[np.bool_]) -> Images:
@@ -48,3 +58,30 @@ def shifted(images: Images, offsets: NDArray[np.integer]) -> Images:
         top, left = reach - down, reach - right
         moved[rows] = padded[rows, top : top + height, left : left + width]
     return moved
+
+
+def erased(images: Images, side: int, chance: np.random.Generator) -> Images:
+    """`images` of which half, at random, have a square of `side` pixels, or as many as there are, replaced by noise.
+
+    Zhong et al., "Random Erasing Data Augmentation", https://arxiv.org/abs/1708.04896, with squares of one size.
+    """
+    n, height, width, _ = images.shape
+    side = min(side, height, width)
+    rows = np.flatnonzero(chance.random(n) < 0.5)
+    noise = chance.integers(0, 256, (len(rows), side, side, images.shape[-1]), np.uint8)
+    tops, lefts = (chance.integers(0, extent - side + 1, (len(rows), 1, 1)) for extent in (height, width))
+    square = np.arange(side)
+    result = images.copy()
+    result[rows[:, None, None], tops + square[:, None], lefts + square] = noise
+    return result
+
+
+def mixed(
+    images: Images, targets: NDArray[np.floating], share: float
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """A batch mixed with itself in reverse order: `share` of each image and of its target, the rest of the other's.
+
+    Zhang et al., "mixup", https://arxiv.org/abs/1710.09412, with one share a batch.
+    """
+    pixels = images.astype(np.float32)
+    return share * pixels + (1 - share) * pixels[::-1], share * targets + (1 - share) * targets[::-1]

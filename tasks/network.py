@@ -15,11 +15,13 @@ import keras_tuner
 import numpy as np
 from pydantic import Field
 
-from tasks.request import Budget, Frozen, Name
+from tasks.initialisation import PatchWhitening, PrincipalDense
+from tasks.request import Budget, Frozen, Name, Tricks
 
 WEIGHTS = "model.weights.h5"
 CONFIGURATION = "model.json"
 FAMILIES = "tasks.models"
+SAMPLE = 5_000  # training images, evenly spaced, that suffice to adapt a layer
 
 
 class Description(Frozen):
@@ -35,6 +37,7 @@ class Description(Frozen):
     budget: Budget
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    tricks: Tricks = Tricks()
 
     def with_hyperparameters(self, values: dict) -> "Description":
         """The same network under other hyper-parameters."""
@@ -54,7 +57,7 @@ def core(description: Description, hp: keras_tuner.HyperParameters) -> keras.Mod
         if error.name != module:
             raise
         raise ValueError(f"family: expected a file of tasks/models/, received {description.family!r}") from None
-    return family.build(hp, description.shape, description.classes, description.budget)
+    return family.build(hp, description.shape, description.classes, description.budget, description.tricks)
 
 
 def assemble(description: Description) -> keras.Model:
@@ -71,6 +74,16 @@ def assemble(description: Description) -> keras.Model:
     variance = [std**2 for std in description.std]
     standardised = keras.layers.Normalization(mean=list(description.mean), variance=variance)(images)
     return keras.Model(images, core(description, hp)(standardised), name=description.family)
+
+
+def adapt(model: keras.Model, images: np.ndarray) -> None:
+    """Let the layers of an assembled `model` that start from data see a sample of the training images, uint8."""
+    _, standardisation, network = model.layers
+    standardised = standardisation(images[:: -(-len(images) // SAMPLE)])
+    for layer in network.layers:
+        if isinstance(layer, PatchWhitening | PrincipalDense):
+            features = keras.Model(network.input, layer.input)(standardised)
+            layer.adapt(keras.ops.convert_to_numpy(features))
 
 
 def save(model: keras.Model, description: Description, folder: Path) -> None:

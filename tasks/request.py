@@ -133,6 +133,24 @@ class Search(Frozen):
         return tuple(range(shard, self.trials, self.shards))
 
 
+class Tricks(Frozen):
+    """What shortens or improves a training, each by its name: off is `false` or 0. The same for both families.
+
+    `whitening`: a first layer that starts from the training images; `identity`: blocks that start as the identity;
+    `alternating_flip`: mirrored in every second epoch, not at random; `averaging`: the decay of the weights' moving
+    average; `mixup`: the parameter of the Beta distribution that mixes images; `erasing`: pixels, the side of a square
+    of noise.
+    """
+
+    optimizer: Literal["muon", "adamw"] = "muon"
+    whitening: bool = True
+    identity: bool = True
+    alternating_flip: bool = True
+    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    mixup: Annotated[float, Field(ge=0, le=10)] = 0.0
+    erasing: Annotated[int, Field(ge=0, le=64)] = 0
+
+
 class Training(Frozen):
     """How every model, of either family, is trained: the fairness contract in numbers."""
 
@@ -142,6 +160,7 @@ class Training(Frozen):
     augment: bool = True
     shift_limit: Annotated[int, Field(ge=0, le=16)] = 16  # pixels, whatever more a dataset allows
     deterministic: bool = False
+    tricks: Tricks = Tricks()
 
 
 class Profile(Frozen):

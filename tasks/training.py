@@ -15,14 +15,15 @@ import keras
 import keras_tuner
 import numpy as np
 
-from tasks.augmentation import augment
+from tasks import optimizers
+from tasks.augmentation import augment, erased, mirrors, mixed
+from tasks.network import adapt
 from tasks.request import Augmentation, Training
 from tasks.snapshot import restore, snapshot
 from tasks.stage import Checkpoints
 
 Report = Callable[[str], None]
 Arrays = tuple[np.ndarray, np.ndarray]
-WARM_UP = 0.2  # the share of all steps in which the learning rate rises
 VALIDATION_BATCH = 1024
 CHECKPOINT_SHARE = 0.02  # of the time, at most, for checkpoints
 
@@ -39,12 +40,14 @@ class Recipe(NamedTuple):
     """How to train: the settings that all models share, and this one's hyper-parameters and seed.
 
     Of the hyper-parameters only the optimizer's are read here; those that are not given take their defaults.
+    `until` is the epoch to stop after, short of the schedule's end, with a checkpoint to go on from.
     """
 
     training: Training
     augmentation: Augmentation
     hyperparameters: Mapping[str, bool | int | float | str]
     seed: int
+    until: int | None = None
 
 
 class Fit(NamedTuple):
@@ -111,10 +114,10 @@ def fit(
         report(f"goes on after epoch {session.restore(state)}/{epochs}")
     pace = _Pace()
     session.setup_seconds += time.perf_counter() - start
-    for epoch in range(session.epochs + 1, epochs + 1):
+    for epoch in range(session.epochs + 1, (recipe.until or epochs) + 1):
         line = session.epoch(epoch)
         report(f"epoch {epoch}/{epochs}, val_accuracy {line['val_accuracy']:.3f}")
-        if checkpoints and pace.allows():
+        if checkpoints and (epoch == recipe.until or pace.allows()):
             with pace:
                 checkpoints.save(epoch, session.state())
     return session.result()._replace(checkpoint_seconds=pace.spent)
@@ -150,18 +153,12 @@ def _seed(recipe: Recipe) -> None:
         os.environ["TF_DETERMINISTIC_OPS"] = "1"
 
 
-def compile_for(model: keras.Model, optimizer: Optimizer, steps: int) -> None:
-    """Compile `model` for one cycle of AdamW over `steps`: a linear rise of the learning rate, then a cosine to zero.
-
-    AdamW and the cosine: Loshchilov and Hutter, https://arxiv.org/abs/1711.05101 and https://arxiv.org/abs/1608.03983.
-    """
-    rise = math.ceil(WARM_UP * steps)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - rise), warmup_target=optimizer.learning_rate, warmup_steps=rise
-    )
+def compile_for(model: keras.Model, recipe: Recipe, steps: int) -> None:
+    """Compile `model` for a training of `steps` in all."""
+    chosen, tricks = optimizer_from(recipe.hyperparameters), recipe.training.tricks
     model.compile(
-        keras.optimizers.AdamW(schedule, weight_decay=optimizer.weight_decay),
-        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=optimizer.label_smoothing),
+        optimizers.optimizer(tricks.optimizer, chosen.learning_rate, chosen.weight_decay, tricks.averaging, steps),
+        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=chosen.label_smoothing),
         metrics=["accuracy"],
         jit_compile=keras.config.backend() == "jax",  # XLA makes these models slower on CPUs; JAX has nothing else
     )
@@ -191,12 +188,16 @@ class _Session:
         self._history: list[dict[str, float]] = []
         self._is_compiled = False
         self.setup_seconds = self._validation_seconds = 0.0
-        compile_for(model, optimizer_from(recipe.hyperparameters), steps=recipe.training.epochs * self._steps)
+        self._recipe = recipe
+        adapt(model, self._images)
+        compile_for(model, recipe, steps=recipe.training.epochs * self._steps)
 
     def epoch(self, epoch: int) -> dict[str, float]:
         """Train one epoch, validate, and note both."""
         learning_rate = float(keras.ops.convert_to_numpy(self._model.optimizer.learning_rate))
-        trained, seconds = self._trained()
+        trained, seconds = self._trained(epoch)
+        if epoch == self._recipe.training.epochs and self._recipe.training.tricks.averaging:
+            self._model.optimizer.finalize_variable_values(self._model.trainable_variables)
         validated = self._validated()
         line = {
             "epoch": epoch,
@@ -214,23 +215,35 @@ class _Session:
         self._history.append(line)
         return line
 
-    def _trained(self) -> tuple[dict[str, float], float]:
+    def _trained(self, epoch: int) -> tuple[dict[str, float], float]:
         """Mean loss and accuracy over one epoch's batches, and its seconds; the very first step counts as set-up.
 
         On one CPU thread, a loop over `train_on_batch` is up to a half faster than `Model.fit` and its input pipeline.
         """
         start = time.perf_counter()
-        images = augment(self._images, self._augmentation, self._generator)
+        images = self._augmented(epoch)
         order = self._generator.permutation(len(images))[: self._steps * self._batch]
         logs, compiling = [], 0.0
         for rows in np.split(order, self._steps):
             begin = time.perf_counter()
-            logs.append(self._model.train_on_batch(images[rows], self._targets[rows], return_dict=True))
+            logs.append(self._model.train_on_batch(*self._mixed(images[rows], self._targets[rows]), return_dict=True))
             if not self._is_compiled:
                 self._is_compiled, compiling = True, time.perf_counter() - begin
         means = {name: float(np.mean([log[name] for log in logs])) for name in ("loss", "accuracy")}
         self.setup_seconds += compiling
         return means, time.perf_counter() - start - compiling
+
+    def _augmented(self, epoch: int) -> np.ndarray:
+        """The epoch's images."""
+        tricks = self._recipe.training.tricks
+        mirrored = mirrors(len(self._images), epoch, self._recipe.seed, tricks.alternating_flip)
+        images = augment(self._images, self._augmentation, mirrored, self._generator)
+        return erased(images, tricks.erasing, self._generator) if tricks.erasing else images
+
+    def _mixed(self, images: np.ndarray, targets: np.ndarray) -> Arrays:
+        """The batch as it is, or mixed with itself."""
+        strength = self._recipe.training.tricks.mixup
+        return mixed(images, targets, self._generator.beta(strength, strength)) if strength else (images, targets)
 
     def _validated(self) -> dict[str, float]:
         start = time.perf_counter()

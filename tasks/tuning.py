@@ -117,6 +117,16 @@ class _Random(keras_tuner.Oracle):
         return {"status": TrialStatus.RUNNING if values else TrialStatus.STOPPED, "values": values}
 
 
+class _Hyperband(oracles.HyperbandOracle):
+    """Successive halving; the first trial is the declared defaults here too.
+
+    Li et al., "Hyperband", https://jmlr.org/papers/v18/16-558.html.
+    """
+
+    def _random_values(self) -> dict | None:
+        return super()._random_values() if self.trials else dict(self.get_space().values)
+
+
 class _Bayesian(oracles.BayesianOptimizationOracle):
     """The first trial is the declared defaults here too."""
 
@@ -140,9 +150,27 @@ def _oracle(share: Share, space: keras_tuner.HyperParameters, seed: int) -> kera
     if settings.tuner == "bayesian":
         # Keras Tuner would try three random points a dimension, which is more than most searches have.
         return _Bayesian(max_trials=settings.trials, num_initial_points=max(3, settings.trials // 3), **common)
-    oracle = oracles.HyperbandOracle(max_epochs=settings.epochs, **common)
+    oracle = _Hyperband(max_epochs=settings.epochs, **common)
     oracle.max_trials = settings.trials  # for every family the same, however its brackets fall
     return oracle
+
+
+class _Rung:
+    """The checkpoints of a trial that goes on from an earlier one's state, and may be gone on from: Hyperband's rungs.
+
+    Keras Tuner itself hands on the weights alone; here the optimizer's state, the schedule and chance go on too.
+    """
+
+    def __init__(self, folder: Path, earlier: str | None, own: str):
+        self._earlier, self._own = folder / f"{earlier}.state", folder / f"{own}.state"
+
+    def latest(self) -> bytes | None:
+        """The earlier trial's state; none for a first rung, or if another process ran it."""
+        return self._earlier.read_bytes() if self._earlier.exists() else None
+
+    def save(self, _step: int, state: bytes) -> None:
+        """Keep this trial's state."""
+        self._own.write_bytes(state)
 
 
 class _Tuner(keras_tuner.Tuner):
@@ -159,15 +187,17 @@ class _Tuner(keras_tuner.Tuner):
         super().__init__(oracle, directory=str(folder), project_name="tuner", overwrite=True)
         self.records: list[Trial] = []
         self._material, self._settings, self._numbers = material, share.settings, share.numbers
+        self._folder = folder
         self._keep, self._report = observers
         self._finished = {trial.number: trial for trial in share.finished}
 
     def run_trial(self, trial: keras_tuner.engine.trial.Trial) -> dict[str, float | None]:
         """Train once and return the score, or fail with the reason."""
-        values = dict(trial.hyperparameters.values)
-        epochs = values.get("tuner/epochs", self._settings.epochs)  # Hyperband's share; every rung starts afresh
-        values = {name: value for name, value in values.items() if not name.startswith("tuner/")}
-        record = self._remembered(values, epochs) or self._tried(values, epochs)
+        proposed = dict(trial.hyperparameters.values)
+        values = {name: value for name, value in proposed.items() if not name.startswith("tuner/")}
+        epochs = proposed.get("tuner/epochs", self._settings.epochs)  # up to which Hyperband trains this one
+        rung = _Rung(self._folder, proposed.get("tuner/trial_id"), trial.trial_id)
+        record = self._remembered(values, epochs) or self._tried(values, epochs, rung)
         self.records.append(record)
         if record.status == "failed":
             raise FailedTrialError(record.error)
@@ -191,9 +221,9 @@ class _Tuner(keras_tuner.Tuner):
             self._finished.pop(self._number(), None)
         return known if same else None
 
-    def _tried(self, values: dict, epochs: int) -> Trial:
+    def _tried(self, values: dict, epochs: int, rung: _Rung) -> Trial:
         start = time.perf_counter()
-        outcome = self._outcome(values, epochs)
+        outcome = self._outcome(values, epochs, rung)
         return Trial(
             number=self._number(),
             hyperparameters=values,
@@ -203,11 +233,12 @@ class _Tuner(keras_tuner.Tuner):
             **outcome,
         )
 
-    def _outcome(self, values: dict, epochs: int) -> dict:
+    def _outcome(self, values: dict, epochs: int, rung: _Rung) -> dict:
         """Train once; whatever goes wrong is the trial's reason, and the next one starts from a clean slate."""
-        description = self._material.description.with_hyperparameters(values)
+        build = partial(assemble, self._material.description.with_hyperparameters(values))
+        kept = rung if self._settings.tuner == "hyperband" else None
         try:
-            fitted = fit(partial(assemble, description), *self._arrays(), self._recipe(values, epochs), self._progress)
+            fitted = fit(build, *self._arrays(), self._recipe(values, epochs), self._progress, kept)
         except Exception as error:  # the search outlives any one trial
             return {"status": "failed", "error": _reason(error), "parameters": None, "score": None}
         finally:
@@ -218,9 +249,9 @@ class _Tuner(keras_tuner.Tuner):
     def _arrays(self) -> tuple[Arrays, Arrays]:
         return self._material.train, self._material.validation
 
-    def _recipe(self, values: dict, epochs: int) -> Recipe:
-        training = self._material.training.model_copy(update={"epochs": epochs})
-        return Recipe(training, self._material.augmentation, values, self._material.seed)
+    def _recipe(self, values: dict, until: int) -> Recipe:
+        training = self._material.training.model_copy(update={"epochs": self._settings.epochs})
+        return Recipe(training, self._material.augmentation, values, self._material.seed, until)
 
     def _progress(self, line: str) -> None:
         self._report(f"trial {len(self.records) + 1}/{self._settings.trials}, {line}")

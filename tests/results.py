@@ -3,9 +3,11 @@
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from tasks.artifacts import Manifest
+from tasks.stage import Place
 from tasks.store import open_store
 from tasks.verification import leaves
 
@@ -21,10 +23,14 @@ def numbers(report: Mapping[str, Any]) -> dict[str, Any]:
     return {place: value for place, value in leaves(report) if not PASSING.fullmatch(place)}
 
 
-def keys(report: Mapping[str, Any]) -> dict[tuple, str]:
-    """The artifact's key at every place of a run."""
-    names = ("stage", "dataset", "family", "budget", "seed", "shard")
-    return {tuple(stage.get(name) for name in names): stage["key"] for stage in report["stages"] if stage["key"]}
+def keys(report: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """The artifact's key of every stage at every place of a run."""
+    names = [field.name for field in fields(Place)]
+    return {
+        (stage["stage"], str(Place(**{name: stage.get(name) for name in names}))): stage["key"]
+        for stage in report["stages"]
+        if stage["key"]
+    }
 
 
 def manifests(variables: Mapping[str, str]) -> list[Manifest]:

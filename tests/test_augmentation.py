@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from tasks.augmentation import augment, flipped, shifted
+from tasks.augmentation import augment, erased, flipped, mirrors, mixed, shifted
 from tasks.request import Augmentation
 
 images = arrays.arrays(np.uint8, st.tuples(st.integers(0, 6), st.integers(4, 9), st.integers(4, 9), st.integers(1, 3)))
 seeds = st.integers(0, 2**32 - 1)
+NONE = np.zeros(4_000, bool)
 
 
 @given(images, seeds)
@@ -42,7 +43,8 @@ def test_a_seed_reproduces_and_the_original_stays(batch, seed, flip, shift):
     """The same generator state gives the same array; the input is not written to."""
     before = batch.copy()
     wish = Augmentation(flip=flip, shift=shift)
-    first, again = (augment(batch, wish, np.random.default_rng(seed)) for _ in range(2))
+    mirrored = mirrors(len(batch), 1, seed, alternating=False)
+    first, again = (augment(batch, wish, mirrored, np.random.default_rng(seed)) for _ in range(2))
     assert np.array_equal(first, again)
     assert first.dtype == np.uint8
     assert first.shape == batch.shape
@@ -54,7 +56,7 @@ def test_images_differ_from_one_another_and_from_epoch_to_epoch():
     batch = np.zeros((4_000, 9, 9, 1), np.uint8)
     batch[:, 4, 4] = 255
     generator = np.random.default_rng(0)
-    first, second = (augment(batch, Augmentation(shift=2), generator) for _ in range(2))
+    first, second = (augment(batch, Augmentation(shift=2), NONE, generator) for _ in range(2))
     assert not np.array_equal(first, second)
     rows, columns = np.divmod(first.reshape(4_000, -1).argmax(axis=1), 9)
     assert set(zip(rows, columns, strict=True)) == {(row, column) for row in range(2, 7) for column in range(2, 7)}
@@ -64,4 +66,62 @@ def test_images_differ_from_one_another_and_from_epoch_to_epoch():
 def test_no_wish_changes_nothing(wish):
     """Without flip and shift the images are what they were."""
     batch = np.arange(2 * 4 * 4, dtype=np.uint8).reshape(2, 4, 4, 1)
-    assert np.array_equal(augment(batch, wish, np.random.default_rng(0)), batch)
+    assert np.array_equal(augment(batch, wish, np.ones(2, bool), np.random.default_rng(0)), batch)
+
+
+@given(st.integers(0, 50), seeds, st.integers(1, 9))
+def test_alternating_mirrors_show_every_image_both_ways_in_two_epochs(n, seed, epoch):
+    """An image that is mirrored in one epoch is not in the next, and is again in the one after."""
+    first, second, third = (mirrors(n, epoch + later, seed, alternating=True) for later in range(3))
+    assert np.array_equal(first, ~second)
+    assert np.array_equal(first, third)
+
+
+@pytest.mark.parametrize("alternating", [True, False])
+def test_half_of_the_images_are_mirrored(alternating):
+    """In any epoch; and which ones is another draw for another seed."""
+    for epoch in range(1, 5):
+        assert 4_700 < mirrors(10_000, epoch, 0, alternating).sum() < 5_300
+    assert not np.array_equal(mirrors(100, 1, 0, alternating), mirrors(100, 1, 1, alternating))
+
+
+def test_random_mirrors_differ_from_epoch_to_epoch():
+    """Chance, not turns."""
+    first, second = (mirrors(1_000, epoch, 0, alternating=False) for epoch in (1, 2))
+    assert 400 < (first == second).sum() < 600
+
+
+@given(images, seeds, st.integers(1, 12))
+def test_what_is_erased_is_one_square(batch, seed, side):
+    """What changes lies in a square of that side, or of the whole image; the original stays."""
+    before = batch.copy()
+    result = erased(batch, side, np.random.default_rng(seed))
+    assert np.array_equal(batch, before)
+    for image, other in zip(batch, result, strict=True):
+        rows, columns = np.nonzero((image != other).any(axis=2))
+        if len(rows):
+            assert np.ptp(rows) < side
+            assert np.ptp(columns) < side
+
+
+def test_half_of_the_images_are_erased_anywhere():
+    """At random; every pixel's turn comes, and the noise takes every value."""
+    batch = np.zeros((2_000, 8, 8, 1), np.uint8)
+    result = erased(batch, 3, np.random.default_rng(0))
+    changed = (result != batch).any(axis=(1, 2, 3))
+    assert 900 < changed.sum() < 1_100
+    assert (result != batch).any(axis=0).all()
+    assert len(np.unique(result)) == 256
+
+
+@given(images, st.floats(0, 1))
+def test_a_mixture_is_the_same_of_images_and_targets(batch, share):
+    """Against the definition in float64; each target still sums to 1."""
+    targets = np.eye(3, dtype=np.float32)[np.arange(len(batch)) % 3]
+    pixels, labels = mixed(batch, targets, share)
+    for n in range(len(batch)):
+        other = len(batch) - 1 - n
+        expected = share * batch[n].astype(np.float64) + (1 - share) * batch[other].astype(np.float64)
+        assert np.allclose(pixels[n], expected, atol=1e-3)
+        assert np.allclose(labels[n], share * targets[n] + (1 - share) * targets[other])
+    assert np.allclose(labels.sum(axis=1), 1)

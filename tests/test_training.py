@@ -2,15 +2,17 @@
 
 from functools import partial
 
+import keras
 import numpy as np
 import pytest
 
-from tasks import training
+from tasks import optimizers, training
 from tasks.network import Description, assemble
-from tasks.request import Augmentation, Training
+from tasks.request import Augmentation, Training, Tricks
 from tasks.training import DivergenceError, Recipe, fit, optimizer_from
 
 DESCRIPTION = Description(family="cnn", shape=(8, 8, 1), classes=3, budget=6_000, mean=(90,), std=(50,))
+TRICKS = Tricks()
 TRAINING = Training(replicates=1, epochs=3, batch_size=32, deterministic=True)
 
 
@@ -21,11 +23,20 @@ def data(n, seed):
     return (generator.integers(0, 60, (n, 8, 8, 1)) + 80 * labels[:, None, None, None]).astype(np.uint8), labels
 
 
-def trained(family="cnn", seed=0, report=lambda line: None, train=None, checkpoints=None, **hyperparameters):
-    description = DESCRIPTION.model_copy(update={"family": family, "hyperparameters": hyperparameters})
-    build = partial(assemble, description)
-    recipe = Recipe(TRAINING, Augmentation(flip=True, shift=1), hyperparameters, seed)
-    return fit(build, train or data(300, 1), data(90, 2), recipe, report, checkpoints)
+def trained(
+    family="cnn",
+    seed=0,
+    report=lambda line: None,
+    train=None,
+    checkpoints=None,
+    validation=None,
+    tricks=TRICKS,
+    **chosen,
+):
+    facts = {"family": family, "hyperparameters": chosen, "tricks": tricks}
+    build = partial(assemble, DESCRIPTION.model_copy(update=facts))
+    recipe = Recipe(TRAINING.model_copy(update={"tricks": tricks}), Augmentation(flip=True, shift=1), chosen, seed)
+    return fit(build, train or data(300, 1), validation or data(90, 2), recipe, report, checkpoints)
 
 
 @pytest.mark.parametrize("family", ["ann", "cnn"])
@@ -91,6 +102,41 @@ def test_augmentation_is_what_the_dataset_allows_and_the_settings_want():
         assert training._wanted(recipe._replace(training=TRAINING.model_copy(update=change))) == expected
 
 
+@pytest.mark.parametrize("family", ["ann", "cnn"])
+def test_no_image_of_the_validation_part_enters_a_weight(family):
+    """Poisoned validation images change what is measured on them, and no weight: no start, no step."""
+    images, labels = data(90, 2)
+    clean, poisoned = (trained(family, validation=(part, labels)) for part in (images, np.full_like(images, 255)))
+    assert clean.history[-1]["val_loss"] != poisoned.history[-1]["val_loss"]
+    for one, other in zip(clean.model.get_weights(), poisoned.model.get_weights(), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_averaging_ends_with_the_mean_of_the_way():
+    """The final weights are the moving average of the weights after every step, against the recursion in float64."""
+    decay, way = 0.8, []
+    averaged = optimizers.optimizer("adamw", 0.1, 0.0, decay, steps=10)
+    weight = keras.Variable(np.array([1.0, -2.0], np.float32))
+    averaged.build([weight])
+    for step in range(10):
+        averaged.apply([keras.ops.convert_to_tensor(np.array([step - 4.0, 1.0], np.float32))], [weight])
+        way.append(np.asarray(weight, np.float64))
+    expected = way[0]
+    for value in way[1:]:
+        expected = decay * expected + (1 - decay) * value
+    averaged.finalize_variable_values([weight])
+    assert np.allclose(np.asarray(weight), expected, atol=1e-6)
+    assert not np.allclose(expected, way[-1], atol=1e-3)
+
+
+def test_an_averaged_training_is_validated_with_its_final_weights():
+    """The last line of the history is the model that is handed over."""
+    result = trained(tricks=Tricks(averaging=0.5))
+    images, labels = data(90, 2)
+    accuracy = (result.model.predict(images, verbose=0).argmax(axis=1) == labels).mean()
+    assert result.history[-1]["val_accuracy"] == pytest.approx(accuracy, abs=1e-6)
+
+
 class Interrupted(Exception):  # noqa: N818 - an event
     """What ends a training in the middle."""
 
@@ -108,17 +154,22 @@ class Notebook:
         self.states.append(state)
 
 
+EVERY_TRICK = Tricks(averaging=0.9, mixup=0.5, erasing=3)
+NO_TRICK = Tricks(optimizer="adamw", whitening=False, identity=False, alternating_flip=False)
+
+
 @pytest.mark.parametrize("family", ["ann", "cnn"])
-def test_a_resumed_training_is_the_undisturbed_one_bit_by_bit(family, monkeypatch):
+@pytest.mark.parametrize("tricks", [EVERY_TRICK, NO_TRICK], ids=["every-trick", "no-trick"])
+def test_a_resumed_training_is_the_undisturbed_one_bit_by_bit(family, tricks, monkeypatch):
     """From any epoch: equal weights, optimizer state, steps and history; augmentation and dropout draw the same."""
     monkeypatch.setattr(training._Pace, "allows", lambda pace: True)
     kept = Notebook()
-    whole = trained(family, checkpoints=kept, dropout=0.2)
+    whole = trained(family, checkpoints=kept, tricks=tricks, dropout=0.2)
     assert len(kept.states) == TRAINING.epochs
     for done, state in enumerate(kept.states, 1):
         again, lines = Notebook(), []
         again.save(0, state)
-        resumed = trained(family, checkpoints=again, dropout=0.2, report=lines.append)
+        resumed = trained(family, checkpoints=again, tricks=tricks, dropout=0.2, report=lines.append)
         assert lines[0] == f"goes on after epoch {done}/3"
         assert len(lines) == 1 + TRAINING.epochs - done
         assert without_seconds(resumed.history) == without_seconds(whole.history)

@@ -2,6 +2,7 @@
 
 import gc
 import random
+from functools import partial
 from itertools import islice
 
 import keras_tuner
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks import training, tuning
-from tasks.network import Description
+from tasks.network import Description, assemble
 from tasks.request import Augmentation, Search, Training
+from tasks.training import Recipe
 from tasks.trials import SearchError, Trial, best, dump, joined, load
 from tasks.tuning import Material, Share, proposals, search
 
@@ -42,7 +44,7 @@ def untrained(monkeypatch):
     """Trials build their networks and are scored by a hyper-parameter, in no time."""
     fitted = []
 
-    def fit(build, train, validation, recipe, report):
+    def fit(build, train, validation, recipe, report, checkpoints):
         fitted.append(recipe)
         score = 1 - recipe.hyperparameters["learning_rate"]
         report(f"epoch 1/{recipe.training.epochs}")
@@ -96,6 +98,23 @@ def test_hyperband_spends_its_epochs_unevenly_and_stops_at_the_trial_count():
     assert 2 <= len(trials) <= 7
     assert len({trial.epochs for trial in trials}) > 1
     assert not any("/" in name for trial in trials for name in trial.hyperparameters)
+
+
+def test_a_promoted_trial_goes_on_where_it_stopped():
+    """Hyperband, for real: what reaches the last rung is, digit by digit, the training that nobody interrupted."""
+    lines, settings = [], Search(tuner="hyperband", trials=4, epochs=3)
+    share = Share(settings, settings.numbers(0))
+    tried = search(material(), share, lambda trials: None, lines.append)
+    assert [trial.epochs for trial in tried] == [1, 1, 1, 3]
+    assert tried[3].hyperparameters == best(tried[:3]).hyperparameters
+    assert next(line for line in lines if "trial 4" in line) == "trial 4/4, goes on after epoch 1/3"
+    shared = material()
+    description = shared.description.with_hyperparameters(tried[3].hyperparameters)
+    recipe = Recipe(shared.training.model_copy(update={"epochs": 3}), shared.augmentation, tried[3].hyperparameters, 0)
+    build = partial(assemble, description)
+    whole = training.fit(build, shared.train, shared.validation, recipe, lambda line: None)
+    assert tried[3].score == whole.history[-1]["val_accuracy"]
+    assert whole.history[0]["val_accuracy"] == best(tried[:3]).score
 
 
 def test_both_families_share_one_optimizer_space():

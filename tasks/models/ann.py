@@ -1,74 +1,97 @@
 """The dense family: fully connected layers, batch normalisation, dropout; no convolution, no weight sharing.
 
+A narrow first layer takes the whole image in, without activation if it is a bottleneck (Lin et al.,
+https://arxiv.org/abs/1511.02580); blocks of one width follow, with shortcuts, for what it saves.
 `build` is what a family offers. `widths` and `parameters` are the arithmetic behind it, public for their tests.
 """
 
 from functools import partial
-from itertools import pairwise
 from typing import NamedTuple
 
 import keras
 from keras import layers
 
 from tasks.budget import Widths, solve
+from tasks.initialisation import PartialIdentity, PrincipalDense
+from tasks.optimizers import HEAD
+from tasks.request import Tricks
 
 Shape = tuple[int, int, int]
 BATCH_NORM = 4  # weights a unit: scale, offset, moving mean, moving variance
 
 
 class Choices(NamedTuple):
-    """One point of this family's search space."""
+    """One point of this family's search space, and the tricks that shape its networks."""
 
-    depth: int
-    taper: float
+    blocks: int
+    intake: float
+    is_bottleneck: bool
     pool: int
     activation: str
     dropout: float
+    tricks: Tricks
 
 
-def choices(hp) -> Choices:
+def choices(hp, tricks: Tricks) -> Choices:
     """Read the choices from a `keras_tuner.HyperParameters`, which learns the space by it; defaults do well."""
     return Choices(
-        depth=hp.Int("depth", 2, 4, default=3),
-        taper=hp.Choice("taper", [0.5, 0.7, 1.0], default=0.7),  # each layer's width by the one before
+        blocks=hp.Int("blocks", 1, 4, default=3),
+        intake=hp.Choice("intake", [0.5, 0.75, 1.0], default=0.5),  # the first layer's width by that of the blocks
+        is_bottleneck=hp.Boolean("bottleneck", default=True),  # the first layer is linear
         pool=hp.Choice("pool", [1, 2], default=2),  # pixels that are averaged, each way; has no weights
         activation=hp.Choice("activation", ["relu", "gelu", "silu"], default="gelu"),
         dropout=hp.Float("dropout", 0.0, 0.2, step=0.05, default=0.05),
+        tricks=tricks,
     )
 
 
-def build(hp, shape: Shape, classes: int, budget: int) -> keras.Model:
+def build(hp, shape: Shape, classes: int, budget: int, tricks: Tricks) -> keras.Model:
     """A model from standardised images, float32 [n, h, w, c], to logits [n, classes], within 1 % of `budget`.
 
     Batch normalisation after every dense layer: Ioffe and Szegedy, 2015, https://arxiv.org/abs/1502.03167.
+    A layer of `tricks.whitening` has yet to be adapted.
 
     Raises:
         ValueError: no widths meet the budget.
     """
-    chosen = choices(hp)
+    chosen = choices(hp, tricks)
+    intake, width = widths(chosen, shape, classes, budget)
     images = keras.Input(shape)
     x = layers.Flatten()(_pooled(images, chosen))
-    for width in widths(chosen, shape, classes, budget):
-        x = layers.Dense(width, use_bias=False, kernel_initializer="he_normal")(x)
-        x = layers.BatchNormalization(momentum=0.9)(x)
-        x = layers.Activation(chosen.activation)(x)
-        x = layers.Dropout(chosen.dropout)(x)
-    return keras.Model(images, layers.Dense(classes)(x), name="ann")
+    x = PrincipalDense(intake)(x) if tricks.whitening else _dense(x, intake, "he_normal")
+    x = layers.BatchNormalization(momentum=0.9)(x) if chosen.is_bottleneck else _activated(x, chosen)
+    x = _block(x, width, chosen)
+    for _ in range(chosen.blocks - 1):
+        x = layers.Add()([x, _block(x, width, chosen)])
+    return keras.Model(images, layers.Dense(classes, name=HEAD)(x), name="ann")
 
 
 def _pooled(images: keras.KerasTensor, chosen: Choices) -> keras.KerasTensor:
     return layers.AveragePooling2D(chosen.pool, padding="same")(images) if chosen.pool > 1 else images
 
 
+def _block(x: keras.KerasTensor, width: int, chosen: Choices) -> keras.KerasTensor:
+    return _activated(_dense(x, width, PartialIdentity() if chosen.tricks.identity else "he_normal"), chosen)
+
+
+def _dense(x: keras.KerasTensor, width: int, start: str | keras.Initializer) -> keras.KerasTensor:
+    return layers.Dense(width, use_bias=False, kernel_initializer=start)(x)
+
+
+def _activated(x: keras.KerasTensor, chosen: Choices) -> keras.KerasTensor:
+    x = layers.Activation(chosen.activation)(layers.BatchNormalization(momentum=0.9)(x))
+    return layers.Dropout(chosen.dropout)(x)
+
+
 def widths(chosen: Choices, shape: Shape, classes: int, budget: int) -> Widths:
-    """The width of each hidden layer."""
-    ratios = [chosen.taper**layer for layer in range(chosen.depth)]
-    return solve(partial(parameters, chosen, shape, classes), ratios, budget)
+    """The width of the first layer, and that of every block."""
+    return solve(partial(parameters, chosen, shape, classes), (chosen.intake, 1.0), budget)
 
 
 def parameters(chosen: Choices, shape: Shape, classes: int, hidden: Widths) -> int:
     """How many weights the model with these hidden widths carries; equal to Keras' own count."""
     height, width, channels = shape
     inputs = -(-height // chosen.pool) * -(-width // chosen.pool) * channels
-    dense = sum(before * after for before, after in pairwise((inputs, *hidden, classes)))
-    return dense + BATCH_NORM * sum(hidden) + classes
+    intake, block = hidden
+    kernels = inputs * intake + intake * block + (chosen.blocks - 1) * block**2 + block * classes
+    return kernels + BATCH_NORM * (intake + chosen.blocks * block) + classes

@@ -11,59 +11,83 @@ import keras
 from keras import layers
 
 from tasks.budget import Widths, solve
+from tasks.initialisation import PartialIdentity, PatchWhitening
+from tasks.optimizers import HEAD
+from tasks.request import Tricks
 
 Shape = tuple[int, int, int]
 BATCH_NORM = 4  # weights a channel: scale, offset, moving mean, moving variance
-STEM_KERNEL = 3
-STEM, FIRST, SECOND = 0.25, 0.5, 1.0  # widths of stem and stages, by the second stage's
+KERNEL = 3  # of what comes before the late stages
+STEM, FIRST, SECOND = 0.25, 0.5, 1.0  # widths of a learnt stem and of the stages, by the second stage's
 
 
 class Choices(NamedTuple):
-    """One point of this family's search space."""
+    """One point of this family's search space, and the tricks that shape its networks."""
 
     residuals: int
     kernel: int
     growth: float
+    early_pooling: bool
     pooling: str
     activation: str
     dropout: float
+    tricks: Tricks
 
 
-def choices(hp) -> Choices:
+def choices(hp, tricks: Tricks) -> Choices:
     """Read the choices from a `keras_tuner.HyperParameters`, which learns the space by it; defaults do well."""
     return Choices(
         residuals=hp.Int("residuals", 0, 2, default=1),  # more convolutions in each late stage, with a shortcut
         kernel=hp.Choice("kernel", [3, 5], default=3),  # of the late stages
         growth=hp.Choice("growth", [1.5, 2.0], default=2.0),  # the last stage's width by that of the one before
+        early_pooling=hp.Boolean("early_pooling", default=False),  # before the first stage: cheaper by a third
         pooling=hp.Choice("pooling", ["max", "average"], default="max"),
-        activation=hp.Choice("activation", ["relu", "gelu", "silu"], default="relu"),
+        activation=hp.Choice("activation", ["relu", "gelu", "silu"], default="gelu"),
         dropout=hp.Float("dropout", 0.0, 0.2, step=0.05, default=0.05),  # before the head
+        tricks=tricks,
     )
 
 
-def build(hp, shape: Shape, classes: int, budget: int) -> keras.Model:
+def build(hp, shape: Shape, classes: int, budget: int, tricks: Tricks) -> keras.Model:
     """A model from standardised images, float32 [n, h, w, c], to logits [n, classes], within 1 % of `budget`.
 
-    Shortcuts: He et al., 2015, https://arxiv.org/abs/1512.03385.
+    Shortcuts: He et al., 2015, https://arxiv.org/abs/1512.03385. A layer of `tricks.whitening` has yet to be adapted.
 
     Raises:
         ValueError: no widths meet the budget.
     """
-    chosen = choices(hp)
-    stem, first, *late = widths(chosen, shape, classes, budget)
+    chosen = choices(hp, tricks)
+    *stem, first, second, third = widths(chosen, shape, classes, budget)
     images = keras.Input(shape)
-    x = _activated(_pooled(_convolved(images, stem, STEM_KERNEL), chosen), chosen)  # pooled first: it is the largest
-    x = _activated(_convolved(x, first, STEM_KERNEL), chosen)
-    for width in late:
-        x = _activated(_convolved(_pooled(x, chosen), width, chosen.kernel), chosen)
+    x = (
+        _whitened(images, chosen)
+        if tricks.whitening
+        else _activated(_convolved(images, stem[0], KERNEL, chosen), chosen)
+    )
+    x = _activated(_halved(x, first, chosen), chosen)
+    for width in (second, third):
+        x = _activated(_convolved(_pooled(x, chosen), width, chosen.kernel, chosen), chosen)
         for _ in range(chosen.residuals):
-            x = layers.Add()([x, _activated(_convolved(x, width, chosen.kernel), chosen)])
+            x = layers.Add()([x, _activated(_convolved(x, width, chosen.kernel, chosen), chosen)])
     x = layers.Dropout(chosen.dropout)(layers.GlobalAveragePooling2D()(x))
-    return keras.Model(images, layers.Dense(classes)(x), name="cnn")
+    return keras.Model(images, layers.Dense(classes, name=HEAD)(x), name="cnn")
 
 
-def _convolved(x: keras.KerasTensor, width: int, kernel: int) -> keras.KerasTensor:
-    return layers.Conv2D(width, kernel, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
+def _whitened(images: keras.KerasTensor, chosen: Choices) -> keras.KerasTensor:
+    channels = images.shape[-1]
+    return layers.Activation(chosen.activation)(PatchWhitening(_filters(channels), _patch_side(channels))(images))
+
+
+def _halved(x: keras.KerasTensor, width: int, chosen: Choices) -> keras.KerasTensor:
+    """The first stage's convolution, where the image is largest, before or after the image is halved."""
+    if chosen.early_pooling:
+        return _convolved(_pooled(x, chosen), width, KERNEL, chosen)
+    return _pooled(_convolved(x, width, KERNEL, chosen), chosen)
+
+
+def _convolved(x: keras.KerasTensor, width: int, kernel: int, chosen: Choices) -> keras.KerasTensor:
+    start = PartialIdentity() if chosen.tricks.identity else "he_normal"
+    return layers.Conv2D(width, kernel, padding="same", use_bias=False, kernel_initializer=start)(x)
 
 
 def _pooled(x: keras.KerasTensor, chosen: Choices) -> keras.KerasTensor:
@@ -76,18 +100,34 @@ def _activated(x: keras.KerasTensor, chosen: Choices) -> keras.KerasTensor:
 
 
 def widths(chosen: Choices, shape: Shape, classes: int, budget: int) -> Widths:
-    """The channels of the stem and of each stage."""
-    ratios = (STEM, FIRST, SECOND, SECOND * chosen.growth)
+    """The channels of the stem, if it is learnt, and of each stage."""
+    stem = () if chosen.tricks.whitening else (STEM,)
+    ratios = (*stem, FIRST, SECOND, SECOND * chosen.growth)
     return solve(partial(parameters, chosen, shape, classes), ratios, budget)
 
 
 def parameters(chosen: Choices, shape: Shape, classes: int, channels: Widths) -> int:
-    """How many weights the model with these channels carries; equal to Keras' own count."""
-    stem, first, *late = channels
-    total = STEM_KERNEL**2 * stem * (shape[-1] + first) + BATCH_NORM * (stem + first)
-    before = first
-    for width in late:
+    """How many weights the model with these channels carries, frozen ones too; equal to Keras' own count."""
+    *stem, first, second, third = channels
+    total, before = 0, shape[-1]
+    if chosen.tricks.whitening:
+        side = _patch_side(before)
+        total, before = side**2 * before * _filters(before), _filters(before)
+    for width in (*stem, first):
+        total += KERNEL**2 * before * width + BATCH_NORM * width
+        before = width
+    for width in (second, third):
         convolutions = chosen.kernel**2 * width * (before + chosen.residuals * width)
         total += convolutions + BATCH_NORM * width * (1 + chosen.residuals)
         before = width
     return total + (before + 1) * classes
+
+
+def _patch_side(channels: int) -> int:
+    """Grey images need the larger patch for as many directions as a first stage can use."""
+    return 3 if channels == 1 else 2
+
+
+def _filters(channels: int) -> int:
+    """Every direction of a patch, and its negative, so that no signal is lost behind the activation."""
+    return 2 * _patch_side(channels) ** 2 * channels

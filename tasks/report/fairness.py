@@ -11,7 +11,7 @@ import numpy as np
 
 from tasks.comparison import Clause
 from tasks.report.evidence import Branch
-from tasks.report.wording import count, enumeration, family_title, percent, plural
+from tasks.report.wording import count, enumeration, family_title, percent, plural, tricks
 from tasks.request import Dataset, Request
 
 TOLERANCE = 0.01  # of the budget, both sides
@@ -29,6 +29,7 @@ def clauses(request: Request, dataset: Dataset, branches: Sequence[Branch], reco
         _setting(done, "epochs", "Every model is trained for the same number of epochs.", _epochs),
         _setting(done, "batch size", "Every model sees batches of the same size.", _batch_size),
         _setting(done, "augmentation", "Every model sees the same augmentation.", _augmentation),
+        _setting(done, "tricks", "Every model is trained with the same tricks.", _tricks),
         _optimizer(done),
         _parameters(done, dataset.budget),
         _test(done, records),
@@ -99,13 +100,19 @@ def _batch_size(branch: Branch) -> set[str]:
 
 
 def _augmentation(branch: Branch) -> set[str]:
-    return {_transforms(r.settings["training"]["augment"], r.settings["augmentation"]) for r in branch.replicates}
+    return {_transforms(r.settings["training"], r.settings["augmentation"]) for r in branch.replicates}
 
 
-def _transforms(augment: bool, allowed: Values) -> str:
-    named = [f"shift by up to {allowed['shift']} pixels"] if allowed["shift"] else []
+def _transforms(training: Values, allowed: Values) -> str:
+    """What the dataset allows, as far as the training goes along."""
+    shift = min(allowed["shift"], training["shift_limit"])
+    named = [f"shift by up to {plural(shift, 'pixel')}"] if shift else []
     named += ["horizontal flip"] if allowed["flip"] else []
-    return enumeration(named) if augment and named else "none"
+    return enumeration(named) if training["augment"] and named else "none"
+
+
+def _tricks(branch: Branch) -> set[str]:
+    return {tricks(replicate.settings["training"]["tricks"]) for replicate in branch.replicates}
 
 
 def _optimizer(done: Sequence[Branch]) -> Clause:

@@ -60,6 +60,7 @@ def settings(comparison: Comparison) -> dict[str, str]:
         f"{wording.plural(search.epochs, 'epoch')} on {wording.percent(search.fraction, 0)} of the training part",
         "training": f"{wording.plural(training.epochs, 'epoch')}, batches of {training.batch_size}, augmentation "
         f"{'on' if training.augment else 'off'}, deterministic {'on' if training.deterministic else 'off'}",
+        "tricks": wording.tricks(training.tricks.model_dump()),
         "seeds": ", ".join(map(str, request.seeds)),
         "backend": request.backend,
     }

@@ -1,5 +1,7 @@
 """How the report writes numbers and names: one place, for the sentences, the tables and the figures."""
 
+from collections.abc import Mapping
+
 UNKNOWN, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 
 
@@ -72,3 +74,14 @@ def _signed(number: float, digits: int) -> str:
     """With a real minus sign, and none before a number that rounds to zero."""
     text = f"{number:.{digits}f}"
     return text.removeprefix("-") if float(text) == 0 else text.replace("-", MINUS)
+
+
+def tricks(settings: Mapping[str, bool | int | float | str]) -> str:
+    """The tricks of a training that are on: "muon, whitening and averaging 0.99"."""
+    switched = {name.replace("_", " "): value for name, value in settings.items() if name != "optimizer" and value}
+    return enumeration(
+        [
+            str(settings["optimizer"]),
+            *(name if value is True else f"{name} {value}" for name, value in switched.items()),
+        ]
+    )

@@ -41,7 +41,7 @@ def run(work: Work) -> dict[str, Any]:
     data = work.inputs["data"]
     facts = wish.model_dump(include={"family", "shape", "classes", "budget"})
     material = tuning.Material(
-        description=Description(**facts, **arrays.scaling(data)),
+        description=Description(**facts, **arrays.scaling(data), tricks=wish.training.tricks),
         train=arrays.read(data / "train.npz"),
         validation=arrays.read(data / "validation.npz"),
         training=wish.training,

@@ -27,7 +27,8 @@ def run(work: Work) -> dict[str, Any]:
     data = work.inputs["data"]
     best = json.loads((work.inputs["choice"] / "best.json").read_text(encoding="utf-8"))
     facts = wish.model_dump(include={"family", "shape", "classes", "budget"})
-    description = network.Description(**facts, **arrays.scaling(data), hyperparameters=best["hyperparameters"])
+    facts |= {"tricks": wish.training.tricks, "hyperparameters": best["hyperparameters"]}
+    description = network.Description(**facts, **arrays.scaling(data))
     fitted = training.fit(
         partial(network.assemble, description),
         arrays.read(data / "train.npz"),

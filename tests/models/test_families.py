@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.budget import TOLERANCE
 from tasks.models import ann, cnn
+from tasks.request import Tricks
 
 FAMILIES = [ann, cnn]
 BOTH = pytest.mark.parametrize("family", FAMILIES, ids=["ann", "cnn"])
@@ -17,11 +18,12 @@ SHAPES = [(8, 8, 1), (12, 12, 1), (28, 28, 1), (32, 32, 3), (17, 9, 2)]
 
 @st.composite
 def choices(draw, family):
-    """Any point of a family's search space."""
+    """Any point of a family's search space, with any of the tricks that shape a network."""
+    tricks = Tricks(whitening=draw(st.booleans()), identity=draw(st.booleans()))
     hp = keras_tuner.HyperParameters()
-    family.choices(hp)
+    family.choices(hp, tricks)
     hp.values = {dimension.name: draw(st.sampled_from(list(dimension.values))) for dimension in hp.space}
-    return family.choices(hp), hp
+    return family.choices(hp, tricks), hp
 
 
 @BOTH
@@ -45,7 +47,7 @@ def test_the_formula_is_what_keras_counts(family, data):
     chosen, hp = data.draw(choices(family))
     shape = data.draw(st.sampled_from(SHAPES))
     budget = data.draw(st.integers(5_000, 60_000))
-    model = family.build(hp, shape, 7, budget)
+    model = family.build(hp, shape, 7, budget, chosen.tricks)
     assert model.count_params() == family.parameters(chosen, shape, 7, family.widths(chosen, shape, 7, budget))
     assert model.output_shape == (None, 7)
     assert np.isfinite(model(np.zeros((2, *shape), np.float32))).all()
@@ -57,24 +59,27 @@ def test_the_formula_is_what_keras_counts(family, data):
 def test_the_project_s_own_budgets_are_met(family, shape, budget):
     """The configured datasets get models of their size at the defaults."""
     hp = keras_tuner.HyperParameters()
-    assert family.build(hp, shape, 10, budget).count_params() == pytest.approx(budget, rel=TOLERANCE)
+    assert family.build(hp, shape, 10, budget, Tricks()).count_params() == pytest.approx(budget, rel=TOLERANCE)
 
 
 @BOTH
 def test_a_budget_below_the_smallest_model_names_the_minimum(family):
     """A hopeless budget is refused before anything is built, with the number that would do."""
     with pytest.raises(ValueError, match=r"expected at least [\d,]+ parameters.*received 40"):
-        family.build(keras_tuner.HyperParameters(), (32, 32, 3), 10, 40)
+        family.build(keras_tuner.HyperParameters(), (32, 32, 3), 10, 40, Tricks())
 
 
 def test_the_dense_family_has_no_convolution():
     """Dense layers only: what the ANN is compared for is that it has no weight sharing."""
-    kinds = {type(layer).__name__ for layer in ann.build(keras_tuner.HyperParameters(), (28, 28, 1), 10, 50_000).layers}
+    network = ann.build(keras_tuner.HyperParameters(), (28, 28, 1), 10, 50_000, Tricks())
+    kinds = {type(layer).__name__ for layer in network.layers}
     assert kinds <= {
         "InputLayer",
         "AveragePooling2D",
         "Flatten",
         "Dense",
+        "PrincipalDense",
+        "Add",
         "BatchNormalization",
         "Activation",
         "Dropout",

@@ -8,7 +8,8 @@ from tasks.report.fairness import clauses
 from tests.report import synthetic
 
 NAMES = {
-    "data", "seeds", "trials", "epochs", "batch size", "augmentation", "optimizer space", "parameters", "test part",
+    "data", "seeds", "trials", "epochs", "batch size", "augmentation", "tricks", "optimizer space", "parameters",
+    "test part",
 }  # fmt: skip
 
 
@@ -43,6 +44,7 @@ BREACHES = {
     "epochs": lambda b: _with_replicates(b, history=b.replicates[0].history * 2),
     "batch size": lambda b: _with_settings(b, training=TRAINING | {"batch_size": 64}),
     "augmentation": lambda b: _with_settings(b, training=TRAINING | {"augment": False}),
+    "tricks": lambda b: _with_settings(b, training=TRAINING | {"tricks": TRAINING["tricks"] | {"erasing": 4}}),
     "optimizer space": lambda b: _with_trials(b, [t | {"hyperparameters": {"depth": 2}} for t in b.search.trials]),
     "parameters": lambda b: _with_trials(b, [t | {"parameters": 253_000} for t in b.search.trials]),
 }
@@ -89,3 +91,33 @@ def test_with_one_result_nothing_can_be_compared():
     alone = _holds([ann, replace(cnn, status="failed", error="x", replicates=())])
     assert alone == dict.fromkeys(NAMES) | {"parameters": True}
     assert set(_holds([]).values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("training", "expected"),
+    [
+        ({}, "shift by up to 2 pixels and horizontal flip"),
+        ({"shift_limit": 1}, "shift by up to 1 pixel and horizontal flip"),
+        ({"shift_limit": 0}, "horizontal flip"),
+        ({"augment": False}, "none"),
+    ],
+)
+def test_augmentation_is_told_as_it_was_done(training, expected):
+    """What the dataset allows and the training limits to, not the one alone."""
+    wish = TRAINING | training
+    done = [
+        _with_settings(branch, training=wish, augmentation={"flip": True, "shift": 2})
+        for branch in synthetic.everything(synthetic.request())
+    ]
+    request = synthetic.request()
+    found = {clause.name: clause.found for clause in clauses(request, request.datasets[0], done, [])}
+    assert found["augmentation"] == expected
+
+
+def test_tricks_are_told_by_name():
+    """Those that are on, with their size where they have one."""
+    request = synthetic.request()
+    wish = TRAINING | {"tricks": TRAINING["tricks"] | {"identity": False, "averaging": 0.99}}
+    done = [_with_settings(branch, training=wish) for branch in synthetic.everything(request)]
+    found = {clause.name: clause.found for clause in clauses(request, request.datasets[0], done, [])}
+    assert found["tricks"] == "muon, whitening, alternating flip and averaging 0.99"

@@ -1,0 +1,119 @@
+"""What each trick of training brings: `STORE=... python -m tests.ablation RUN [SEEDS]`, or `make ablation`.
+
+The data, datasets, families and training settings are those of a run in a store; hyper-parameters are the declared
+defaults. Every trick that is on is switched off by itself, and every other one on, at a usual size. Measured on the
+validation part; the test part is not read. As many trainings side by side as there are cores, one thread each.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
+from itertools import product
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+from tasks.artifacts import materialize
+from tasks.experiment import experiment, training_data
+from tasks.provenance import cores
+from tasks.records import input_manifest, read_request
+from tasks.request import Request, Tricks
+from tasks.stage import Place
+from tasks.store import Store, open_store
+
+USUAL = {"averaging": 0.99, "mixup": 0.2, "erasing": 8}  # what a trick that is off is tried at
+
+
+class Variant(NamedTuple):
+    """A way to train: what differs, in words, and the tricks."""
+
+    name: str
+    tricks: Tricks
+
+
+class Result(NamedTuple):
+    """What one training reached."""
+
+    val_accuracy: float
+    train_seconds: float
+
+
+def variants(configured: Tricks) -> Iterator[Variant]:
+    """The configured way, then each other way that differs in one trick."""
+    yield Variant("as configured", configured)
+    for name, value in configured:
+        words = name.replace("_", " ")
+        if name == "optimizer":
+            other = "adamw" if value == "muon" else "muon"
+            yield Variant(f"{other} in place of {value}", configured.model_copy(update={name: other}))
+        elif value:
+            yield Variant(f"without {words}", configured.model_copy(update={name: type(value)()}))
+        else:
+            usual = USUAL.get(name, True)
+            size = "" if usual is True else f" {usual}"
+            yield Variant(f"with {words}{size}", configured.model_copy(update={name: usual}))
+
+
+def trained(request: Request, place: Place, tricks: Tricks, folder: Path) -> Result:
+    """One training, in a process of its own."""
+    from tasks import arrays, network, training
+
+    wish = experiment(request, place, place.seed, request.training.epochs)
+    facts = wish.model_dump(include={"family", "shape", "classes", "budget"})
+    description = network.Description(**facts, **arrays.scaling(folder), tricks=tricks)
+    fitted = training.fit(
+        partial(network.assemble, description),
+        arrays.read(folder / "train.npz"),
+        arrays.read(folder / "validation.npz"),
+        training.Recipe(wish.training.model_copy(update={"tricks": tricks}), wish.augmentation, {}, place.seed),
+        lambda line: None,
+    )
+    return Result(fitted.history[-1]["val_accuracy"], fitted.train_seconds)
+
+
+def table(request: Request, place: Place, seeds: int, folder: Path) -> Iterator[str]:
+    """The rows of one dataset and family; differences and ratios are to the first row's means."""
+    ways = list(variants(request.training.tricks))
+    with ProcessPoolExecutor(cores(), get_context("spawn"), max_tasks_per_child=1) as pool:
+        futures = {
+            (way.name, seed): pool.submit(trained, request, replace(place, seed=seed), way.tricks, folder)
+            for way, seed in product(ways, range(seeds))
+        }
+    first: Result | None = None
+    for way in ways:
+        results = [futures[way.name, seed].result() for seed in range(seeds)]
+        mean = Result(*map(statistics.mean, zip(*results, strict=True)))
+        first = first or mean
+        spread = statistics.stdev([result.val_accuracy for result in results]) if seeds > 1 else 0.0
+        gain, ratio = 100 * (mean.val_accuracy - first.val_accuracy), mean.train_seconds / first.train_seconds
+        accuracy = f"{mean.val_accuracy:.2%} ± {100 * spread:.2f}"
+        yield f"| {place.dataset} | {place.family} | {way.name} | {accuracy} | {gain:+.2f} | {ratio:.2f} |"
+
+
+def ablation(store: Store, run: str, seeds: int) -> Iterator[str]:
+    """The whole table, row by row, as it is measured."""
+    request = read_request(store, run)
+    yield "| dataset | family | training | validation accuracy | difference, points | train time, ratio |"
+    yield "|---|---|---|---|---|---|"
+    for dataset in request.datasets:
+        with tempfile.TemporaryDirectory() as folder:
+            given = training_data(Place(dataset.name))
+            materialize(store, input_manifest(store, run, given), given.files, Path(folder))
+            for family in request.families:
+                yield from table(request, Place(dataset.name, family), seeds, Path(folder))
+
+
+def main(run: str, seeds: str = "3") -> None:
+    """Print the table."""
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
+    for row in ablation(open_store(os.environ["STORE"]), run, int(seeds)):
+        print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
