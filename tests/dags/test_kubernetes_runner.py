@@ -233,7 +233,7 @@ def test_labels(dag, cluster, run_id):
     ours = {name.partition("/")[2]: value for name, value in labels.items() if name.startswith("like-for-like/")}
     other = description(dag, "cifar10.train_cnn", run_id + "x")["metadata"]["labels"]["like-for-like/run"]
     assert ours.pop("run") != other
-    assert ours == {"stage": "train", "dataset": "cifar10", "family": "cnn", "seed": "0"}
+    assert ours == {"stage": "train", "dataset": "cifar10", "family": "cnn", "budget": "250000", "seed": "0"}
 
 
 def test_a_stage_that_succeeds(cluster):
