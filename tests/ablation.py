@@ -1,4 +1,4 @@
-"""What each trick of training brings: `STORE=... python -m tests.ablation RUN [SEEDS]`, or `make ablation`.
+"""What each trick of training brings: `STORE=... python -m tests.ablation RUN [SEEDS]`.
 
 The data, datasets, families and training settings are those of a run in a store; hyper-parameters are the declared
 defaults. Every trick that is on is switched off by itself, and every other one on, at a usual size. Measured on the
