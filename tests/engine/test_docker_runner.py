@@ -110,7 +110,8 @@ def test_what_may_heal_is_retried(stage, engine, code):
 def test_a_container_is_confined(stage, engine):
     """Not root, nothing writable but /tmp, no capability, no new rights, and the limits that are configured."""
     limits = {"memory": "200m", "cpus": 0.5, "shared_memory": "64m", "network": "bridge"}
-    probe = "exec 2>&1; id -u; touch /app/x; touch /tmp/y && echo scratch; grep -E 'CapEff|NoNew' /proc/self/status; sleep 60"
+    look = "grep -E 'CapEff|NoNew' /proc/self/status"
+    probe = f"exec 2>&1; id -u; touch /app/x; touch /tmp/y && echo scratch; {look}; sleep 60"
     in_background(stage("train", ["sh", "-c", probe], limits, dataset="cifar10", family="cnn", seed=3))
     container = until(lambda: containers(engine, run=RUN, stage="train", dataset="cifar10", family="cnn", seed="3"))[0]
     said = until(lambda: (text := container.logs().decode()) and "NoNewPrivs" in text and text)
