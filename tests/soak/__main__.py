@@ -33,7 +33,7 @@ class Soak:
         kept = [json.loads(text) for text in self._ledger.read_text().splitlines()] if self._ledger.exists() else []
         self.start: dict[str, Any] = kept[0] if kept else self._begun(random.randrange(10**6) if seed is None else seed)
         self.rounds: list[dict[str, Any]] = kept[1:]
-        if (self.start["datasets"], seed or self.start["seed"]) != (datasets, self.start["seed"]):
+        if self.start["datasets"] != datasets or seed not in (None, self.start["seed"]):
             begun = f"begun with --seed {self.start['seed']} --datasets {self.start['datasets']!r}"
             sys.exit(f"{self._ledger}: {begun}; go on with these, or name another --folder")
 
