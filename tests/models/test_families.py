@@ -1,5 +1,7 @@
 """Both families: every choice meets the budget, and the arithmetic agrees with Keras."""
 
+import re
+
 import keras
 import keras_tuner
 import numpy as np
@@ -13,6 +15,7 @@ from tasks.request import Tricks
 
 FAMILIES = [ann, cnn]
 BOTH = pytest.mark.parametrize("family", FAMILIES, ids=["ann", "cnn"])
+AMPLE = 15_000  # from here on one unit more of some width is always a small step
 SHAPES = [(8, 8, 1), (12, 12, 1), (28, 28, 1), (32, 32, 3), (17, 9, 2)]
 
 
@@ -34,9 +37,27 @@ def test_every_choice_lands_within_one_percent(family, data):
     chosen, _ = data.draw(choices(family))
     shape = data.draw(st.sampled_from(SHAPES))
     classes = data.draw(st.integers(2, 20))
-    budget = data.draw(st.integers(5_000, 2_000_000))
+    budget = data.draw(st.integers(AMPLE, 2_000_000))
     widths = family.widths(chosen, shape, classes, budget)
     assert abs(family.parameters(chosen, shape, classes, widths) - budget) <= TOLERANCE * budget
+
+
+@BOTH
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_a_smaller_budget_is_met_as_well_or_refused_in_words(family, data):
+    """Where widths are few and steps are large: within 1 %, or an error that names the nearest size."""
+    chosen, _ = data.draw(choices(family))
+    shape, budget = data.draw(st.sampled_from(SHAPES)), data.draw(st.integers(2_000, AMPLE))
+    widths, said = None, ""
+    try:
+        widths = family.widths(chosen, shape, 10, budget)
+    except ValueError as error:
+        said = str(error)
+    if widths is None:
+        assert re.search(r"expected (a size that widths can meet|at least)", said)
+    else:
+        assert abs(family.parameters(chosen, shape, 10, widths) - budget) <= TOLERANCE * budget
 
 
 @BOTH
@@ -46,7 +67,7 @@ def test_the_formula_is_what_keras_counts(family, data):
     """The arithmetic counts every weight that the built model carries, moving statistics included."""
     chosen, hp = data.draw(choices(family))
     shape = data.draw(st.sampled_from(SHAPES))
-    budget = data.draw(st.integers(5_000, 60_000))
+    budget = data.draw(st.integers(AMPLE, 60_000))
     model = family.build(hp, shape, 7, budget, chosen.tricks)
     assert model.count_params() == family.parameters(chosen, shape, 7, family.widths(chosen, shape, 7, budget))
     assert model.output_shape == (None, 7)
