@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from contextlib import suppress
 
 import numpy as np
 import psutil
@@ -203,11 +204,13 @@ def test_the_secrets_stay_out_of_airflows_database(machine, first, up, secrets):
 
 def test_no_secret_stands_on_a_command_line_and_all_listen_on_loopback(machine, up, secrets):
     """Any user of a machine reads command lines; nobody from elsewhere reaches a port."""
-    processes = family([up["pid"]])
-    lines = {process.pid: b"\0".join(part.encode() for part in process.cmdline()) for process in processes}
+    lines, connections = {}, []
+    for process in family([up["pid"]]):
+        with suppress(psutil.NoSuchProcess):  # one that just ended, which its parent has yet to notice
+            lines[process.pid] = b"\0".join(part.encode() for part in process.cmdline())
+            connections += process.net_connections("inet")
     assert len(lines) > 5
     assert {pid: line for pid, line in lines.items() if leaks.in_bytes(line, secrets)} == {}
-    connections = [each for process in processes for each in process.net_connections("inet")]
     listening = {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
     assert listening == {"127.0.0.1"}
 
