@@ -1,5 +1,7 @@
 """What the search and the training of a family share: the part of the request that shapes a model's training."""
 
+from typing import Any
+
 from tasks.request import Augmentation, Budget, Frozen, Name, Request, Training
 from tasks.stage import Input, Place
 
@@ -17,6 +19,10 @@ class Experiment(Frozen):
     augmentation: Augmentation
     seed: int
     backend: str
+
+    def network(self) -> dict[str, Any]:
+        """What of it shapes the network, as `tasks.network.Description` takes it."""
+        return self.model_dump(include={"family", "shape", "classes", "budget"}) | {"tricks": self.training.tricks}
 
 
 def experiment(request: Request, place: Place, seed: int | None, epochs: int) -> Experiment:

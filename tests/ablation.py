@@ -63,14 +63,14 @@ def trained(request: Request, place: Place, tricks: Tricks, folder: Path) -> Res
     """One training, in a process of its own."""
     from tasks import arrays, network, training
 
+    request = request.model_copy(update={"training": request.training.model_copy(update={"tricks": tricks})})
     wish = experiment(request, place, place.seed, request.training.epochs)
-    facts = wish.model_dump(include={"family", "shape", "classes", "budget"})
-    description = network.Description(**facts, **arrays.scaling(folder), tricks=tricks)
+    description = network.Description(**wish.network(), **arrays.scaling(folder))
     fitted = training.fit(
         partial(network.assemble, description),
         arrays.read(folder / "train.npz"),
         arrays.read(folder / "validation.npz"),
-        training.Recipe(wish.training.model_copy(update={"tricks": tricks}), wish.augmentation, {}, place.seed),
+        training.Recipe(wish.training, wish.augmentation, {}, place.seed),
         lambda line: None,
     )
     return Result(fitted.history[-1]["val_accuracy"], fitted.train_seconds)

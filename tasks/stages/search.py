@@ -39,9 +39,8 @@ def run(work: Work) -> dict[str, Any]:
 
     wish: Settings = work.settings
     data = work.inputs["data"]
-    facts = wish.model_dump(include={"family", "shape", "classes", "budget"})
     material = tuning.Material(
-        description=Description(**facts, **arrays.scaling(data), tricks=wish.training.tricks),
+        description=Description(**wish.network(), **arrays.scaling(data)),
         train=arrays.read(data / "train.npz"),
         validation=arrays.read(data / "validation.npz"),
         training=wish.training,

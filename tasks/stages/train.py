@@ -26,14 +26,13 @@ def run(work: Work) -> dict[str, Any]:
     wish: Experiment = work.settings
     data = work.inputs["data"]
     best = json.loads((work.inputs["choice"] / "best.json").read_text(encoding="utf-8"))
-    facts = wish.model_dump(include={"family", "shape", "classes", "budget"})
-    facts |= {"tricks": wish.training.tricks, "hyperparameters": best["hyperparameters"]}
-    description = network.Description(**facts, **arrays.scaling(data))
+    chosen = best["hyperparameters"]
+    description = network.Description(**wish.network(), **arrays.scaling(data), hyperparameters=chosen)
     fitted = training.fit(
         partial(network.assemble, description),
         arrays.read(data / "train.npz"),
         arrays.read(data / "validation.npz"),
-        training.Recipe(wish.training, wish.augmentation, best["hyperparameters"], wish.seed),
+        training.Recipe(wish.training, wish.augmentation, chosen, wish.seed),
         work.progress,
         work.checkpoints,
     )
