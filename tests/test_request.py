@@ -108,13 +108,13 @@ def test_fewer_trials_than_shards_are_shared_by_fewer(config):
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("replicates = 3", "replicate"), ("[profiles.quick.training]", "not valid TOML"), ("fraction = 0.3", "fraction")],
+    [("replicates = 3", "replicate"), ("[profiles.quick.training]", "not valid TOML"), ("fraction = 0.5", "fraction")],
 )
 def test_a_typo_in_the_configuration_is_refused_with_its_file(tmp_path, text, expected):
     """An unknown key, broken TOML or a value out of range names the file or the field, and is never ignored."""
     folder = make_configuration(tmp_path / "config")
     path = folder / "workflow.toml"
-    changed = {"replicates = 3": "replicate = 3", "[profiles.quick.training]": "[profiles.quick.training", "fraction = 0.3": "fraction = 3.0"}  # fmt: skip  # noqa: E501
+    changed = {"replicates = 3": "replicate = 3", "[profiles.quick.training]": "[profiles.quick.training", "fraction = 0.5": "fraction = 3.0"}  # fmt: skip  # noqa: E501
     assert text in path.read_text()
     path.write_text(path.read_text().replace(text, changed[text]))
     with pytest.raises(RequestError, match=expected):
