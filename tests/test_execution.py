@@ -154,6 +154,22 @@ def test_a_flipped_byte_stops_its_reader_and_the_next_run_heals_it(command, stor
     assert not read_record(store, "r2", Place("cifar10"), "fetch")["cached"]
 
 
+def test_nothing_before_the_evaluation_reads_the_test_part(command, store, tmp_path):
+    """With its bytes destroyed in the store, search, choice and training are done as ever, and evaluate alone stops."""
+    place = ("--run", "r1", "--dataset", "cifar10")
+    command("plan", "--run", "r1", RUN_PARAMETERS='{"profile": "smoke", "families": ["ann"], "replicates": 1}')
+    for stage_name in ("fetch", "normalize"):
+        assert command(stage_name, *place).returncode == 0
+    key = read_record(store, "r1", Place("cifar10"), "normalize")["key"]
+    (tmp_path / "store" / find(store, "normalize", key).files["test.npz"].object).write_bytes(b"poison")
+    model = (*place, "--family", "ann")
+    for line in (("search", "--shard", "0"), ("search", "--shard", "1"), ("choose",), ("train", "--seed", "0")):
+        done = command(line[0], *model, *line[1:])
+        assert done.returncode == 0, done.stdout
+    stopped = command("evaluate", *model)
+    assert (stopped.returncode, "test.npz" in stopped.stdout) == (65, True)
+
+
 def test_a_request_is_frozen_and_a_replanned_run_keeps_it(command, store):
     """A retried plan with other parameters does not change a run that has begun."""
     command("plan", "--run", "r1")

@@ -1,4 +1,4 @@
-"""What checkpoints cost a training of real size: `python -m tests.bench_checkpoints [IMAGES [EPOCHS [FAMILIES]]]`.
+"""What checkpoints cost a training of real size: `python -m tests.bench.checkpoints [IMAGES [EPOCHS [FAMILIES]]]`.
 
 CIFAR-10's shape, budget and number of images, the quick profile's batches and epochs, noise for pixels: time does not
 ask what is to be seen. In a folder and in the embedded S3 server, each on this machine's own disk.

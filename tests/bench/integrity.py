@@ -1,4 +1,4 @@
-"""What integrity costs, of one run in a store: `STORE=... python -m tests.bench_integrity RUN`.
+"""What integrity costs, of one run in a store: `STORE=... python -m tests.bench.integrity RUN`.
 
 Nothing is trained: the files that each stage of the run read and wrote are brought and digested again, and the time for
 that is set beside the seconds that the stages recorded.

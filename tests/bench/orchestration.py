@@ -1,18 +1,19 @@
-"""What orchestration costs, of the latest run here: `python -m tests.bench [STATE_FOLDER REPORTS_FOLDER [RUN]]`.
+"""What orchestration cost a run, read from Airflow's own database and the run's report; nothing is run.
 
-Read from Airflow's own database and the run's report, after the fact; nothing is run. For every task: the gap from the
-moment at which it could start (its last upstream task ended, and a slot of its pool was free) to its start. Along the
-critical path of the run: what was stage work, what was process start and imports, and what was the scheduler's.
+For every task: the gap from the moment at which it could start (its last upstream task ended, and a slot of its pool
+was free) to its start. Along the critical path of the run: what was stage work, what was process start and imports, and
+what was the scheduler's.
 """
 
-import json
 import sqlite3
-import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas
+
+from tests.bench.section import Section
 
 PARENT = {
     "normalize": "fetch", "budgets": "fetch", "search": "normalize", "choose": "search", "train": "choose",
@@ -42,6 +43,14 @@ class Cost(NamedTuple):
     def scheduler(self) -> float:
         """What is neither stage work nor a stage's own start."""
         return self.wall - self.work - self.setup
+
+
+class Overhead(NamedTuple):
+    """What a run's orchestration took: its tasks that a process executed, the gaps before them in seconds, its path."""
+
+    tasks: int
+    gaps: list[float]
+    cost: Cost
 
 
 def load_tasks(database: Path, run: str) -> list[Task]:
@@ -134,32 +143,28 @@ def _index(stage: dict, request: dict) -> int:
     return budgets.index(stage["budget"]) * lengths.get(stage["stage"], 1) + number
 
 
-def measure(state: Path, report: dict) -> str:
-    """The cost of orchestrating the run of `report`, as a Markdown table."""
+def overhead(state: Path, report: Mapping[str, Any]) -> Overhead:
+    """What Airflow's database in `state` says of the run of `report`."""
     database = state / "airflow" / "airflow.db"
     tasks, slots = load_tasks(database, report["run"]), load_slots(database)
     started = [(task, ready(task, tasks, slots)) for task in tasks]
-    gaps = pandas.Series([task.start - moment for task, moment in started if moment is not None])
-    spent = cost(critical_path(tasks), _records(report))
-    rows = {
-        "tasks that a process executed": str(len(tasks)),
-        "gap before a task, median": f"{gaps.median():.2f} s",
-        "gap before a task, 90th percentile": f"{gaps.quantile(0.9):.2f} s",
-        "first task's start to last task's end": f"{spent.wall:.0f} s",
-        "stage work on the critical path": f"{spent.work / spent.wall:.1%}",
-        "process start and imports": f"{spent.setup / spent.wall:.1%}",
-        "the scheduler's part": f"{spent.scheduler / spent.wall:.1%}",
+    gaps = [task.start - moment for task, moment in started if moment is not None]
+    return Overhead(len(tasks), gaps, cost(critical_path(tasks), _records(report)))
+
+
+def orchestration(state: Path, report: Mapping[str, Any]) -> list[Section]:
+    """The cost of orchestrating the run of `report`."""
+    found = overhead(state, report)
+    gaps, spent = pandas.Series(found.gaps), found.cost
+    row = {
+        "stages": len(report["stages"]),
+        "of them reused": sum(stage["cached"] for stage in report["stages"]),
+        "tasks that a process executed": found.tasks,
+        "gap before a task, median, s": float(gaps.median()),
+        "90th percentile, s": float(gaps.quantile(0.9)),
+        "first task to last, s": spent.wall,
+        "stage work on the critical path": spent.work / spent.wall,
+        "process start and imports": spent.setup / spent.wall,
+        "scheduler's part": spent.scheduler / spent.wall,
     }
-    return "\n".join(["| measure | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
-
-
-def main(state: str = ".state", reports: str = "reports", run: str = "latest") -> None:
-    """Print the table of one run."""
-    path = Path(reports, run, "report.json")
-    if not path.exists():
-        sys.exit(f"{path}: expected the report of a run, found none; `make run` first")
-    print(measure(Path(state), json.loads(path.read_text(encoding="utf-8"))))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    return [Section(f"Orchestration of {report['run']}", [row])]

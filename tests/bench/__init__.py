@@ -1,0 +1,1 @@
+"""What it costs, measured side by side; absolute times mean little on a shared machine, ratios and growth do."""

@@ -1,0 +1,62 @@
+"""All that is measured in one command: `python -m tests.bench [PART ...] [--run RUN]`; see `make bench`.
+
+Prints Markdown, and writes it with all digits as JSON: REPORTS/bench.md and REPORTS/bench.json.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tasks.provenance import machine, versions
+from tests.bench.growth import growth
+from tests.bench.learning import learning
+from tests.bench.orchestration import orchestration
+from tests.bench.section import Section
+from tests.bench.throughput import throughput
+
+
+def main() -> None:
+    """Measure the parts that are asked for, all of them by default."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="What it costs, measured.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="orchestration, learning, throughput, growth")
+    parser.add_argument("--state", type=Path, default=Path(".state"), help="where Airflow's database of the run is")
+    parser.add_argument("--reports", type=Path, default=Path("reports"), help="where the run's report is")
+    parser.add_argument("--run", default="latest", help="what orchestration and learning are read of")
+    options = parser.parse_args()
+    report = partial(_report, options.reports / options.run / "report.json")
+    parts: Mapping[str, Callable[[], list[Section]]] = {
+        "orchestration": lambda: orchestration(options.state, report()),
+        "learning": lambda: learning(report()),
+        "throughput": throughput,
+        "growth": growth,
+    }
+    if unknown := set(options.parts) - set(parts):
+        parser.error(f"expected parts among {', '.join(parts)}, received {', '.join(sorted(unknown))}")
+    sections = []
+    for part in options.parts or parts:
+        for section in parts[part]():
+            sections.append(section)
+            print(section.markdown(), end="\n\n", flush=True)
+    facts = {"machine": machine(), "versions": versions()}
+    _write(options.reports, facts, sections)
+
+
+def _report(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        sys.exit(f"{path}: expected the report of a run, found none; `make run` first")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _write(folder: Path, facts: Mapping[str, Any], sections: list[Section]) -> None:
+    folder.mkdir(exist_ok=True)
+    found = {**facts, "sections": [section._asdict() for section in sections]}
+    (folder / "bench.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+    (folder / "bench.md").write_text("\n\n".join(section.markdown() for section in sections) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

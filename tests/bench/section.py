@@ -1,0 +1,40 @@
+"""A measured table, for a reader as Markdown and for a program as JSON."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas
+
+Row = Mapping[str, Any]
+
+
+class Section(NamedTuple):
+    """What one question brought: a row for each thing measured, with its units in the columns' names."""
+
+    title: str
+    rows: Sequence[Row]
+
+    def markdown(self) -> str:
+        """The table under its title; numbers to three digits."""
+        columns = list(self.rows[0])
+        head = [f"### {self.title}", "", "| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+        return "\n".join(
+            head + ["| " + " | ".join(_text(row[column]) for column in columns) + " |" for row in self.rows]
+        )
+
+
+def spread(name: str, values: Iterable[float]) -> Row:
+    """The columns `NAME, median` and `NAME, quartiles` of some values; empty cells for none."""
+    known = list(values)
+    low, middle, high = pandas.Series(known, dtype=float).quantile([0.25, 0.5, 0.75]).tolist()
+    return {f"{name}, median": middle if known else None, f"{name}, quartiles": [low, high] if known else None}
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, list):
+        return " to ".join(map(_text, value))
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,136 @@
+"""How fast a training goes: our `fit`, augmentation and all, beside the plainest `Model.fit` of the same network.
+
+Noise for pixels, at the datasets' shapes and budgets and in the quick profile's batches: time does not ask what is to
+be seen. The two take turns in one process of one thread; other backends that are installed train the same network, each
+in a process of its own.
+"""
+
+import importlib.util
+import os
+import resource
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from itertools import product
+from multiprocessing import get_context
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tasks.request import Configuration, Dataset, load_configuration
+from tests.bench.section import Row, Section, spread
+
+BACKENDS = {"tensorflow": "tensorflow", "torch": "torch", "jax": "jax"}  # of Keras, and the module that each one needs
+FAMILIES = ("ann", "cnn")
+
+
+class Turn(NamedTuple):
+    """One measured pair: images a second of either way, and the share of our own seconds that steps took."""
+
+    ours: float
+    plain: float
+    steps: float
+
+
+class Measured(NamedTuple):
+    """What one process found."""
+
+    turns: list[Turn]
+    peak: int
+
+
+def noise(dataset: Dataset, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images, uint8 [n, h, w, c], and labels, uint8 [n]."""
+    generator = np.random.default_rng(n)
+    images = generator.integers(0, 256, (n, *dataset.shape), dtype=np.uint8)
+    return images, generator.integers(0, len(dataset.classes), n).astype(np.uint8)
+
+
+def throughput(images: int = 6_400, turns: int = 5) -> list[Section]:
+    """Every dataset, family and backend that there is."""
+    configuration = load_configuration()
+    backends = [name for name, module in BACKENDS.items() if importlib.util.find_spec(module)]
+    rows = [
+        _row(configuration, dataset, family, backend, images, turns)
+        for backend, dataset, family in product(backends, configuration.datasets.values(), FAMILIES)
+    ]
+    return [Section("Throughput of training, one thread", rows)]
+
+
+def _row(
+    configuration: Configuration, dataset: Dataset, family: str, backend: str, images: int, turns: int
+) -> dict[str, Any]:
+    job = partial(measured, configuration, dataset, family, images, turns)
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=_prepare, initargs=(backend,)) as pool:
+        found = pool.submit(job).result()
+    ours, plain = ([getattr(turn, way) for turn in found.turns] for way in ("ours", "plain"))
+    names: Row = {"backend": backend, "dataset": dataset.name, "family": family}
+    return {
+        **names,
+        **spread("images a second", ours),
+        **spread("by plain `fit`", [mine / other for mine, other in zip(ours, plain, strict=True)]),
+        **spread("share in steps", (turn.steps for turn in found.turns)),
+        "peak memory, MB": found.peak / 1e6,
+    }
+
+
+def _prepare(backend: str) -> None:
+    """Before anything imports Keras."""
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
+    os.environ |= {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "2"}
+
+
+def measured(configuration: Configuration, dataset: Dataset, family: str, images: int, turns: int) -> Measured:
+    """The turns of one network, and the process's peak memory in bytes."""
+    done = list(_turns(configuration, dataset, family, images, turns))
+    return Measured(done, 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+def _turns(configuration: Configuration, dataset: Dataset, family: str, images: int, turns: int) -> Iterator[Turn]:
+    import keras
+
+    from tasks.network import Description, assemble
+    from tasks.training import Recipe, compile_for, fit
+
+    channels = dataset.shape[-1]
+    facts = {"shape": dataset.shape, "classes": len(dataset.classes), "budget": dataset.budget}
+    description = Description(family=family, mean=(120,) * channels, std=(60,) * channels, **facts)
+    settings = configuration.profiles["quick"].training.model_copy(update={"epochs": 1})
+    recipe, batch = Recipe(settings, dataset.augmentation, {}, 0), settings.batch_size
+    train, validation = noise(dataset, images), noise(dataset, batch)
+    targets = keras.utils.to_categorical(train[1], len(dataset.classes))
+    plain = assemble(description)
+    compile_for(plain, recipe, steps=1_000_000)
+    plain.fit(train[0][:batch], targets[:batch], batch_size=batch, verbose=0)
+    for _ in range(turns):
+        steps: list[float] = []
+        fitted = fit(partial(_watched, partial(assemble, description), steps), train, validation, recipe, _silent)
+        start = time.perf_counter()
+        plain.fit(train[0], targets, batch_size=batch, verbose=0)
+        seconds = time.perf_counter() - start
+        counted = steps[1:]  # the first one is the compiler's, and counts as set-up
+        yield Turn(
+            ours=len(counted) * batch / fitted.train_seconds,
+            plain=images / seconds,
+            steps=sum(counted) / fitted.train_seconds,
+        )
+
+
+def _watched(build: Callable[[], Any], steps: list[float]) -> Any:
+    """The model that `build` makes; each of its training steps adds its seconds to `steps`."""
+    model = build()
+    step = model.train_on_batch
+
+    def timed(*arguments: Any, **names: Any) -> Any:
+        start = time.perf_counter()
+        logs = step(*arguments, **names)
+        steps.append(time.perf_counter() - start)
+        return logs
+
+    model.train_on_batch = timed
+    return model
+
+
+def _silent(line: str) -> None:
+    """Nobody reads the epochs of a measurement."""
