@@ -15,6 +15,7 @@ from tasks.provenance import machine, versions
 from tests.bench.growth import growth
 from tests.bench.learning import learning
 from tests.bench.orchestration import orchestration
+from tests.bench.searching import searching
 from tests.bench.section import Section
 from tests.bench.throughput import throughput
 
@@ -22,7 +23,7 @@ from tests.bench.throughput import throughput
 def main() -> None:
     """Measure the parts that are asked for, all of them by default."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="What it costs, measured.")
-    parser.add_argument("parts", nargs="*", metavar="PART", help="orchestration, learning, throughput, growth")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="orchestration, learning, throughput, search, growth")
     parser.add_argument("--state", type=Path, default=Path(".state"), help="where Airflow's database of the run is")
     parser.add_argument("--reports", type=Path, default=Path("reports"), help="where the run's report is")
     parser.add_argument("--run", default="latest", help="what orchestration and learning are read of")
@@ -32,6 +33,7 @@ def main() -> None:
         "orchestration": lambda: orchestration(options.state, report()),
         "learning": lambda: learning(report()),
         "throughput": throughput,
+        "search": searching,
         "growth": growth,
     }
     if unknown := set(options.parts) - set(parts):

@@ -6,19 +6,16 @@ in a process of its own.
 """
 
 import importlib.util
-import os
-import resource
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from functools import partial
 from itertools import product
-from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tasks.request import Configuration, Dataset, load_configuration
+from tests.bench.process import alone
 from tests.bench.section import Row, Section, spread
 
 BACKENDS = {"tensorflow": "tensorflow", "torch": "torch", "jax": "jax"}  # of Keras, and the module that each one needs
@@ -31,13 +28,6 @@ class Turn(NamedTuple):
     ours: float
     plain: float
     steps: float
-
-
-class Measured(NamedTuple):
-    """What one process found."""
-
-    turns: list[Turn]
-    peak: int
 
 
 def noise(dataset: Dataset, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -61,33 +51,21 @@ def throughput(images: int = 6_400, turns: int = 5) -> list[Section]:
 def _row(
     configuration: Configuration, dataset: Dataset, family: str, backend: str, images: int, turns: int
 ) -> dict[str, Any]:
-    job = partial(measured, configuration, dataset, family, images, turns)
-    with ProcessPoolExecutor(1, get_context("spawn"), initializer=_prepare, initargs=(backend,)) as pool:
-        found = pool.submit(job).result()
-    ours, plain = ([getattr(turn, way) for turn in found.turns] for way in ("ours", "plain"))
+    turns_of = partial(measured, configuration, dataset, family, images, turns)
+    found = alone(turns_of, backend)
+    ours, plain = ([getattr(turn, way) for turn in found.result] for way in ("ours", "plain"))
     names: Row = {"backend": backend, "dataset": dataset.name, "family": family}
     return {
         **names,
         **spread("images a second", ours),
         **spread("by plain `fit`", [mine / other for mine, other in zip(ours, plain, strict=True)]),
-        **spread("share in steps", (turn.steps for turn in found.turns)),
+        **spread("share in steps", (turn.steps for turn in found.result)),
         "peak memory, MB": found.peak / 1e6,
     }
 
 
-def _prepare(backend: str) -> None:
-    """Before anything imports Keras."""
-    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
-    os.environ |= {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "2"}
-
-
-def measured(configuration: Configuration, dataset: Dataset, family: str, images: int, turns: int) -> Measured:
-    """The turns of one network, and the process's peak memory in bytes."""
-    done = list(_turns(configuration, dataset, family, images, turns))
-    return Measured(done, 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-
-
-def _turns(configuration: Configuration, dataset: Dataset, family: str, images: int, turns: int) -> Iterator[Turn]:
+def measured(configuration: Configuration, dataset: Dataset, family: str, images: int, turns: int) -> list[Turn]:
+    """The turns of one network, in this process."""
     import keras
 
     from tasks.network import Description, assemble
@@ -103,6 +81,7 @@ def _turns(configuration: Configuration, dataset: Dataset, family: str, images: 
     plain = assemble(description)
     compile_for(plain, recipe, steps=1_000_000)
     plain.fit(train[0][:batch], targets[:batch], batch_size=batch, verbose=0)
+    found = []
     for _ in range(turns):
         steps: list[float] = []
         fitted = fit(partial(_watched, partial(assemble, description), steps), train, validation, recipe, _silent)
@@ -110,11 +89,14 @@ def _turns(configuration: Configuration, dataset: Dataset, family: str, images: 
         plain.fit(train[0], targets, batch_size=batch, verbose=0)
         seconds = time.perf_counter() - start
         counted = steps[1:]  # the first one is the compiler's, and counts as set-up
-        yield Turn(
-            ours=len(counted) * batch / fitted.train_seconds,
-            plain=images / seconds,
-            steps=sum(counted) / fitted.train_seconds,
+        found.append(
+            Turn(
+                ours=len(counted) * batch / fitted.train_seconds,
+                plain=images / seconds,
+                steps=sum(counted) / fitted.train_seconds,
+            )
         )
+    return found
 
 
 def _watched(build: Callable[[], Any], steps: list[float]) -> Any:

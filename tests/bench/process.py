@@ -1,0 +1,32 @@
+"""A measurement in a process of its own: one thread, a backend of Keras, and its peak memory."""
+
+import os
+import resource
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any, NamedTuple
+
+THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+
+
+class Alone(NamedTuple):
+    """What a job returned, and the most memory that its process held, in bytes."""
+
+    result: Any
+    peak: int
+
+
+def alone(job: Callable[[], Any], backend: str = "tensorflow") -> Alone:
+    """Run a `job` that can be pickled; whatever it raises is raised here."""
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=_prepare, initargs=(backend,)) as pool:
+        return Alone(pool.submit(job).result(), pool.submit(_peak).result())
+
+
+def _prepare(backend: str) -> None:
+    """Before anything imports Keras."""
+    os.environ |= dict.fromkeys(THREADS, "1") | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "2"}
+
+
+def _peak() -> int:
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

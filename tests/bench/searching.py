@@ -1,0 +1,62 @@
+"""How a search grows with its trials: its seconds for each and its memory, of tiny trainings in one process."""
+
+import time
+from functools import partial
+
+from tasks.network import Description
+from tasks.request import Augmentation, Profile, load_configuration
+from tasks.tuning import Material, Share, search
+from tests.bench.process import alone
+from tests.bench.section import Section
+from tests.tiny_data import CLASSES, SIDE, images_and_labels
+
+SIZES = (1, 4, 16, 64)
+
+
+def searching() -> list[Section]:
+    """A row for each family and number of trials."""
+    profile = load_configuration().profiles["smoke"]
+    rows = []
+    for family in ("ann", "cnn"):
+        for size in SIZES:
+            found = alone(partial(searched, profile, family, size))
+            seconds = found.result
+            rows.append(
+                {
+                    "family": family,
+                    "trials": size,
+                    "search, s": seconds,
+                    "a trial, s": seconds / size,
+                    "peak memory, MB": found.peak / 1e6,
+                }
+            )
+    return [Section("Growth of a search", rows)]
+
+
+def searched(profile: Profile, family: str, trials: int) -> float:
+    """The seconds of one search."""
+    description = Description(
+        family=family, shape=(SIDE, SIDE, 3), classes=CLASSES, budget=5_000, mean=(120,) * 3, std=(60,) * 3
+    )
+    material = Material(
+        description=description,
+        train=images_and_labels(150, 3, seed=1),
+        validation=images_and_labels(60, 3, seed=2),
+        training=profile.training,
+        augmentation=Augmentation(),
+        seed=profile.seed,
+    )
+    settings = profile.search.model_copy(update={"trials": trials, "shards": 1})
+    start = time.perf_counter()
+    found = search(material, Share(settings, range(trials)), _unkept, _silent)
+    if failed := [trial.error for trial in found if trial.status == "failed"]:
+        raise RuntimeError(f"expected trials that succeed, received {failed[0]}")
+    return time.perf_counter() - start
+
+
+def _unkept(trials: object) -> None:
+    """Nothing goes on from this search."""
+
+
+def _silent(line: str) -> None:
+    """Nobody reads its epochs."""
