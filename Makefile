@@ -32,8 +32,8 @@ check: setup
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
 
-bench: setup ## what orchestration costs, from the latest run
-	$(PYTHON) -m tests.bench
+bench: setup ## what the latest run cost, throughput, growth: some [PARTS] or all of it, into reports/bench.{md,json}
+	$(PYTHON) -m tests.bench $(PARTS)
 
 N ?= 50
 soak: setup ## N rounds of the smoke profile with a random fault in each [DATASETS=a,b] [SEED=n]; as root, full disks too
