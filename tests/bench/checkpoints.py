@@ -1,7 +1,7 @@
 """What checkpoints cost a training of real size: `python -m tests.bench.checkpoints [IMAGES [EPOCHS [FAMILIES]]]`.
 
-CIFAR-10's shape, budget and number of images, the quick profile's batches and epochs, noise for pixels: time does not
-ask what is to be seen. In a folder and in the embedded S3 server, each on this machine's own disk.
+CIFAR-10's shape, budget and number of images, the quick profile's batches and epochs. In a folder and in the
+embedded S3 server, each on this machine's own disk.
 """
 
 import os
@@ -14,34 +14,25 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
-import numpy as np
-
 from tasks.checkpoints import StoredCheckpoints
 from tasks.local.object_store import ObjectStore
-from tasks.network import Description, assemble
+from tasks.network import assemble
 from tasks.request import load_configuration
 from tasks.store import Store, open_store
-from tasks.training import Arrays, Fit, Recipe, fit
+from tasks.training import Fit, Recipe, fit
+from tests.bench.stand_in import described, noise
 
 CONFIGURATION = load_configuration()
 CIFAR = CONFIGURATION.datasets["cifar10"]
 VALIDATION = 5_000
 
 
-def data(n: int) -> Arrays:
-    """Noise and labels."""
-    generator = np.random.default_rng(n)
-    images = generator.integers(0, 256, (n, *CIFAR.shape), dtype=np.uint8)
-    return images, generator.integers(0, len(CIFAR.classes), n).astype(np.uint8)
-
-
 def trained(family: str, images: int, epochs: int, checkpoints: StoredCheckpoints) -> Fit:
     """One training of the quick profile's kind."""
     quick = CONFIGURATION.profiles["quick"].training.model_copy(update={"epochs": epochs})
-    facts = {"shape": CIFAR.shape, "classes": len(CIFAR.classes), "budget": CIFAR.budget}
-    description = Description(family=family, mean=(120,) * 3, std=(60,) * 3, **facts)
     recipe = Recipe(quick, CIFAR.augmentation, {}, 0)
-    return fit(partial(assemble, description), data(images), data(VALIDATION), recipe, print, checkpoints)
+    build = partial(assemble, described(CIFAR, family))
+    return fit(build, noise(CIFAR, images), noise(CIFAR, VALIDATION), recipe, print, checkpoints)
 
 
 @contextmanager

@@ -3,9 +3,7 @@
 import time
 from functools import partial
 
-from tasks.network import Description
 from tasks.request import Augmentation, Profile, load_configuration
-from tasks.tuning import Material, Share, search
 from tests.bench.process import alone
 from tests.bench.section import Section
 from tests.tiny_data import CLASSES, SIDE, images_and_labels
@@ -35,6 +33,9 @@ def searching() -> list[Section]:
 
 def searched(profile: Profile, family: str, trials: int) -> float:
     """The seconds of one search."""
+    from tasks.network import Description
+    from tasks.tuning import Material, Share, search
+
     description = Description(
         family=family, shape=(SIDE, SIDE, 3), classes=CLASSES, budget=5_000, mean=(120,) * 3, std=(60,) * 3
     )

@@ -1,8 +1,7 @@
 """How fast a training goes: our `fit`, augmentation and all, beside the plainest `Model.fit` of the same network.
 
-Noise for pixels, at the datasets' shapes and budgets and in the quick profile's batches: time does not ask what is to
-be seen. The two take turns in one process of one thread; other backends that are installed train the same network, each
-in a process of its own.
+At the datasets' shapes and budgets, in the quick profile's batches. The two take turns in one process of one thread;
+other backends that are installed train the same network, each in a process of its own.
 """
 
 import importlib.util
@@ -11,8 +10,6 @@ from collections.abc import Callable
 from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from tasks.request import Configuration, Dataset, load_configuration
 from tests.bench.process import alone
@@ -28,13 +25,6 @@ class Turn(NamedTuple):
     ours: float
     plain: float
     steps: float
-
-
-def noise(dataset: Dataset, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images, uint8 [n, h, w, c], and labels, uint8 [n]."""
-    generator = np.random.default_rng(n)
-    images = generator.integers(0, 256, (n, *dataset.shape), dtype=np.uint8)
-    return images, generator.integers(0, len(dataset.classes), n).astype(np.uint8)
 
 
 def throughput(images: int = 6_400, turns: int = 5) -> list[Section]:
@@ -68,23 +58,22 @@ def measured(configuration: Configuration, dataset: Dataset, family: str, images
     """The turns of one network, in this process."""
     import keras
 
-    from tasks.network import Description, assemble
+    from tasks.network import assemble
     from tasks.training import Recipe, compile_for, fit
+    from tests.bench.stand_in import described, noise
 
-    channels = dataset.shape[-1]
-    facts = {"shape": dataset.shape, "classes": len(dataset.classes), "budget": dataset.budget}
-    description = Description(family=family, mean=(120,) * channels, std=(60,) * channels, **facts)
+    build = partial(assemble, described(dataset, family))
     settings = configuration.profiles["quick"].training.model_copy(update={"epochs": 1})
     recipe, batch = Recipe(settings, dataset.augmentation, {}, 0), settings.batch_size
     train, validation = noise(dataset, images), noise(dataset, batch)
     targets = keras.utils.to_categorical(train[1], len(dataset.classes))
-    plain = assemble(description)
+    plain = build()
     compile_for(plain, recipe, steps=1_000_000)
     plain.fit(train[0][:batch], targets[:batch], batch_size=batch, verbose=0)
     found = []
     for _ in range(turns):
         steps: list[float] = []
-        fitted = fit(partial(_watched, partial(assemble, description), steps), train, validation, recipe, _silent)
+        fitted = fit(partial(_watched, build, steps), train, validation, recipe, _silent)
         start = time.perf_counter()
         plain.fit(train[0], targets, batch_size=batch, verbose=0)
         seconds = time.perf_counter() - start

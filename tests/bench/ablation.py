@@ -1,4 +1,4 @@
-"""What each trick of training brings: `STORE=... python -m tests.ablation RUN [SEEDS]`.
+"""What each trick of training brings: `STORE=... python -m tests.bench.ablation RUN [SEEDS]`.
 
 The data, datasets, families and training settings are those of a run in a store; hyper-parameters are the declared
 defaults. Every trick that is on is switched off by itself, and every other one on, at a usual size. Measured on the
@@ -26,6 +26,7 @@ from tasks.records import input_manifest, read_request
 from tasks.request import Request, Tricks
 from tasks.stage import Place
 from tasks.store import Store, open_store
+from tests.bench.process import THREADS
 
 USUAL = {"averaging": 0.99, "mixup": 0.2, "erasing": 8}  # what a trick that is off is tried at
 
@@ -112,7 +113,7 @@ def ablation(store: Store, run: str, seeds: int) -> Iterator[str]:
 
 def main(run: str, seeds: str = "3") -> None:
     """Print the table."""
-    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
+    os.environ |= dict.fromkeys(THREADS, "1")
     for row in ablation(open_store(os.environ["STORE"]), run, int(seeds)):
         print(row, flush=True)
 
