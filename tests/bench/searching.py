@@ -8,7 +8,7 @@ from tests.bench.process import alone
 from tests.bench.section import Section
 from tests.tiny_data import CLASSES, SIDE, images_and_labels
 
-SIZES = (1, 4, 16, 64)
+SIZES = (1, 8, 32)
 
 
 def searching() -> list[Section]:
