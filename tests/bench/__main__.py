@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--state", type=Path, default=Path(".state"), help="where Airflow's database of the run is")
     parser.add_argument("--reports", type=Path, default=Path("reports"), help="where the run's report is")
     parser.add_argument("--run", default="latest", help="what orchestration and learning are read of")
+    parser.add_argument("--rounds", type=int, default=3, help="runs that growth takes the median of, at each size")
     options = parser.parse_args()
     report = partial(_report, options.reports / options.run / "report.json")
     parts: Mapping[str, Callable[[], list[Section]]] = {
@@ -34,7 +35,7 @@ def main() -> None:
         "learning": lambda: learning(report()),
         "throughput": throughput,
         "search": searching,
-        "growth": growth,
+        "growth": partial(growth, options.rounds),
     }
     if unknown := set(options.parts) - set(parts):
         parser.error(f"expected parts among {', '.join(parts)}, received {', '.join(sorted(unknown))}")

@@ -87,15 +87,15 @@ def table(request: Request, place: Place, seeds: int, folder: Path) -> Iterator[
             (way.name, seed): pool.submit(trained, request, replace(place, seed=seed), way.tricks, folder)
             for way, seed in product(ways, range(seeds))
         }
-    first: Result | None = None
-    for way in ways:
-        results = [futures[way.name, seed].result() for seed in range(seeds)]
-        mean = Result(*map(statistics.mean, zip(*results, strict=True)))
-        first = first or mean
-        spread = statistics.stdev([result.val_accuracy for result in results]) if seeds > 1 else 0.0
-        gain, ratio = 100 * (mean.val_accuracy - first.val_accuracy), mean.cpu_seconds / first.cpu_seconds
-        accuracy = f"{mean.val_accuracy:.2%} ± {100 * spread:.2f}"
-        yield f"| {place.dataset} | {place.family} | {way.name} | {accuracy} | {gain:+.2f} | {ratio:.2f} |"
+        first: Result | None = None
+        for way in ways:
+            results = [futures[way.name, seed].result() for seed in range(seeds)]
+            mean = Result(*map(statistics.mean, zip(*results, strict=True)))
+            first = first or mean
+            spread = statistics.stdev([result.val_accuracy for result in results]) if seeds > 1 else 0.0
+            gain, ratio = 100 * (mean.val_accuracy - first.val_accuracy), mean.cpu_seconds / first.cpu_seconds
+            accuracy = f"{mean.val_accuracy:.2%} ± {100 * spread:.2f}"
+            yield f"| {place.dataset} | {place.family} | {way.name} | {accuracy} | {gain:+.2f} | {ratio:.2f} |"
 
 
 def ablation(store: Store, run: str, seeds: int) -> Iterator[str]:

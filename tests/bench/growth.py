@@ -35,8 +35,8 @@ class Run(NamedTuple):
     peak: int
 
 
-def growth(rounds: int = 3) -> list[Section]:
-    """A row for each dimension and size; all else is 1."""
+def growth(rounds: int) -> list[Section]:
+    """A row for each dimension and size; all else is 1. Medians of so many `rounds`."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         machine = Machine(Path(folder))
         names = _configured(Path(machine.environment["WORKFLOW_CONFIG"]))
