@@ -6,7 +6,7 @@ Prints Markdown, and writes it with all digits as JSON: REPORTS/bench.md and REP
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="runs that growth takes the median of, at each size")
     options = parser.parse_args()
     report = partial(_report, options.reports / options.run / "report.json")
-    parts: Mapping[str, Callable[[], list[Section]]] = {
+    parts: Mapping[str, Callable[[], Iterable[Section]]] = {
         "orchestration": lambda: orchestration(options.state, report()),
         "learning": lambda: learning(report()),
         "throughput": throughput,
@@ -39,13 +39,12 @@ def main() -> None:
     }
     if unknown := set(options.parts) - set(parts):
         parser.error(f"expected parts among {', '.join(parts)}, received {', '.join(sorted(unknown))}")
-    sections = []
+    facts, sections = {"machine": machine(), "versions": versions()}, []
     for part in options.parts or parts:
         for section in parts[part]():
             sections.append(section)
             print(section.markdown(), end="\n\n", flush=True)
-    facts = {"machine": machine(), "versions": versions()}
-    _write(options.reports, facts, sections)
+            _write(options.reports, facts, sections)
 
 
 def _report(path: Path) -> dict[str, Any]:

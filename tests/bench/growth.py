@@ -35,13 +35,15 @@ class Run(NamedTuple):
     peak: int
 
 
-def growth(rounds: int) -> list[Section]:
-    """A row for each dimension and size; all else is 1. Medians of so many `rounds`."""
+def growth(rounds: int) -> Iterator[Section]:
+    """A table for each dimension, and in it a row for each size; all else is 1. Medians of so many `rounds`."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         machine = Machine(Path(folder))
         names = _configured(Path(machine.environment["WORKFLOW_CONFIG"]))
-        rows = [row for dimension in DIMENSIONS for row in _rows(machine, names, dimension, rounds)]
-    return [Section("Growth of a fully cached run", rows)]
+        for dimension in DIMENSIONS:
+            yield Section(
+                f"Growth of a fully cached run with its {dimension}", list(_rows(machine, names, dimension, rounds))
+            )
 
 
 def _rows(machine: Machine, names: list[str], dimension: str, rounds: int) -> Iterator[Row]:
@@ -50,8 +52,7 @@ def _rows(machine: Machine, names: list[str], dimension: str, rounds: int) -> It
     for size in SIZES:
         runs = [_run(machine, names, dimension, size) for _ in range(rounds)]
         yield {
-            "of": dimension,
-            "number": size,
+            dimension: size,
             "tasks": runs[0].overhead.tasks,
             **spread("command, s", (run.seconds for run in runs)),
             **spread("first task to last, s", (run.overhead.cost.wall for run in runs)),
@@ -73,16 +74,16 @@ def _run(machine: Machine, names: list[str], dimension: str, size: int) -> Run:
 
 
 def _configured(config: Path) -> list[str]:
-    """Many datasets of the same few images, and as many shards as trials; the datasets' names."""
+    """Many datasets of the same few images, and a task for each of many trials; the datasets' names."""
     pattern = config / "datasets" / "cifar10.toml"
     names = [f"tiny_{number}" for number in range(SIZES[-1])]
     for name in names:
         shutil.copy(pattern, pattern.with_name(f"{name}.toml"))
     workflow = config / "workflow.toml"
-    text, changed = re.subn(r"^shards = \d+", f"shards = {SIZES[-1]}", workflow.read_text(), flags=re.MULTILINE)
-    if not changed:
-        sys.exit(f"{workflow}: expected a number of shards to raise, found none")
-    workflow.write_text(text)
+    head, smoke, rest = workflow.read_text().partition("[profiles.smoke.search]")
+    for setting in ("trials", "shards"):
+        rest = re.sub(rf"{setting} = \d+", f"{setting} = {SIZES[-1]}", rest, count=1)
+    workflow.write_text(head + smoke + rest)
     return names
 
 

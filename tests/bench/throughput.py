@@ -38,15 +38,13 @@ def throughput(images: int = 6_400, turns: int = 5) -> list[Section]:
     return [Section("Throughput of training, one thread", rows)]
 
 
-def _row(
-    configuration: Configuration, dataset: Dataset, family: str, backend: str, images: int, turns: int
-) -> dict[str, Any]:
-    turns_of = partial(measured, configuration, dataset, family, images, turns)
-    found = alone(turns_of, backend)
+def _row(configuration: Configuration, dataset: Dataset, family: str, backend: str, images: int, turns: int) -> Row:
+    found = alone(partial(measured, configuration, dataset, family, images, turns), backend)
     ours, plain = ([getattr(turn, way) for turn in found.result] for way in ("ours", "plain"))
-    names: Row = {"backend": backend, "dataset": dataset.name, "family": family}
     return {
-        **names,
+        "backend": backend,
+        "dataset": dataset.name,
+        "family": family,
         **spread("images a second", ours),
         **spread("by plain `fit`", [mine / other for mine, other in zip(ours, plain, strict=True)]),
         **spread("share in steps", (turn.steps for turn in found.result)),
@@ -73,7 +71,7 @@ def measured(configuration: Configuration, dataset: Dataset, family: str, images
     found = []
     for _ in range(turns):
         steps: list[float] = []
-        fitted = fit(partial(_watched, build, steps), train, validation, recipe, _silent)
+        fitted = fit(partial(_watched, build, steps), train, validation, recipe, lambda line: None)
         start = time.perf_counter()
         plain.fit(train[0], targets, batch_size=batch, verbose=0)
         seconds = time.perf_counter() - start
@@ -101,7 +99,3 @@ def _watched(build: Callable[[], Any], steps: list[float]) -> Any:
 
     model.train_on_batch = timed
     return model
-
-
-def _silent(line: str) -> None:
-    """Nobody reads the epochs of a measurement."""
