@@ -47,9 +47,9 @@ def growth(rounds: int) -> Iterator[Section]:
 
 
 def _rows(machine: Machine, names: list[str], dimension: str, rounds: int) -> Iterator[Row]:
-    """One dimension; its largest size is run once before, which finishes all that is then reused."""
-    _run(machine, names, dimension, SIZES[-1])
+    """One dimension; each size is run once before it is measured, which finishes all that is then reused."""
     for size in SIZES:
+        _run(machine, names, dimension, size)
         runs = [_run(machine, names, dimension, size) for _ in range(rounds)]
         yield {
             dimension: size,
