@@ -13,9 +13,9 @@ SIZES = (1, 8, 32)
 
 def searching() -> list[Section]:
     """A row for each family and number of trials."""
-    profile = load_configuration().profiles["smoke"]
-    rows = []
-    for family in ("ann", "cnn"):
+    configuration = load_configuration()
+    profile, rows = configuration.profiles["smoke"], []
+    for family in configuration.families:
         for size in SIZES:
             found = alone(partial(searched, profile, family, size))
             seconds = found.result

@@ -15,8 +15,7 @@ from tasks.request import Configuration, Dataset, load_configuration
 from tests.bench.process import alone
 from tests.bench.section import Row, Section, spread
 
-BACKENDS = {"tensorflow": "tensorflow", "torch": "torch", "jax": "jax"}  # of Keras, and the module that each one needs
-FAMILIES = ("ann", "cnn")
+BACKENDS = ("tensorflow", "torch", "jax")  # of Keras; each is named as the module that it needs
 
 
 class Turn(NamedTuple):
@@ -30,10 +29,10 @@ class Turn(NamedTuple):
 def throughput(images: int = 6_400, turns: int = 5) -> list[Section]:
     """Every dataset, family and backend that there is."""
     configuration = load_configuration()
-    backends = [name for name, module in BACKENDS.items() if importlib.util.find_spec(module)]
+    backends = [name for name in BACKENDS if importlib.util.find_spec(name)]
     rows = [
         _row(configuration, dataset, family, backend, images, turns)
-        for backend, dataset, family in product(backends, configuration.datasets.values(), FAMILIES)
+        for backend, dataset, family in product(backends, configuration.datasets.values(), configuration.families)
     ]
     return [Section("Throughput of training, one thread", rows)]
 
