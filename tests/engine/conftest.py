@@ -45,4 +45,5 @@ def nothing_left(engine):
 def containers(engine: docker.DockerClient, **names: str) -> list:
     """The containers of stages, running or not, those with the given names alone."""
     labels = ["like-for-like.stage", *(f"like-for-like.{name}={value}" for name, value in names.items())]
-    return engine.containers.list(all=True, filters={"label": labels})
+    # One that goes while the list is made is no container any more, and no error.
+    return engine.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
