@@ -16,10 +16,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from tasks.errors import BlockedError, DataError, NotAskedForError, RequestError
+from tasks.location import open_store
 from tasks.request import config_folder, slug
 from tasks.scratch import scratch
 from tasks.stage import Place
-from tasks.store import Store, StoreError, open_store
+from tasks.store import Store, StoreError
 
 STAGES = {
     "plan": "resolve the parameters with the configuration into the run's request",

@@ -19,9 +19,10 @@ import requests
 
 from tasks.artifacts import file_digest
 from tasks.errors import DataError
+from tasks.location import open_store
 from tasks.perimeter import Perimeter, folder_of
 from tasks.request import Source
-from tasks.store import ObjectMissing, StoreError, TooLarge, open_store
+from tasks.store import ObjectMissing, StoreError, TooLarge
 from tasks.transfer import FAULTS, MAX_DOWNLOAD, MIB, receive
 
 log = logging.getLogger(__name__)

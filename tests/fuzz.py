@@ -22,11 +22,12 @@ from hypothesis import strategies as st
 
 from tasks.downloads import bring
 from tasks.errors import DataError, RequestError
+from tasks.location import open_store
 from tasks.perimeter import Perimeter, checked_address, folder_of
 from tasks.readers import read
 from tasks.request import Parameters, RunId, Source, load_configuration, parse, resolve, slug
 from tasks.stages.plan import _from_json
-from tasks.store import is_key, open_store
+from tasks.store import is_key
 from tests.tiny_data import cifar_bytes, idx_bytes, images_and_labels, make_configuration, sha256
 
 TEXT = st.text(st.characters(), max_size=80)  # lone surrogates and control characters too

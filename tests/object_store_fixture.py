@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 
 from tasks.local.object_store import ObjectStore
-from tasks.store import Store, open_store
+from tasks.location import open_store
+from tasks.store import Store
 
 
 @pytest.fixture(scope="session")

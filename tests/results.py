@@ -7,8 +7,8 @@ from dataclasses import fields
 from typing import Any
 
 from tasks.artifacts import Manifest
+from tasks.location import open_store
 from tasks.stage import Place
-from tasks.store import open_store
 from tasks.verification import leaves
 
 # What a clock, a size, a name of the run or the way to a result says; the last two of a choice's artifact go into keys.

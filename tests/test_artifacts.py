@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tasks.artifacts import DamagedError, artifact_key, commit, digest_of, find, find_whole, is_whole, materialize
+from tasks.location import open_store
 from tasks.request import PROJECT
-from tasks.store import StoreError, open_store
+from tasks.store import StoreError
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from tasks.artifacts import commit
-from tasks.store import open_store
+from tasks.location import open_store
 print("ready", flush=True)
 commit(open_store(sys.argv[1]), "train", "k1", Path(sys.argv[2]), {}, {})
 print("committed", flush=True)

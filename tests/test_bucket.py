@@ -6,8 +6,9 @@ import boto3
 import pytest
 
 from tasks.bucket import S3Store
+from tasks.location import open_store
 from tasks.retries import RetryPolicy
-from tasks.store import StoreError, open_store
+from tasks.store import StoreError
 
 
 def test_long_listing(s3_environment):

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tasks import checkpoints
 from tasks.checkpoints import StoredCheckpoints
-from tasks.store import StoreError, open_store
+from tasks.location import open_store
+from tasks.store import StoreError
 
 FOLDER = "checkpoints/train/k1"
 

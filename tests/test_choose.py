@@ -10,11 +10,11 @@ from tasks import execution
 from tasks.artifacts import commit, find, read_file
 from tasks.checkpoints import StoredCheckpoints
 from tasks.errors import BlockedError, NotAskedForError, RequestError
+from tasks.location import open_store
 from tasks.records import recorded
 from tasks.request import PROJECT, Parameters, load_configuration, resolve
 from tasks.stage import Place, require
 from tasks.stages import choose, search
-from tasks.store import open_store
 from tasks.trials import SearchError, Trial, dump, load
 from tests.tiny_data import make_configuration
 

@@ -11,10 +11,10 @@ import pytest
 from tasks import execution
 from tasks.artifacts import find, is_whole
 from tasks.errors import DataError, NotAskedForError, RequestError
+from tasks.location import open_store
 from tasks.records import read_record, read_records
 from tasks.request import PROJECT, Frozen, Parameters, load_configuration, resolve
 from tasks.stage import Place, Stage
-from tasks.store import open_store
 from tests.tiny_data import make_configuration, make_mirror
 
 PLACE = Place("cifar10", "cnn", 0)

@@ -20,7 +20,8 @@ from tests.small_disk import MIB, fill, small_disk
 LIMITED = """
 import resource, sys
 from pathlib import Path
-from tasks.store import StoreError, open_store
+from tasks.location import open_store
+from tasks.store import StoreError
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 store = open_store(sys.argv[1])
 for use in (lambda: store.write("key", b"x" * 20_000), lambda: store.upload("key", Path(sys.argv[2]))):

@@ -12,10 +12,11 @@ import pytest
 
 from tasks.artifacts import commit, find_whole
 from tasks.garbage import find_garbage
+from tasks.location import open_store
 from tasks.records import recorded
 from tasks.request import PROJECT
 from tasks.stage import Place
-from tasks.store import MIB, open_store
+from tasks.store import MIB
 from tests.test_store import begin_write
 
 NOW, WEEK = timedelta(0), timedelta(days=7)
@@ -84,7 +85,7 @@ def test_what_a_killed_writer_left_goes_when_it_is_old(tmp_path, sweep):
     """A process that gets SIGKILL in the middle of an upload leaves a file under no key; a week later it is swept."""
     store, source = open_store((tmp_path / "store").as_uri()), tmp_path / "source"
     os.mkfifo(source)
-    program = "import sys; from pathlib import Path; from tasks.store import MIB, open_store\n"
+    program = "import sys; from pathlib import Path; from tasks.location import open_store\n"
     program += "open_store(sys.argv[1]).upload('artifacts/train/k1/0123/b.bin', Path(sys.argv[2]))"
     line = [sys.executable, "-c", program, store.uri, str(source)]
     with subprocess.Popen(line, cwd=PROJECT) as writer, source.open("wb") as feed:

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from tasks.errors import RequestError
+from tasks.location import open_store
 from tasks.records import read_record, read_request, write_request
 from tasks.stage import Place
 from tasks.stages.plan import plan
-from tasks.store import open_store
 from tests.tiny_data import make_configuration
 
 

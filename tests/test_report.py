@@ -14,12 +14,13 @@ import pytest
 from tasks.artifacts import commit, find
 from tasks.errors import DataError
 from tasks.folder import FileStore
+from tasks.location import open_store
 from tasks.publication import LATEST
 from tasks.records import Record, read_record, read_records, recorded, write_request
 from tasks.request import PROJECT
 from tasks.stage import Place
 from tasks.stages.report import collect, report
-from tasks.store import StoreError, open_store
+from tasks.store import StoreError
 from tests.report import synthetic
 
 REQUEST = synthetic.request((synthetic.dataset(), synthetic.dataset("fashion_mnist", "Fashion-MNIST")), replicates=2)

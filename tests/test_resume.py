@@ -16,13 +16,13 @@ import pytest
 
 from tasks import execution, trials
 from tasks.artifacts import find, materialize
+from tasks.location import open_store
 from tasks.records import read_record
 from tasks.request import PROJECT, Parameters
 from tasks.scratch import PREFIX
 from tasks.stage import Place
 from tasks.stages import choose, fetch, normalize, search, train
 from tasks.stages.plan import plan
-from tasks.store import open_store
 from tests.tiny_data import make_configuration, make_mirror
 
 RUN, EPOCHS = "r1", 20

@@ -7,11 +7,11 @@ import pytest
 
 from tasks import execution
 from tasks.artifacts import DamagedError, commit
+from tasks.location import open_store
 from tasks.records import recorded
 from tasks.request import PROJECT, Parameters, load_configuration, resolve
 from tasks.stage import Place, Stage
 from tasks.stages import evaluate
-from tasks.store import open_store
 from tests.tiny_data import make_configuration
 
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}

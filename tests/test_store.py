@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from tasks.errors import RequestError
 from tasks.folder import FileStore
-from tasks.store import ObjectMissing, Store, StoreError, TooLarge, open_store
+from tasks.location import open_store
+from tasks.store import ObjectMissing, Store, StoreError, TooLarge
 
 MIB = 1024 * 1024
 SHARED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

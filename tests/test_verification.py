@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from tasks.artifacts import find
+from tasks.location import open_store
 from tasks.records import read_records
 from tasks.report.assembly import compare
 from tasks.report.documents import CHECKSUMS, checksums, render
 from tasks.report.evidence import Branch
 from tasks.request import PROJECT
-from tasks.store import open_store
 from tasks.verification import verify_folder, verify_run
 from tests.report import synthetic
 from tests.tiny_data import make_configuration, make_mirror

@@ -24,12 +24,13 @@ from tasks.local.airflow import USER, AirflowError, Secrets
 from tasks.local.airflow_api import ACTIVE, DAG_ID, AirflowApi
 from tasks.local.live_table import FINAL, Row, rows, view
 from tasks.local.server import API_SECONDS, BUSY, SETTINGS, read_server
+from tasks.location import open_store
 from tasks.publication import LATEST
 from tasks.records import read_record, write_request
 from tasks.request import PROJECT, Configuration, Parameters, Request, configured, resolve
 from tasks.retries import RetryPolicy
 from tasks.stage import Place
-from tasks.store import Store, StoreError, open_store
+from tasks.store import Store, StoreError
 
 STOP_SECONDS = 60
 POLL_SECONDS = 1.5

@@ -21,11 +21,12 @@ from typing import NamedTuple
 
 from tasks.artifacts import materialize
 from tasks.experiment import experiment, training_data
+from tasks.location import open_store
 from tasks.provenance import cores
 from tasks.records import input_manifest, read_request
 from tasks.request import Request, Tricks
 from tasks.stage import Place
-from tasks.store import Store, open_store
+from tasks.store import Store
 from tests.bench.process import THREADS
 
 USUAL = {"averaging": 0.99, "mixup": 0.2, "erasing": 8}  # what a trick that is off is tried at

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from tasks.checkpoints import StoredCheckpoints
 from tasks.local.object_store import ObjectStore
+from tasks.location import open_store
 from tasks.network import assemble
 from tasks.request import load_configuration
-from tasks.store import Store, open_store
+from tasks.store import Store
 from tasks.training import Fit, Recipe, fit
 from tests.bench.stand_in import described, noise
 

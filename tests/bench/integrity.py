@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.artifacts import file_digest, find, verify
+from tasks.location import open_store
 from tasks.records import input_manifest, read_records, read_request
 from tasks.request import Request, slug
 from tasks.stage import Place
-from tasks.store import Store, open_store
+from tasks.store import Store
 from tasks.verification import verify_run
 
 

@@ -25,8 +25,9 @@ import pytest
 from tasks.bucket import S3Store
 from tasks.local.object_store import ObjectStore
 from tasks.local.swift_node import PORT, serve
+from tasks.location import open_store
 from tasks.retries import RetryPolicy
-from tasks.store import Store, StoreError, open_store
+from tasks.store import Store, StoreError
 
 PROJECT = Path(__file__).resolve().parents[2]
 WAY_OUT = "to go without it, set STORE=file:///folder"

@@ -8,9 +8,9 @@ from rich.console import Console
 
 from tasks.local import outcome
 from tasks.local.live_table import Row
+from tasks.location import open_store
 from tasks.records import recorded
 from tasks.stage import Place
-from tasks.store import open_store
 
 REPORT = {
     "datasets": [
