@@ -62,6 +62,7 @@ def _interval(axes: Axes, place: int, difference: Difference) -> None:
     axes.annotate(
         f"{points(difference.estimate)} ({points(difference.low)} to {points(difference.high)})",
         (middle, place), xytext=(0, 8), textcoords="offset points", ha="center", color=INK,
+        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1},  # the line at zero ends at the words
     )  # fmt: skip
 
 
