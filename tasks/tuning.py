@@ -59,7 +59,7 @@ def search(material: Material, share: Share, keep: Callable[[Sequence[Trial]], N
     Raises:
         ValueError: no widths meet the budget under the default hyper-parameters.
     """
-    oracle = _oracle(share, _space(material.description), material.seed)
+    oracle = _oracle(share, space(material.description), material.seed)
     part = material._replace(train=_subset(material.train, share.settings.fraction, material.seed))
     # Keras Tuner writes its files in place, where a kill leaves half of one; nothing reads them again.
     with tempfile.TemporaryDirectory(prefix="tuner-") as folder:
@@ -69,7 +69,7 @@ def search(material: Material, share: Share, keep: Callable[[Sequence[Trial]], N
     return tuner.records
 
 
-def _space(description: Description) -> keras_tuner.HyperParameters:
+def space(description: Description) -> keras_tuner.HyperParameters:
     """The family's space and the optimizer's, each at its defaults."""
     hp = keras_tuner.HyperParameters()
     core(description, hp)

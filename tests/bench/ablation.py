@@ -8,26 +8,19 @@ validation part; the test part is not read. As many trainings side by side as th
 import os
 import statistics
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import replace
-from functools import partial
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.artifacts import materialize
-from tasks.experiment import experiment, training_data
 from tasks.location import open_store
-from tasks.provenance import cores
-from tasks.records import input_manifest, read_request
+from tasks.records import read_request
 from tasks.request import Request, Tricks
 from tasks.stage import Place
 from tasks.store import Store
-from tests.bench.process import THREADS
+from tests.bench.fitting import Result, fetched, pool, trained
 
 USUAL = {"averaging": 0.99, "mixup": 0.2, "erasing": 8}  # what a trick that is off is tried at
 
@@ -37,13 +30,6 @@ class Variant(NamedTuple):
 
     name: str
     tricks: Tricks
-
-
-class Result(NamedTuple):
-    """What one training reached, and what it took of a core; wall time would tell more of what else the machine did."""
-
-    val_accuracy: float
-    cpu_seconds: float
 
 
 def variants(configured: Tricks) -> Iterator[Variant]:
@@ -62,41 +48,27 @@ def variants(configured: Tricks) -> Iterator[Variant]:
             yield Variant(f"with {words}{size}", configured.model_copy(update={name: usual}))
 
 
-def trained(request: Request, place: Place, tricks: Tricks, folder: Path) -> Result:
-    """One training, in a process of its own."""
-    from tasks import arrays, network, training
-
-    request = request.model_copy(update={"training": request.training.model_copy(update={"tricks": tricks})})
-    wish = experiment(request, place, place.seed, request.training.epochs)
-    description = network.Description(**wish.network(), **arrays.scaling(folder))
-    start = time.process_time()
-    fitted = training.fit(
-        partial(network.assemble, description),
-        arrays.read(folder / "train.npz"),
-        arrays.read(folder / "validation.npz"),
-        training.Recipe(wish.training, wish.augmentation, {}, place.seed),
-        lambda line: None,
-    )
-    return Result(fitted.history[-1]["val_accuracy"], time.process_time() - start)
+def tricked(request: Request, tricks: Tricks) -> Request:
+    """The request with other tricks."""
+    return request.model_copy(update={"training": request.training.model_copy(update={"tricks": tricks})})
 
 
-def table(request: Request, place: Place, seeds: int, folder: Path) -> Iterator[str]:
+def table(executor: Executor, request: Request, place: Place, seeds: int, folder: Path) -> Iterator[str]:
     """The rows of one dataset and family; differences and ratios are to the first row's means."""
     ways = list(variants(request.training.tricks))
-    with ProcessPoolExecutor(cores(), get_context("spawn"), max_tasks_per_child=1) as pool:
-        futures = {
-            (way.name, seed): pool.submit(trained, request, replace(place, seed=seed), way.tricks, folder)
-            for way, seed in product(ways, range(seeds))
-        }
-        first: Result | None = None
-        for way in ways:
-            results = [futures[way.name, seed].result() for seed in range(seeds)]
-            mean = Result(*map(statistics.mean, zip(*results, strict=True)))
-            first = first or mean
-            spread = statistics.stdev([result.val_accuracy for result in results]) if seeds > 1 else 0.0
-            gain, ratio = 100 * (mean.val_accuracy - first.val_accuracy), mean.cpu_seconds / first.cpu_seconds
-            accuracy = f"{mean.val_accuracy:.2%} ± {100 * spread:.2f}"
-            yield f"| {place.dataset} | {place.family} | {way.name} | {accuracy} | {gain:+.2f} | {ratio:.2f} |"
+    futures = {
+        (way.name, seed): executor.submit(trained, tricked(request, way.tricks), replace(place, seed=seed), {}, folder)
+        for way, seed in product(ways, range(seeds))
+    }
+    first: Result | None = None
+    for way in ways:
+        results = [futures[way.name, seed].result() for seed in range(seeds)]
+        mean = Result(*map(statistics.mean, zip(*results, strict=True)))
+        first = first or mean
+        spread = statistics.stdev([result.val_accuracy for result in results]) if seeds > 1 else 0.0
+        gain, ratio = 100 * (mean.val_accuracy - first.val_accuracy), mean.cpu_seconds / first.cpu_seconds
+        accuracy = f"{mean.val_accuracy:.2%} ± {100 * spread:.2f}"
+        yield f"| {place.dataset} | {place.family} | {way.name} | {accuracy} | {gain:+.2f} | {ratio:.2f} |"
 
 
 def ablation(store: Store, run: str, seeds: int) -> Iterator[str]:
@@ -104,17 +76,13 @@ def ablation(store: Store, run: str, seeds: int) -> Iterator[str]:
     request = read_request(store, run)
     yield "| dataset | family | training | validation accuracy | difference, points | CPU time, ratio |"
     yield "|---|---|---|---|---|---|"
-    for dataset in request.datasets:
-        with tempfile.TemporaryDirectory() as folder:
-            given = training_data(Place(dataset.name))
-            materialize(store, input_manifest(store, run, given), given.files, Path(folder))
-            for family in request.families:
-                yield from table(request, Place(dataset.name, family), seeds, Path(folder))
+    for dataset, family in product(request.datasets, request.families):
+        with fetched(store, run, dataset.name) as folder, pool() as executor:
+            yield from table(executor, request, Place(dataset.name, family), seeds, folder)
 
 
 def main(run: str, seeds: str = "3") -> None:
     """Print the table."""
-    os.environ |= dict.fromkeys(THREADS, "1")
     for row in ablation(open_store(os.environ["STORE"]), run, int(seeds)):
         print(row, flush=True)
 

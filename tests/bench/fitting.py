@@ -1,0 +1,63 @@
+"""Trainings of a run's networks on the run's data, outside of the run: many side by side, one thread each.
+
+The test part is not read.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tasks.artifacts import materialize
+from tasks.experiment import experiment, training_data
+from tasks.provenance import cores
+from tasks.records import input_manifest
+from tasks.request import Request
+from tasks.stage import Place
+from tasks.store import Store
+from tests.bench.process import THREADS
+
+
+class Result(NamedTuple):
+    """What one training reached, and what it took of a core; wall time would tell more of what else the machine did."""
+
+    val_accuracy: float
+    cpu_seconds: float
+
+
+@contextmanager
+def fetched(store: Store, run: str, dataset: str) -> Iterator[Path]:
+    """The training and validation parts of a run's dataset, in a folder that is there for as long."""
+    with tempfile.TemporaryDirectory() as folder:
+        given = training_data(Place(dataset))
+        materialize(store, input_manifest(store, run, given), given.files, Path(folder))
+        yield Path(folder)
+
+
+def pool() -> ProcessPoolExecutor:
+    """As many processes as there are cores, each for one training."""
+    os.environ |= dict.fromkeys(THREADS, "1")
+    return ProcessPoolExecutor(cores(), get_context("spawn"), max_tasks_per_child=1)
+
+
+def trained(request: Request, place: Place, hyperparameters: Mapping[str, Any], folder: Path) -> Result:
+    """One training of full length under the seed of `place`, in this process."""
+    from tasks import arrays, network, training
+
+    wish, chosen = experiment(request, place, place.seed, request.training.epochs), dict(hyperparameters)
+    description = network.Description(**wish.network(), **arrays.scaling(folder), hyperparameters=chosen)
+    start = time.process_time()
+    fitted = training.fit(
+        partial(network.assemble, description),
+        arrays.read(folder / "train.npz"),
+        arrays.read(folder / "validation.npz"),
+        training.Recipe(wish.training, wish.augmentation, chosen, place.seed),
+        lambda line: None,
+    )
+    return Result(fitted.history[-1]["val_accuracy"], time.process_time() - start)

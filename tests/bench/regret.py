@@ -1,0 +1,100 @@
+"""What a run's searches missed: `STORE=... python -m tests.bench.regret RUN [TRIALS]`.
+
+The first TRIALS configurations of a random search under the run's seed are trained at full length. The best of so many
+looks better than it is; so it and the run's own choice are then compared again, under seeds that chose neither.
+Measured on the validation part. As many trainings side by side as there are cores, one thread each.
+"""
+
+import json
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
+from dataclasses import replace
+from functools import partial
+from itertools import islice, product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tasks.artifacts import materialize
+from tasks.experiment import experiment
+from tasks.location import open_store
+from tasks.records import input_manifest, read_request
+from tasks.request import Request
+from tasks.stage import Input, Place
+from tasks.store import Store
+from tests.bench.fitting import fetched, pool, trained
+
+Values = dict[str, Any]
+
+
+def regret(store: Store, run: str, trials: int) -> Iterator[str]:
+    """The whole table, row by row, as it is measured."""
+    request = read_request(store, run)
+    yield "| dataset | family | trials | best of them | chosen | regret, points | under other seeds, points |"
+    yield "|---|---|---|---|---|---|---|"
+    for dataset, budget, family in product(request.datasets, request.budgets or (None,), request.families):
+        place = Place(dataset.name, family, request.seed, budget=budget)
+        with fetched(store, run, dataset.name) as folder, pool() as executor:
+            yield _row(Trainer(executor, request, place, folder), _chosen(store, run, place), trials)
+
+
+class Trainer(NamedTuple):
+    """Trains configurations at one place of a run, side by side."""
+
+    executor: Executor
+    request: Request
+    place: Place
+    folder: Path
+
+    def accuracies(self, asked: Iterable[tuple[Values, int]]) -> list[float]:
+        """The validation accuracy of each pair of hyper-parameters and seed."""
+        train = partial(self.executor.submit, trained, self.request)
+        futures = [train(replace(self.place, seed=seed), values, self.folder) for values, seed in asked]
+        return [future.result().val_accuracy for future in futures]
+
+    def proposed(self, trials: int) -> list[Values]:
+        """The first configurations that a random search proposes."""
+        return self.executor.submit(_proposed, self.request, self.place, trials, self.folder).result()
+
+
+def _row(trainer: Trainer, chosen: Values, trials: int) -> str:
+    request, place, proposed = trainer.request, trainer.place, trainer.proposed(trials)
+    own, *others = trainer.accuracies((values, request.seed) for values in (chosen, *proposed))
+    highest = max(others)
+    best = proposed[others.index(highest)]
+    fresh = [seed + 1 for seed in request.seeds]
+    ours, mine = (trainer.accuracies((values, seed) for seed in fresh) for values in (best, chosen))
+    gaps = [100 * (our - my) for our, my in zip(ours, mine, strict=True)]
+    spread = f" ± {statistics.stdev(gaps):.2f}" if len(gaps) > 1 else ""
+    found = f"{highest:.2%} | {own:.2%} | {100 * (highest - own):+.2f} | {statistics.mean(gaps):+.2f}{spread}"
+    return f"| {place.dataset} | {place.family} | {trials} | {found} |"
+
+
+def _proposed(request: Request, place: Place, trials: int, folder: Path) -> list[Values]:
+    """In a process that may import Keras."""
+    from tasks import arrays, network, tuning
+
+    wish = experiment(request, place, request.seed, request.training.epochs)
+    space = tuning.space(network.Description(**wish.network(), **arrays.scaling(folder)))
+    return list(islice(tuning.proposals(space, request.seed), trials))
+
+
+def _chosen(store: Store, run: str, place: Place) -> Values:
+    """The hyper-parameters that the run chose."""
+    given = Input("choose", place.at("family"), ("best.json",))
+    with tempfile.TemporaryDirectory() as folder:
+        materialize(store, input_manifest(store, run, given), given.files, Path(folder))
+        return json.loads((Path(folder) / "best.json").read_text(encoding="utf-8"))["hyperparameters"]
+
+
+def main(run: str, trials: str = "64") -> None:
+    """Print the table."""
+    for row in regret(open_store(os.environ["STORE"]), run, int(trials)):
+        print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
