@@ -61,12 +61,13 @@ class Trainer(NamedTuple):
 
 
 def _row(trainer: Trainer, chosen: Values, trials: int) -> str:
-    request, place, proposed = trainer.request, trainer.place, trainer.proposed(trials)
-    own, *others = trainer.accuracies((values, request.seed) for values in (chosen, *proposed))
-    highest = max(others)
-    best = proposed[others.index(highest)]
+    request, place, asked = trainer.request, trainer.place, trainer.proposed(trials)
+    asked += [chosen] if chosen not in asked else []
+    reached = trainer.accuracies((values, request.seed) for values in asked)
+    highest, own = max(reached), reached[asked.index(chosen)]
     fresh = [seed + 1 for seed in request.seeds]
-    ours, mine = (trainer.accuracies((values, seed) for seed in fresh) for values in (best, chosen))
+    rivals = asked[reached.index(highest)], chosen
+    ours, mine = (trainer.accuracies((values, seed) for seed in fresh) for values in rivals)
     gaps = [100 * (our - my) for our, my in zip(ours, mine, strict=True)]
     spread = f" ± {statistics.stdev(gaps):.2f}" if len(gaps) > 1 else ""
     found = f"{highest:.2%} | {own:.2%} | {100 * (highest - own):+.2f} | {statistics.mean(gaps):+.2f}{spread}"
