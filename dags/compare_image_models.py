@@ -14,6 +14,7 @@ The tasks pass names, never data: each one runs `python -m tasks STAGE ...`, whi
 
 import os
 from datetime import timedelta
+from itertools import product
 from typing import Any
 from urllib.parse import quote
 
@@ -119,8 +120,25 @@ def mapped(name: str, dataset: str, family: str, parts: dict[str, Any]) -> Any:
         family=family,
         # A budget goes on when another one failed; a stage whose own budget did skips itself.
         trigger_rule=TriggerRule.ALL_SUCCESS if name == "search" else TriggerRule.ALL_DONE,
+        priority_weight=priority(dataset, family),
+        weight_rule="absolute",
         **settings(name, ORCHESTRATION),
     ).expand(**parts)
+
+
+def priority(dataset: str, family: str) -> int:
+    """Who gets a free slot before others: the longer training, since one that starts last leaves the other slots idle.
+
+    The families that the configuration puts first, and of one family the dataset of more pixels and parameters.
+    """
+
+    def work(name: str, family: str) -> tuple[bool, int]:
+        compared = CONFIGURATION.datasets[name]
+        height, width, _ = compared.shape
+        return family in ORCHESTRATION.first, height * width * compared.budget
+
+    own, everyone = work(dataset, family), product(CONFIGURATION.datasets, CONFIGURATION.families)
+    return 1 + sum(work(*other) < own for other in everyone)
 
 
 def stage(name: str, operator: Any = STAGE, *, env: dict | None = None, **options: Any) -> Any:

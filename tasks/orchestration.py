@@ -72,5 +72,6 @@ class Orchestration(Frozen):
     schedule: str = ""
     scheduled_profile: Name = "quick"
     threads: Annotated[int, Field(ge=1, le=256)] = 1
+    first: tuple[Name, ...] = ()  # families, see `priority` in the DAG
     docker: Docker = Docker()
     kubernetes: Kubernetes = Kubernetes()

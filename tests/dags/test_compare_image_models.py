@@ -114,6 +114,15 @@ def test_the_stages_of_a_family_are_mapped_and_named(dag, stage, parts):
     assert task.map_index_template == ", ".join(f"{part} {{{{ task.{part} }}}}" for part in parts)
 
 
+def test_the_longest_trainings_get_a_free_slot_first(dag):
+    """A CNN before any ANN, and the greater dataset of the two; the same for a family's search as for its trainings."""
+    models = ["cifar10.{}_cnn", "fashion_mnist.{}_cnn", "cifar10.{}_ann", "fashion_mnist.{}_ann"]
+    for stage in ("search", "train", "evaluate"):
+        tasks = [dag.get_task(model.format(stage)) for model in models]
+        assert [task.priority_weight for task in tasks] == [4, 3, 2, 1]
+        assert {str(task.weight_rule) for task in tasks} == {"absolute"}
+
+
 def test_no_run_maps_more_tasks_than_airflow_takes():
     """The most budgets with the most seeds, or shards, stay below the limit of a mapped task."""
     limits = [Training.model_fields["replicates"], Search.model_fields["shards"]]
