@@ -32,6 +32,8 @@ Fraction = Annotated[float, Field(gt=0, le=1)]
 Budget = Annotated[int, Field(ge=1_000, le=100_000_000)]
 Count = Annotated[int, Field(ge=1, le=10_000)]
 BUDGETS = 8  # at most in one run: each is a search and trainings of its own
+SHARDS = 64  # at most of one search
+TRIALS = 16  # of one shard, before there are more shards: TensorFlow keeps some 30 MB of each until its process ends
 SLUG = 130  # characters of a run's name in keys and paths, its digest included
 Value = TypeVar("Value", bound=BaseModel)
 
@@ -115,7 +117,7 @@ class Search(Frozen):
     trials: Count
     epochs: Count
     fraction: Fraction = 1.0
-    shards: Annotated[int, Field(ge=1, le=64)] = 1
+    shards: Annotated[int, Field(ge=1, le=SHARDS)] = 1
 
     @model_validator(mode="after")
     def _can_be_shared_out(self):
@@ -369,8 +371,10 @@ def resolve(
 
 
 def _shards(search: Search, trials: int | None) -> int:
-    """The profile's shards, as far as there are trials for them: fewer do the same work."""
-    return min(search.shards, trials or search.trials)
+    """The profile's shards, or more, lest one has too many trials; never more than trials. All do the same work."""
+    trials = trials or search.trials
+    needed = -(-trials // TRIALS) if search.tuner == "random" else 1
+    return min(max(search.shards, needed), trials, SHARDS)
 
 
 def _overridden(settings: Frozen, **wishes: object) -> dict:
