@@ -87,7 +87,7 @@ def test_every_trial_is_recorded_and_meets_the_budget(tuner):
     assert [trial.number for trial in tried] == [0, 1, 2, 3, 4]
     assert {trial.status for trial in tried} == {"done"}
     assert all(abs(trial.parameters - 5_000) <= 50 for trial in tried)
-    assert tried[0].hyperparameters == tuning._space(material().description).values
+    assert tried[0].hyperparameters == tuning.space(material().description).values
     assert len({str(trial.hyperparameters) for trial in tried}) == 5
 
 
@@ -122,7 +122,7 @@ def test_both_families_share_one_optimizer_space():
     spaces = [
         {
             dimension.name: dimension.get_config()
-            for dimension in tuning._space(material(family).description).space
+            for dimension in tuning.space(material(family).description).space
             if dimension.name in {"learning_rate", "weight_decay", "label_smoothing"}
         }
         for family in ("ann", "cnn")
@@ -209,7 +209,7 @@ def test_a_search_is_the_same_in_any_number_of_shards(shards):
     assert best(found).number == best(whole).number
 
 
-SPACE = tuning._space(material("cnn").description)
+SPACE = tuning.space(material("cnn").description)
 
 
 @given(seed=st.integers(0, 2**31), trials=st.integers(1, 40), shards=st.integers(1, 64), longer=st.integers(0, 9))
