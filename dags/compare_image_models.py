@@ -127,18 +127,16 @@ def mapped(name: str, dataset: str, family: str, parts: dict[str, Any]) -> Any:
 
 
 def priority(dataset: str, family: str) -> int:
-    """Who gets a free slot before others: the longer training, since one that starts last leaves the other slots idle.
+    """Who gets a free slot before others: the longer training, as one that starts last leaves the other slots idle."""
+    own, everyone = length(dataset, family), product(CONFIGURATION.datasets, CONFIGURATION.families)
+    return 1 + sum(length(*other) < own for other in everyone)
 
-    The families that the configuration puts first, and of one family the dataset of more pixels and parameters.
-    """
 
-    def work(name: str, family: str) -> tuple[bool, int]:
-        compared = CONFIGURATION.datasets[name]
-        height, width, _ = compared.shape
-        return family in ORCHESTRATION.first, height * width * compared.budget
-
-    own, everyone = work(dataset, family), product(CONFIGURATION.datasets, CONFIGURATION.families)
-    return 1 + sum(work(*other) < own for other in everyone)
+def length(dataset: str, family: str) -> tuple[bool, int]:
+    """By what trainings are put in order: the configuration's `first` families, then pixels and parameters."""
+    compared = CONFIGURATION.datasets[dataset]
+    height, width, _ = compared.shape
+    return family in ORCHESTRATION.first, height * width * compared.budget
 
 
 def stage(name: str, operator: Any = STAGE, *, env: dict | None = None, **options: Any) -> Any:

@@ -15,6 +15,7 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
+from tasks.experiment import training_data
 from tasks.location import open_store
 from tasks.records import read_request
 from tasks.request import Request, Tricks
@@ -76,9 +77,10 @@ def ablation(store: Store, run: str, seeds: int) -> Iterator[str]:
     request = read_request(store, run)
     yield "| dataset | family | training | validation accuracy | difference, points | CPU time, ratio |"
     yield "|---|---|---|---|---|---|"
-    for dataset, family in product(request.datasets, request.families):
-        with fetched(store, run, dataset.name) as folder, pool() as executor:
-            yield from table(executor, request, Place(dataset.name, family), seeds, folder)
+    for dataset in request.datasets:
+        with fetched(store, run, training_data(Place(dataset.name))) as folder, pool() as executor:
+            for family in request.families:
+                yield from table(executor, request, Place(dataset.name, family), seeds, folder)
 
 
 def main(run: str, seeds: str = "3") -> None:

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tasks.artifacts import materialize
-from tasks.experiment import experiment, training_data
+from tasks.experiment import experiment
 from tasks.provenance import cores
 from tasks.records import input_manifest
 from tasks.request import Request
-from tasks.stage import Place
+from tasks.stage import Input, Place
 from tasks.store import Store
 from tests.bench.process import THREADS
 
@@ -32,10 +32,9 @@ class Result(NamedTuple):
 
 
 @contextmanager
-def fetched(store: Store, run: str, dataset: str) -> Iterator[Path]:
-    """The training and validation parts of a run's dataset, in a folder that is there for as long."""
+def fetched(store: Store, run: str, given: Input) -> Iterator[Path]:
+    """What a stage of a run left, in a folder that is there for as long."""
     with tempfile.TemporaryDirectory() as folder:
-        given = training_data(Place(dataset))
         materialize(store, input_manifest(store, run, given), given.files, Path(folder))
         yield Path(folder)
 

@@ -9,7 +9,6 @@ import json
 import os
 import statistics
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -18,10 +17,9 @@ from itertools import islice, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tasks.artifacts import materialize
-from tasks.experiment import experiment
+from tasks.experiment import experiment, training_data
 from tasks.location import open_store
-from tasks.records import input_manifest, read_request
+from tasks.records import read_request
 from tasks.request import Request
 from tasks.stage import Input, Place
 from tasks.store import Store
@@ -35,10 +33,11 @@ def regret(store: Store, run: str, trials: int) -> Iterator[str]:
     request = read_request(store, run)
     yield "| dataset | family | trials | best of them | chosen | regret, points | under other seeds, points |"
     yield "|---|---|---|---|---|---|---|"
-    for dataset, budget, family in product(request.datasets, request.budgets or (None,), request.families):
-        place = Place(dataset.name, family, request.seed, budget=budget)
-        with fetched(store, run, dataset.name) as folder, pool() as executor:
-            yield _row(Trainer(executor, request, place, folder), _chosen(store, run, place), trials)
+    for dataset in request.datasets:
+        with fetched(store, run, training_data(Place(dataset.name))) as folder, pool() as executor:
+            for budget, family in product(request.budgets or (None,), request.families):
+                place = Place(dataset.name, family, request.seed, budget=budget)
+                yield _row(Trainer(executor, request, place, folder), _chosen(store, run, place), trials)
 
 
 class Trainer(NamedTuple):
@@ -85,10 +84,8 @@ def _proposed(request: Request, place: Place, trials: int, folder: Path) -> list
 
 def _chosen(store: Store, run: str, place: Place) -> Values:
     """The hyper-parameters that the run chose."""
-    given = Input("choose", place.at("family"), ("best.json",))
-    with tempfile.TemporaryDirectory() as folder:
-        materialize(store, input_manifest(store, run, given), given.files, Path(folder))
-        return json.loads((Path(folder) / "best.json").read_text(encoding="utf-8"))["hyperparameters"]
+    with fetched(store, run, Input("choose", place.at("family"), ("best.json",))) as folder:
+        return json.loads((folder / "best.json").read_text(encoding="utf-8"))["hyperparameters"]
 
 
 def main(run: str, trials: str = "64") -> None:
