@@ -75,7 +75,7 @@ def optimizer_space(hp: keras_tuner.HyperParameters) -> Optimizer:
     """Read the optimizer's choices from `hp`, which learns the space by it; the same for every family."""
     return Optimizer(
         learning_rate=hp.Float("learning_rate", 3e-3, 3e-2, sampling="log", default=1e-2),
-        weight_decay=hp.Float("weight_decay", 1e-3, 1e-1, sampling="log", default=1e-2),
+        weight_decay=hp.Float("weight_decay", 1e-2, 2e-1, sampling="log", default=7e-2),
         label_smoothing=hp.Choice("label_smoothing", [0.0, 0.05, 0.1], default=0.05),
     )
 

@@ -14,13 +14,13 @@ def config():
 
 
 def test_the_committed_configuration_is_valid_and_has_the_promised_budgets(config):
-    """The repository's own config/ loads, with both datasets at their budgets, both families and three profiles."""
+    """The repository's own config/ loads, with both datasets at their budgets, both families and four profiles."""
     assert {name: dataset.budget for name, dataset in config.datasets.items()} == {
         "cifar10": 250_000,
         "fashion_mnist": 125_000,
     }
     assert config.families == ("ann", "cnn")
-    assert {"smoke", "quick", "full"} <= set(config.profiles)
+    assert {"smoke", "quick", "full", "gpu"} <= set(config.profiles)
 
 
 def test_a_request_is_the_profile_with_the_wishes_laid_over_it(config):
@@ -110,7 +110,10 @@ def test_fewer_trials_than_shards_are_shared_by_fewer(config):
 def test_many_trials_are_shared_by_more(config, trials, shards):
     """A random search grows by processes, not by what one holds; one that learns from its trials stays whole."""
     assert resolve(config, Parameters(profile="quick", trials=trials), "r").search.shards == shards
-    assert resolve(config, Parameters(profile="full", trials=trials), "r").search.shards == 1
+    quick = config.profiles["quick"]
+    learning = quick.model_copy(update={"search": quick.search.model_copy(update={"tuner": "hyperband"})})
+    config = config.model_copy(update={"profiles": {"quick": learning}})
+    assert resolve(config, Parameters(profile="quick", trials=trials), "r").search.shards == 1
 
 
 @pytest.mark.parametrize(
