@@ -1,7 +1,7 @@
 """A run without a scheduler: `STORE=... python -m tests.bench.unscheduled RUN [SLOTS]`.
 
-For a machine with an accelerator, and no Airflow. The DAG's commands in the DAG's order, at most SLOTS at a time; what
-`plan` reads of the environment (RUN_PARAMETERS, DATASET_MIRROR, KERAS_BACKEND) is read here too. Nothing is tried again.
+For a machine that has an accelerator and no Airflow. The DAG's commands in the DAG's order, at most SLOTS at a time;
+`plan` takes the parameters from the environment: RUN_PARAMETERS, DATASET_MIRROR, KERAS_BACKEND. Nothing is tried again.
 """
 
 import os
