@@ -166,7 +166,7 @@ class Training(Frozen):
 
 
 class Profile(Frozen):
-    """A size of run: smoke, quick, full or gpu."""
+    """A size of run: smoke, quick or full."""
 
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     validation_fraction: Annotated[float, Field(gt=0, le=0.5)]

@@ -197,7 +197,7 @@ class _Session:
         learning_rate = float(keras.ops.convert_to_numpy(self._model.optimizer.learning_rate))
         trained, seconds = self._trained(epoch)
         if epoch == self._recipe.training.epochs and self._recipe.training.tricks.averaging:
-            self._model.optimizer.finalize_variable_values(self._model.trainable_variables)
+            self._average()
         validated = self._validated()
         line = {
             "epoch": epoch,
@@ -232,6 +232,14 @@ class _Session:
         means = {name: float(np.mean([log[name] for log in logs])) for name in ("loss", "accuracy")}
         self.setup_seconds += compiling
         return means, time.perf_counter() - start - compiling
+
+    def _average(self) -> None:
+        """Put the weights' moving average in their place.
+
+        As a copy: under JAX weight and average would be one array, which `evaluate` gives to the device to overwrite.
+        """
+        self._model.optimizer.finalize_variable_values(self._model.trainable_variables)
+        self._model.set_weights(self._model.get_weights())
 
     def _augmented(self, epoch: int) -> np.ndarray:
         """The epoch's images."""
