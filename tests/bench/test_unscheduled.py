@@ -24,16 +24,16 @@ def store(tmp_path, monkeypatch):
 def test_it_goes_from_the_plan_to_the_report(store):
     """Every stage is done at every place of the run, and the report is written."""
     unscheduled("bare", slots=2)
-    branch = Place("cifar10", "ann")
     for seed in (0, 1):
         assert read_record(store, "bare", Place("cifar10", "ann", seed), "train")["status"] == "done"
-    assert read_record(store, "bare", branch, "evaluate")["status"] == "done"
+    assert read_record(store, "bare", Place("cifar10", "ann"), "evaluate")["status"] == "done"
     assert store.exists("reports/bare/report.html")
 
 
-def test_a_failed_stage_ends_it(store, monkeypatch, tmp_path):
+def test_a_failed_stage_ends_it(store, tmp_path):
     """What went wrong is raised, and nothing that needs it is started."""
     (tmp_path / "mirror" / "cifar-10" / "cifar-10-binary.tar.gz").write_bytes(b"no archive")
     with pytest.raises(subprocess.CalledProcessError):
         unscheduled("bare", slots=2)
+    assert read_record(store, "bare", Place("cifar10"), "normalize") is None
     assert not store.exists("reports/bare/report.html")

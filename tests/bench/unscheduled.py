@@ -9,13 +9,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from functools import partial
-from itertools import product
 from threading import Semaphore
 
 from tasks.location import open_store
+from tasks.provenance import cores
 from tasks.records import read_request
 from tasks.request import slug
+from tasks.stage import Place, branch_places
 
 
 class Commands:
@@ -24,9 +26,10 @@ class Commands:
     def __init__(self, run: str, slots: int):
         self._run, self._slots = run, Semaphore(slots)
 
-    def __call__(self, stage: str, **place: str | int | None) -> None:
+    def __call__(self, stage: str, place: Place | None = None) -> None:
         """Run one stage at one place; raises CalledProcessError if it fails."""
-        options = [f"--{part}={value}" for part, value in place.items() if value is not None]
+        parts = asdict(place).items() if place else ()
+        options = [f"--{part}={value}" for part, value in parts if value is not None]
         with self._slots:
             subprocess.run([sys.executable, "-m", "tasks", stage, "--run", self._run, *options], check=True)
 
@@ -38,18 +41,16 @@ def unscheduled(run: str, slots: int) -> None:
     request = read_request(open_store(os.environ["STORE"]), slug(run))
 
     def branch(dataset: str) -> None:
-        command("fetch", dataset=dataset)
-        command("normalize", dataset=dataset)
-        side_by_side(
-            partial(family, dataset=dataset, family=name, budget=budget)
-            for budget, name in product(request.budgets or (None,), request.families)
-        )
+        command("fetch", Place(dataset))
+        command("normalize", Place(dataset))
+        side_by_side(partial(family, place) for place in branch_places(request) if place.dataset == dataset)
 
-    def family(**place: str | int | None) -> None:
-        side_by_side(partial(command, "search", **place, shard=shard) for shard in range(request.search.shards))
-        command("choose", **place)
-        side_by_side(partial(command, "train", **place, seed=seed) for seed in request.seeds)
-        command("evaluate", **place)
+    def family(place: Place) -> None:
+        shards = range(request.search.shards)
+        side_by_side(partial(command, "search", replace(place, shard=shard)) for shard in shards)
+        command("choose", place)
+        side_by_side(partial(command, "train", replace(place, seed=seed)) for seed in request.seeds)
+        command("evaluate", place)
 
     side_by_side(partial(branch, dataset.name) for dataset in request.datasets)
     command("report")
@@ -64,4 +65,4 @@ def side_by_side(jobs: Iterable[Callable[[], None]]) -> None:
 
 
 if __name__ == "__main__":
-    unscheduled(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else os.cpu_count() or 1)
+    unscheduled(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else cores())
