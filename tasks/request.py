@@ -33,7 +33,6 @@ Budget = Annotated[int, Field(ge=1_000, le=100_000_000)]
 Count = Annotated[int, Field(ge=1, le=10_000)]
 BUDGETS = 8  # at most in one run: each is a search and trainings of its own
 SHARDS = 64  # at most of one search
-TRIALS = 16  # of one shard, before there are more shards: TensorFlow keeps some 30 MB of each until its process ends
 SLUG = 130  # characters of a run's name in keys and paths, its digest included
 Value = TypeVar("Value", bound=BaseModel)
 
@@ -346,6 +345,7 @@ def resolve(
     names = _chosen("datasets", wish.datasets, tuple(config.datasets))
     budgets = wish.budgets or ()
     only = {"budget": budgets[0]} if len(budgets) == 1 else {}
+    trials = wish.trials or profile.search.trials
     private = (*config.downloads.private, *([own_mirror] if own_mirror else []))
     if wish.mirror:
         Perimeter(private).check(wish.mirror)
@@ -359,7 +359,7 @@ def resolve(
             "families": _chosen("families", wish.families, config.families),
             "seed": profile.seed,
             "validation_fraction": profile.validation_fraction,
-            "search": _overridden(profile.search, trials=wish.trials, shards=_shards(profile.search, wish.trials)),
+            "search": _overridden(profile.search, trials=trials, shards=min(profile.search.shards, trials)),
             "training": _overridden(profile.training, epochs=wish.epochs, replicates=wish.replicates),
             "backend": backend,
             "mirror": wish.mirror or own_mirror or None,
@@ -368,13 +368,6 @@ def resolve(
         },
         "request",
     )
-
-
-def _shards(search: Search, trials: int | None) -> int:
-    """The profile's shards, or more, lest one has too many trials; never more than trials. All do the same work."""
-    trials = trials or search.trials
-    needed = -(-trials // TRIALS) if search.tuner == "random" else 1
-    return min(max(search.shards, needed), trials, SHARDS)
 
 
 def _overridden(settings: Frozen, **wishes: object) -> dict:

@@ -106,16 +106,6 @@ def test_fewer_trials_than_shards_are_shared_by_fewer(config):
     assert resolve(config, Parameters(profile="smoke", trials=9), "r").search.shards == smoke.shards == 2
 
 
-@pytest.mark.parametrize(("trials", "shards"), [(16, 1), (17, 2), (64, 4), (10_000, 64)])
-def test_many_trials_are_shared_by_more(config, trials, shards):
-    """A random search grows by processes, not by what one holds; one that learns from its trials stays whole."""
-    assert resolve(config, Parameters(profile="quick", trials=trials), "r").search.shards == shards
-    quick = config.profiles["quick"]
-    learning = quick.model_copy(update={"search": quick.search.model_copy(update={"tuner": "hyperband"})})
-    config = config.model_copy(update={"profiles": {"quick": learning}})
-    assert resolve(config, Parameters(profile="quick", trials=trials), "r").search.shards == 1
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("replicates = 3", "replicate"), ("[profiles.quick.training]", "not valid TOML"), ("fraction = 0.5", "fraction")],

@@ -5,6 +5,7 @@ import random
 from functools import partial
 from itertools import islice
 
+import keras
 import keras_tuner
 import numpy as np
 import pytest
@@ -76,6 +77,20 @@ def test_a_search_trains_its_trials_and_its_shards_train_the_same_ones():
     shards = [run(shared, shard=shard)[0] for shard in (1, 0)]
     assert [[trial.number for trial in shard] for shard in shards] == [[1], [0]]
     assert reached(joined(shards)) == reached(whole)
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="graphs are TensorFlow's")
+def test_no_trial_leaves_its_graphs_behind():
+    """Whatever the tuner, memory does not grow with the trials: what each of them compiled is gone when it ends."""
+    alive = []
+
+    def keep(trials):
+        gc.collect()
+        alive.append(sum(type(thing).__name__ == "FuncGraph" for thing in gc.get_objects()))
+
+    settings = Search(tuner="bayesian", trials=3, epochs=1)
+    search(material(), Share(settings, settings.numbers(0)), keep, lambda line: None)
+    assert alive == [0, 0, 0]
 
 
 @pytest.mark.usefixtures("untrained")

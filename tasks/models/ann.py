@@ -1,7 +1,7 @@
 """The dense family: fully connected layers, batch normalisation, dropout; no convolution, no weight sharing.
 
-A narrow first layer takes the whole image in, without activation if it is a bottleneck (Lin et al.,
-https://arxiv.org/abs/1511.02580); blocks of one width follow, with shortcuts, for what it saves.
+A first layer takes the whole image in; blocks of one width follow, with shortcuts. The first layer may be narrower, and
+linear: a bottleneck, which pays for wider blocks (Lin et al., https://arxiv.org/abs/1511.02580).
 `build` is what a family offers. `widths` and `parameters` are the arithmetic behind it, public for their tests.
 """
 
@@ -35,12 +35,12 @@ class Choices(NamedTuple):
 def choices(hp, tricks: Tricks) -> Choices:
     """Read the choices from a `keras_tuner.HyperParameters`, which learns the space by it; defaults do well."""
     return Choices(
-        blocks=hp.Int("blocks", 1, 4, default=3),
-        intake=hp.Choice("intake", [0.5, 0.75, 1.0], default=0.5),  # the first layer's width by that of the blocks
-        is_bottleneck=hp.Boolean("bottleneck", default=True),  # the first layer is linear
+        blocks=hp.Int("blocks", 1, 4, default=1),
+        intake=hp.Choice("intake", [0.5, 0.75, 1.0], default=1.0),  # the first layer's width by that of the blocks
+        is_bottleneck=hp.Boolean("bottleneck", default=False),  # the first layer is linear
         pool=hp.Choice("pool", [1, 2], default=2),  # pixels that are averaged, each way; has no weights
         activation=hp.Choice("activation", ["relu", "gelu", "silu"], default="gelu"),
-        dropout=hp.Float("dropout", 0.0, 0.2, step=0.05, default=0.05),
+        dropout=hp.Float("dropout", 0.0, 0.2, step=0.05, default=0.0),
         tricks=tricks,
     )
 
