@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.provenance import machine, versions
+from tests.bench.cores import cores
 from tests.bench.growth import growth
 from tests.bench.learning import learning
 from tests.bench.orchestration import orchestration
@@ -23,15 +24,18 @@ from tests.bench.throughput import throughput
 def main() -> None:
     """Measure the parts that are asked for, all of them by default."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="What it costs, measured.")
-    parser.add_argument("parts", nargs="*", metavar="PART", help="orchestration, learning, throughput, search, growth")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help="orchestration, cores, learning, throughput, search, growth"
+    )
     parser.add_argument("--state", type=Path, default=Path(".state"), help="where Airflow's database of the run is")
     parser.add_argument("--reports", type=Path, default=Path("reports"), help="where the run's report is")
-    parser.add_argument("--run", default="latest", help="what orchestration and learning are read of")
+    parser.add_argument("--run", default="latest", help="what the first three parts are read of")
     parser.add_argument("--rounds", type=int, default=3, help="runs that growth takes the median of, at each size")
     options = parser.parse_args()
     report = partial(_report, options.reports / options.run / "report.json")
     parts: Mapping[str, Callable[[], Iterable[Section]]] = {
         "orchestration": lambda: orchestration(options.state, report()),
+        "cores": lambda: cores(report()),
         "learning": lambda: learning(report()),
         "throughput": throughput,
         "search": searching,
