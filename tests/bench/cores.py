@@ -1,15 +1,15 @@
 """How long a run would take on other numbers of cores: its measured stages, laid out anew by arithmetic.
 
 List scheduling (Graham, https://doi.org/10.1137/0117039): a core that is free starts the longest stage that is ready.
-What orchestration adds between the stages is left out.
+What orchestration adds between the stages is left out, and the seconds of `report`, which cannot know its own.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tasks.records import ORDER
 from tests.bench.section import Section
 
-ORDER = ("plan", "fetch", "normalize", "search", "choose", "train", "evaluate", "report")
 SIZES = (1, 2, 4, 8)
 Stage = Mapping[str, Any]
 
