@@ -1,6 +1,6 @@
 # Everything a person needs; each target brings along what it lacks (uv and the locked dependencies).
 #
-#   make run [PROFILE=smoke|quick|full] [MIRROR=FOLDER_OR_URL] [DATASETS=a,b] [BUDGETS=m,n] [STORE=URI] [RUNNER=local|docker]
+#   make run [PROFILE=smoke|quick|full|gpu] [MIRROR=FOLDER_OR_URL] [DATASETS=a,b] [BUDGETS=m,n] [STORE=URI] [RUNNER=local|docker]
 
 SHELL := /bin/sh
 PYTHON := .venv/bin/python

@@ -140,7 +140,8 @@ class Tricks(Frozen):
     `whitening`: a first layer that starts from the training images; `identity`: blocks that start as the identity;
     `alternating_flip`: mirrored in every second epoch, not at random; `averaging`: the decay of the weights' moving
     average; `mixup`: the parameter of the Beta distribution that mixes images; `erasing`: pixels, the side of a square
-    of noise.
+    of noise; `middle_stage`: one more stage of the CNN, between the first and the late ones, where the image is large:
+    a better model of the same size that takes twice the time on a CPU.
     """
 
     optimizer: Literal["muon", "adamw"] = "muon"
@@ -150,6 +151,7 @@ class Tricks(Frozen):
     averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
     mixup: Annotated[float, Field(ge=0, le=10)] = 0.0
     erasing: Annotated[int, Field(ge=0, le=64)] = 0
+    middle_stage: bool = False
 
 
 class Training(Frozen):
@@ -165,7 +167,7 @@ class Training(Frozen):
 
 
 class Profile(Frozen):
-    """A size of run: smoke, quick or full."""
+    """A size of run: smoke, quick, full or gpu."""
 
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     validation_fraction: Annotated[float, Field(gt=0, le=0.5)]

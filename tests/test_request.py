@@ -14,13 +14,13 @@ def config():
 
 
 def test_the_committed_configuration_is_valid_and_has_the_promised_budgets(config):
-    """The repository's own config/ loads, with both datasets at their budgets, both families and three profiles."""
+    """The repository's own config/ loads, with both datasets at their budgets, both families and four profiles."""
     assert {name: dataset.budget for name, dataset in config.datasets.items()} == {
         "cifar10": 250_000,
         "fashion_mnist": 125_000,
     }
     assert config.families == ("ann", "cnn")
-    assert {"smoke", "quick", "full"} <= set(config.profiles)
+    assert {"smoke", "quick", "full", "gpu"} == set(config.profiles)
 
 
 def test_a_request_is_the_profile_with_the_wishes_laid_over_it(config):

@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tasks.local", description="The workflow on this machine.")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="run the workflow once and bring the report home")
-    run.add_argument("--profile", help="smoke, quick (the default) or full")
+    run.add_argument("--profile", help="smoke, quick (the default), full or gpu")
     run.add_argument("--datasets", help="names, separated by commas; all by default")
     run.add_argument("--families", help="names, separated by commas; all by default")
     run.add_argument("--mirror", help="a folder or address in place of the official sites (or DATASET_MIRROR)")

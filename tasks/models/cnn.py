@@ -1,6 +1,7 @@
 """The convolutional family: convolutions with batch norm and shortcuts, pooling between stages, global pooling.
 
-The image is halved after each stage, and most weights stand where it is small: an epoch is cheap on CPUs at any choice.
+The image is halved after each stage, and twice between the first and the second: most weights stand where it is small,
+and an epoch is cheap on CPUs at any choice. `Tricks.middle_stage` puts a stage there, for where steps cost little.
 `build` is what a family offers. `widths` and `parameters` are the arithmetic behind it, public for their tests.
 """
 
@@ -57,7 +58,9 @@ def build(hp, shape: Shape, classes: int, budget: int, tricks: Tricks) -> keras.
         ValueError: no widths meet the budget.
     """
     chosen = choices(hp, tricks)
-    *stem, first, second, third = widths(chosen, shape, classes, budget)
+    channels = widths(chosen, shape, classes, budget)
+    *stem, first = channels[: _plain(chosen)]
+    *middle, second, third = channels[_plain(chosen) :]
     images = keras.Input(shape)
     x = (
         _whitened(images, chosen)
@@ -65,10 +68,10 @@ def build(hp, shape: Shape, classes: int, budget: int, tricks: Tricks) -> keras.
         else _activated(_convolved(images, stem[0], KERNEL, chosen), chosen)
     )
     x = _activated(_halved(x, first, chosen), chosen)
+    for width in middle:
+        x = _stage(x, width, chosen)
     for width in (second, third):
-        x = _activated(_convolved(_pooled(x, chosen), width, chosen.kernel, chosen), chosen)
-        for _ in range(chosen.residuals):
-            x = layers.Add()([x, _activated(_convolved(x, width, chosen.kernel, chosen), chosen)])
+        x = _stage(_pooled(x, chosen), width, chosen)
     x = layers.Dropout(chosen.dropout)(layers.GlobalAveragePooling2D()(x))
     return keras.Model(images, layers.Dense(classes, name=HEAD)(x), name="cnn")
 
@@ -83,6 +86,14 @@ def _halved(x: keras.KerasTensor, width: int, chosen: Choices) -> keras.KerasTen
     if chosen.early_pooling:
         return _convolved(_pooled(x, chosen), width, KERNEL, chosen)
     return _pooled(_convolved(x, width, KERNEL, chosen), chosen)
+
+
+def _stage(x: keras.KerasTensor, width: int, chosen: Choices) -> keras.KerasTensor:
+    """A late stage: a convolution to its width, then those with a shortcut."""
+    x = _activated(_convolved(x, width, chosen.kernel, chosen), chosen)
+    for _ in range(chosen.residuals):
+        x = layers.Add()([x, _activated(_convolved(x, width, chosen.kernel, chosen), chosen)])
+    return x
 
 
 def _convolved(x: keras.KerasTensor, width: int, kernel: int, chosen: Choices) -> keras.KerasTensor:
@@ -102,25 +113,30 @@ def _activated(x: keras.KerasTensor, chosen: Choices) -> keras.KerasTensor:
 def widths(chosen: Choices, shape: Shape, classes: int, budget: int) -> Widths:
     """The channels of the stem, if it is learnt, and of each stage."""
     stem = () if chosen.tricks.whitening else (STEM,)
-    ratios = (*stem, FIRST, SECOND, SECOND * chosen.growth)
+    middle = (SECOND,) if chosen.tricks.middle_stage else ()
+    ratios = (*stem, FIRST, *middle, SECOND, SECOND * chosen.growth)
     return solve(partial(parameters, chosen, shape, classes), ratios, budget)
 
 
 def parameters(chosen: Choices, shape: Shape, classes: int, channels: Widths) -> int:
     """How many weights the model with these channels carries, frozen ones too; equal to Keras' own count."""
-    *stem, first, second, third = channels
     total, before = 0, shape[-1]
     if chosen.tricks.whitening:
         side = _patch_side(before)
         total, before = side**2 * before * _filters(before), _filters(before)
-    for width in (*stem, first):
+    for width in channels[: _plain(chosen)]:
         total += KERNEL**2 * before * width + BATCH_NORM * width
         before = width
-    for width in (second, third):
+    for width in channels[_plain(chosen) :]:
         convolutions = chosen.kernel**2 * width * (before + chosen.residuals * width)
         total += convolutions + BATCH_NORM * width * (1 + chosen.residuals)
         before = width
     return total + (before + 1) * classes
+
+
+def _plain(chosen: Choices) -> int:
+    """How many widths come before the late stages: the first stage's, and that of a learnt stem."""
+    return 1 if chosen.tricks.whitening else 2
 
 
 def _patch_side(channels: int) -> int:

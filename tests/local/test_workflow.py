@@ -37,7 +37,7 @@ def state(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["run", "--profile", "huge"], "profile: expected one of smoke, quick, full; received 'huge'"),
+        (["run", "--profile", "huge"], "profile: expected one of smoke, quick, full, gpu; received 'huge'"),
         (["run", "--datasets", "mnist"], "datasets: expected some of cifar10, fashion_mnist; received mnist"),
         (["run", "--families", "rnn"], "families: expected some of ann, cnn; received rnn"),
         (
