@@ -1,7 +1,7 @@
 """The convolutional family: convolutions with batch norm and shortcuts, pooling between stages, global pooling.
 
 The image is halved after each stage, and twice between the first and the second: most weights stand where it is small,
-and an epoch is cheap on CPUs at any choice. `Tricks.middle_stage` puts a stage there, for where steps cost little.
+and an epoch is cheap on CPUs at any choice. `Tricks.middle_stage` puts a late stage there, which costs twice the time.
 `build` is what a family offers. `widths` and `parameters` are the arithmetic behind it, public for their tests.
 """
 
