@@ -140,8 +140,8 @@ class Tricks(Frozen):
     `whitening`: a first layer that starts from the training images; `identity`: blocks that start as the identity;
     `alternating_flip`: mirrored in every second epoch, not at random; `averaging`: the decay of the weights' moving
     average; `mixup`: the parameter of the Beta distribution that mixes images; `erasing`: pixels, the side of a square
-    of noise; `middle_stage`: one more stage of the CNN, after the first, at half the image's side: a better model of the
-    same size that takes twice the time on a CPU. It is the only one that an ANN has no use for.
+    of noise; `middle_stage`: one more stage of the CNN, after the first, at half the image's side: a better model of
+    the same size that takes twice the time on a CPU. It is the only one that an ANN has no use for.
     """
 
     optimizer: Literal["muon", "adamw"] = "muon"
