@@ -23,26 +23,17 @@ from airflow.sdk import DAG, BaseOperatorLink, CronTriggerTimetable, TaskGroup, 
 
 from dags.stage_operators import runner, settings
 from dags.trigger_form import trigger_form
-from tasks.request import Parameters, Request, configured, parse, resolve
+from tasks.settings.loading import configured, resolve
+from tasks.settings.place import SCOPES
+from tasks.settings.request import Parameters, Request
+from tasks.settings.values import parse
+from tasks.settings.workflow import DAG_ID, REPORT_PAGES, STAGES, TASKS
 
 CONFIGURATION = configured(os.environ)
 ORCHESTRATION = CONFIGURATION.orchestration
-STAGE = runner(ORCHESTRATION).OPERATOR
+OPERATOR = runner(ORCHESTRATION).OPERATOR
 
-DOCS = {
-    "plan": "Resolves the form with the configuration into the run's one frozen request.",
-    "replicates": "Names the seeds of this run: `train` becomes one task for each.",
-    "fetch": "Brings the official files into the store, checked digest by digest.",
-    "normalize": "Splits, checks and describes the data; the test part stays untouched.",
-    "shards": "Numbers the shards of this run: `search` becomes one task for each.",
-    "budgets": "Names the parameter budgets of this dataset in this run: all that follows is done at each.",
-    "search": "Tries hyper-parameters on the validation part, every trial within 1 % of the budget, one task a shard.",
-    "choose": "Takes the best trial of all shards, the earlier one of equals, one task a budget.",
-    "train": "Trains the best configuration, one task a budget and seed.",
-    "evaluate": "Measures the trained models on the test part, which no other stage reads, one task a budget.",
-    "report": "Joins all branches, the failed ones too, into the comparison report.",
-    "complete": "Fails the run when a branch failed, although the report was written.",
-}
+DOCS = {task.name: task.summary for task in TASKS}
 
 
 class ReportLink(BaseOperatorLink):
@@ -52,10 +43,10 @@ class ReportLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """The page's address on the server that shows the UI."""
-        return f"/reports/{quote(ti_key.run_id, safe='')}"
+        return f"{REPORT_PAGES}/{quote(ti_key.run_id, safe='')}"
 
 
-class ReportStage(STAGE):  # type: ignore[misc, valid-type]
+class ReportStage(OPERATOR):  # type: ignore[misc, valid-type]
     """The report stage, with its button."""
 
     operator_extra_links = (ReportLink(),)
@@ -82,8 +73,8 @@ def budgets(dataset: str, params: dict[str, Any] | None = None) -> list[int]:
 def request(params: dict[str, Any] | None) -> Request:
     """What `plan` makes of these parameters, as far as the graph depends on it."""
     # The mirror is for `plan` to judge, which knows the owner's own.
-    wish = parse(Parameters, dict(params or {}) | {"mirror": None}, "parameters")
-    return resolve(configured(os.environ), wish, "names")
+    asked = parse(Parameters, dict(params or {}) | {"mirror": None}, "parameters")
+    return resolve(configured(os.environ), asked, "names")
 
 
 def dataset_branch(dataset: str, plan: Any, parts: dict[str, Any]) -> list[list[Any]]:
@@ -98,21 +89,19 @@ def dataset_branch(dataset: str, plan: Any, parts: dict[str, Any]) -> list[list[
 
 
 def family_branch(dataset: str, family: str, normalize: Any, parts: dict[str, Any]) -> list[Any]:
-    """One search a budget and shard, one choice a budget, one training a budget and seed, one evaluation a budget."""
-    places = {
-        "search": ("budget", "shard"),
-        "choose": ("budget",),
-        "train": ("budget", "seed"),
-        "evaluate": ("budget",),
-    }
-    tasks = [mapped(name, dataset, family, {part: parts[part] for part in over}) for name, over in places.items()]
+    """The stages of a family, each a task for every budget, and for every shard or seed where its scope names one."""
+    tasks = [
+        mapped(stage.name, dataset, family, {part: parts[part] for part in SCOPES[stage.scope] if part in parts})
+        for stage in STAGES.values()
+        if "family" in SCOPES[stage.scope]
+    ]
     chain(normalize, *tasks)
     return tasks
 
 
 def mapped(name: str, dataset: str, family: str, parts: dict[str, Any]) -> Any:
     """The tasks of a stage of a family, one for each combination of the values of `parts`."""
-    return STAGE.partial(
+    return OPERATOR.partial(
         task_id=f"{name}_{family}",
         map_index_template=", ".join(f"{part} {{{{ task.{part} }}}}" for part in parts),
         doc_md=DOCS[name],
@@ -133,13 +122,13 @@ def priority(dataset: str, family: str) -> int:
 
 
 def length(dataset: str, family: str) -> tuple[bool, int]:
-    """By what trainings are put in order: the configuration's `first` families, then pixels and parameters."""
+    """By what trainings are put in order: the configuration's `priority_families`, then pixels and parameters."""
     compared = CONFIGURATION.datasets[dataset]
     height, width, _ = compared.shape
-    return family in ORCHESTRATION.first, height * width * compared.budget
+    return family in ORCHESTRATION.priority_families, height * width * compared.budget
 
 
-def stage(name: str, operator: Any = STAGE, *, env: dict | None = None, **options: Any) -> Any:
+def stage(name: str, operator: Any = OPERATOR, *, env: dict | None = None, **options: Any) -> Any:
     """The task of a stage that belongs to no family: `fetch`."""
     shared = settings(name, ORCHESTRATION)
     return operator(task_id=name, doc_md=DOCS[name], **shared | {"env": shared["env"] | (env or {})} | options)
@@ -152,7 +141,7 @@ def schedule(cron: str) -> CronTriggerTimetable | None:
 
 
 with DAG(
-    "compare_image_models",
+    DAG_ID,
     description="CNN against ANN at the same parameter count",
     doc_md=__doc__,
     schedule=schedule(ORCHESTRATION.schedule),

@@ -6,9 +6,10 @@ Exit codes: 0 it could, 64 it could not, for the one reason that is printed.
 import os
 import sys
 
-from dags.runners.stage_command import RunnerError
+from dags.stage_command import RunnerError
 from dags.stage_operators import runner
-from tasks.request import RequestError, configured
+from tasks.errors import RequestError
+from tasks.settings.loading import configured
 
 
 def main() -> int:

@@ -5,25 +5,12 @@ takes.
 """
 
 import importlib
-from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
-from dags.runners.stage_command import TRAINING
-from tasks.orchestration import Orchestration
+from tasks.settings.orchestration import Orchestration
+from tasks.settings.workflow import POOL, STAGES
 
-POOL = "training"
-# A stage beyond its time hangs; the longest honest one is a search of the full profile on one CPU core.
-TIMEOUTS = {
-    "plan": timedelta(minutes=5),
-    "fetch": timedelta(hours=2),
-    "normalize": timedelta(minutes=30),
-    "search": timedelta(hours=24),
-    "choose": timedelta(minutes=30),
-    "train": timedelta(hours=24),
-    "evaluate": timedelta(hours=1),
-    "report": timedelta(minutes=30),
-}
 THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -42,10 +29,10 @@ def settings(stage: str, orchestration: Orchestration) -> dict[str, Any]:
     """What every task of `stage` shares."""
     shared: dict[str, Any] = {
         "stage": stage,
-        "execution_timeout": TIMEOUTS[stage],
+        "execution_timeout": STAGES[stage].limit,
         # Results travel through the store; the last line of a log is none.
         "do_xcom_push": False,
         "env": dict.fromkeys(THREADS, str(orchestration.threads)),
     }
-    pool = {"pool": POOL} if stage in TRAINING else {}
+    pool = {"pool": POOL} if STAGES[stage].trains else {}
     return shared | runner(orchestration).options(stage, orchestration) | pool

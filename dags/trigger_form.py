@@ -1,15 +1,19 @@
 """The form in Airflow's UI that starts a run: typed parameters, their defaults taken from the configuration.
 
-A field left empty keeps the profile's value. The names are those of `tasks.request.Parameters`, which `plan` reads.
+A field left empty keeps the profile's value. The names are those of `Parameters` in `tasks/settings/request.py`.
 """
 
 from typing import Any
 
 from airflow.sdk import Param
 
-from tasks.request import BUDGETS, Configuration
+from tasks.settings.addresses import MAX_ADDRESS
+from tasks.settings.loading import Configuration
+from tasks.settings.request import MAX_BUDGETS
+from tasks.settings.training import MAX_REPLICATES
+from tasks.settings.values import MAX_BUDGET, MAX_COUNT, MIN_BUDGET
 
-COUNT = {"type": ["null", "integer"], "minimum": 1, "maximum": 10_000}
+COUNT_FIELD = {"type": ["null", "integer"], "minimum": 1, "maximum": MAX_COUNT}
 
 
 def trigger_form(config: Configuration) -> dict[str, Param]:
@@ -26,9 +30,9 @@ def _data(config: Configuration) -> dict[str, Param]:
             "Data",
             "Mirror",
             "An http(s):// or s3:// address used in place of the official download sites. A folder, or a server of "
-            "a private network, has to be in `private` of config/workflow.toml.",
+            "a private network, has to be in `allowed_addresses` of config/workflow.toml.",
             type=["null", "string"],
-            maxLength=1000,
+            maxLength=MAX_ADDRESS,
             pattern=r"^(https?://|s3://|file:///|/)[^\x00-\x1f\x7f]*$",
         ),
         "budgets": _field(
@@ -37,8 +41,8 @@ def _data(config: Configuration) -> dict[str, Param]:
             f"A list for every dataset of this run, as [30000, 120000]; several make the report draw the frontier. "
             f"Empty keeps each dataset's own ({budgets}).",
             type=["null", "array"],
-            items={"type": "integer", "minimum": 1_000, "maximum": 100_000_000},
-            maxItems=BUDGETS,
+            items={"type": "integer", "minimum": MIN_BUDGET, "maximum": MAX_BUDGET},
+            maxItems=MAX_BUDGETS,
             uniqueItems=True,
         ),
     }
@@ -54,18 +58,18 @@ def _search(config: Configuration) -> dict[str, Param]:
             type="string",
             enum=list(config.profiles),
         ),
-        "trials": _field("Search", "Trials", "Hyper-parameter sets tried for each family.", **COUNT),
+        "trials": _field("Search", "Trials", "Hyper-parameter sets tried for each family.", **COUNT_FIELD),
     }
 
 
 def _training() -> dict[str, Param]:
     return {
-        "epochs": _field("Training", "Epochs", "Passes over the training part for each final model.", **COUNT),
+        "epochs": _field("Training", "Epochs", "Passes over the training part for each final model.", **COUNT_FIELD),
         "replicates": _field(
             "Training",
             "Replicates",
             "Trainings of the best configuration, each under its own seed.",
-            **COUNT | {"maximum": 100},
+            **COUNT_FIELD | {"maximum": MAX_REPLICATES},
         ),
     }
 

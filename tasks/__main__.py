@@ -16,22 +16,14 @@ from datetime import timedelta
 from pathlib import Path
 
 from tasks.errors import BlockedError, DataError, NotAskedForError, RequestError
-from tasks.location import open_store
-from tasks.request import config_folder, slug
-from tasks.scratch import scratch
-from tasks.stage import Place
-from tasks.store import Store, StoreError
+from tasks.runs.scratch import scratch
+from tasks.settings.loading import config_folder
+from tasks.settings.place import Place
+from tasks.settings.request import slug
+from tasks.settings.workflow import STAGES
+from tasks.storage.contract import Store, StoreError
+from tasks.storage.location import open_store
 
-STAGES = {
-    "plan": "resolve the parameters with the configuration into the run's request",
-    "fetch": "bring the dataset's official files into the store, digest by digest",
-    "normalize": "split, check and describe the data",
-    "search": "try one shard's share of the family's hyper-parameters on the validation part",
-    "choose": "join the shards of the family's search into its best trial",
-    "train": "train the best configuration under one seed",
-    "evaluate": "measure the family's trained models on the test part",
-    "report": "join all branches into the comparison report",
-}
 SWEEP = "remove what no run can use any more: files without a manifest, old checkpoints, unfinished writes"
 VERIFY = "compute a report's numbers again from its predictions, and check every digest within reach"
 ENVIRONMENT = """environment:
@@ -71,8 +63,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, summary in STAGES.items():
-        stage = commands.add_parser(name, help=summary, description=summary)
+    for name, row in STAGES.items():
+        stage = commands.add_parser(name, help=row.summary.replace("%", "%%"), description=row.summary)
         stage.add_argument("--run", required=True, help="the run's id, as Airflow names it")
         stage.add_argument("--dataset", help="a dataset of the run")
         stage.add_argument("--family", help="a family of the run")
@@ -108,7 +100,7 @@ def _days(text: str) -> float:
 
 
 def _sweep(options: argparse.Namespace) -> None:
-    from tasks.garbage import find_garbage
+    from tasks.runs.garbage import find_garbage
 
     count = size = 0
     for garbage in find_garbage(_store(), timedelta(days=options.age), unused=options.unused):
@@ -120,7 +112,7 @@ def _sweep(options: argparse.Namespace) -> None:
 
 
 def _verify(options: argparse.Namespace) -> None:
-    from tasks.verification import verify_folder, verify_run
+    from tasks.report.verification import verify_folder, verify_run
 
     folder = Path(options.report)
     audit = verify_folder(folder) if folder.is_dir() else verify_run(_store(), slug(options.report))
@@ -132,7 +124,7 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _stage(options: argparse.Namespace) -> None:
-    from tasks import execution, records
+    from tasks.runs import execution, records
 
     run, store = slug(options.run), _store()
     if options.command == "plan":

@@ -10,7 +10,7 @@ import tomllib
 from datetime import UTC, date, datetime
 from typing import Any
 
-from tasks.request import PROJECT
+from tasks.project import PROJECT
 
 AWAY = ("error sending request", "HTTP status server error", "operation timed out")
 NOT_AUDITED = """\

@@ -1,1 +1,1 @@
-pytest_plugins = ["tests.object_store_fixture"]
+pytest_plugins = ["tests.support.object_store_fixture"]

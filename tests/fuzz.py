@@ -20,15 +20,19 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.downloads import bring
+from tasks.data.downloads import bring
+from tasks.data.readers import read
 from tasks.errors import DataError, RequestError
-from tasks.location import open_store
-from tasks.perimeter import Perimeter, checked_address, folder_of
-from tasks.readers import read
-from tasks.request import Parameters, RunId, Source, load_configuration, parse, resolve, slug
+from tasks.settings.addresses import checked_address, folder_of
+from tasks.settings.dataset import Source
+from tasks.settings.loading import load_configuration, resolve
+from tasks.settings.perimeter import Perimeter
+from tasks.settings.request import Parameters, RunId, slug
+from tasks.settings.values import parse
 from tasks.stages.plan import _from_json
-from tasks.store import is_key
-from tests.tiny_data import cifar_bytes, idx_bytes, images_and_labels, make_configuration, sha256
+from tasks.storage.contract import is_key
+from tasks.storage.location import open_store
+from tests.support.tiny_data import cifar_bytes, idx_bytes, images_and_labels, make_configuration, sha256
 
 TEXT = st.text(st.characters(), max_size=80)  # lone surrogates and control characters too
 SCRAP = st.binary(max_size=20)
@@ -112,7 +116,7 @@ def check_archive(body: bytes) -> None:
         (root / "mirror").mkdir()
         (root / "mirror" / ARCHIVE.name).write_bytes(body)
         with suppress(DataError):
-            bring(ARCHIVE, str(root / "mirror"), out, lambda line: None, private=(str(root),))
+            bring(ARCHIVE, str(root / "mirror"), out, lambda line: None, allowed_addresses=(str(root),))
             assert {path.name: path.read_bytes() for path in out.iterdir()} == {"one": b"one", "two": b"two"}
         found = {path.relative_to(root).as_posix() for path in root.rglob("*")}
         assert found <= {"mirror", "mirror/a.tar.gz", "a", "a/out", "a/out/one", "a/out/two"}
@@ -121,8 +125,8 @@ def check_archive(body: bytes) -> None:
 def check_parameters(text: str) -> None:
     """A request, or RequestError in one line."""
     try:
-        wish = parse(Parameters, _from_json(text), "parameters")
-        request = resolve(CONFIGURATION, wish, "r")
+        params = parse(Parameters, _from_json(text), "parameters")
+        request = resolve(CONFIGURATION, params, "r")
     except RequestError as error:
         _check_line(error)
     else:

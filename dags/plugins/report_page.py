@@ -12,9 +12,9 @@ from urllib.parse import unquote, urlsplit
 
 from airflow.plugins_manager import AirflowPlugin
 
-from tasks.request import slug
+from tasks.settings.request import slug
+from tasks.settings.workflow import DAG_ID, REPORT_PAGES, report_key
 
-PREFIX = "/reports"
 FILES = ("report.html", "report.json", "report.md", "report.csv")
 HEADERS = {
     "Content-Security-Policy": "sandbox allow-downloads allow-popups; default-src 'none'; "
@@ -43,13 +43,13 @@ def application() -> Any:
     from airflow.api_fastapi.core_api.security import requires_access_dag
     from fastapi import Depends, FastAPI, HTTPException, Response
 
-    allowed = Depends(requires_access_dag(method="GET", param_dag_id="compare_image_models"))
+    allowed = Depends(requires_access_dag(method="GET", param_dag_id=DAG_ID))
     app = FastAPI(title="Comparison reports", docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/{run}", dependencies=[allowed])
     @app.get("/{run}/{name}", dependencies=[allowed])
     def page(run: str, name: str = "report.html") -> Response:
-        body = stored(f"reports/{slug(run)}/{name}") if name in FILES else None
+        body = stored(report_key(slug(run), name)) if name in FILES else None
         if body is None:
             raise HTTPException(404, f"Run {run} has no {name}, or not yet: it appears when the report task is done.")
         return Response(body, media_type=mimetypes.guess_type(name)[0] or "text/plain", headers=HEADERS)
@@ -60,7 +60,7 @@ def application() -> Any:
 def stored(key: str) -> bytes | None:
     """What the store holds under `key`, or None.
 
-    The few lines of `tasks.store` that a reader needs: the UI does not depend on the stages' code.
+    The few lines of `tasks.storage` that a reader needs: the UI does not depend on the stages' code.
     """
     uri = urlsplit(os.environ["STORE"])
     if uri.scheme == "file":
@@ -83,11 +83,11 @@ class ReportPlugin(AirflowPlugin):
     """What Airflow finds in this file."""
 
     name = "comparison_report"
-    fastapi_apps = [{"app": ReportPage(), "url_prefix": PREFIX, "name": "Comparison reports"}]  # noqa: RUF012
+    fastapi_apps = [{"app": ReportPage(), "url_prefix": REPORT_PAGES, "name": "Comparison reports"}]  # noqa: RUF012
     external_views = [  # noqa: RUF012
         {
             "name": "Comparison report",
-            "href": f"{PREFIX}/{{RUN_ID}}",
+            "href": f"{REPORT_PAGES}/{{RUN_ID}}",
             "destination": "dag_run",
             "url_route": "comparison-report",
         }

@@ -16,16 +16,17 @@ from docker import APIClient
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.types import DeviceRequest, Mount
 
-from dags.runners.stage_command import (
+from dags.stage_command import (
     FINAL,
     SKIPPED,
-    TRAINING,
     RunnerError,
-    StageCommand,
+    StageOperator,
+    command_among,
     require_bucket,
     store_variables,
 )
-from tasks.orchestration import Docker, Orchestration
+from tasks.settings.orchestration import Docker, Orchestration
+from tasks.settings.workflow import STAGES
 
 LABEL = "like-for-like"
 # Folders of the worker that a stage reads, by the variable that names them; they keep their path in the container.
@@ -42,39 +43,22 @@ CONFINED = {
 NO_GPU = "could not select device driver"
 
 
-class DockerStage(DockerOperator):
+class DockerStage(StageOperator, DockerOperator):
     """A stage as a container, removed when it ends, however it ends.
 
     The store's address and credentials come from the worker's environment when the task runs: they stand in no field
     that Airflow templates, serializes or shows. Nothing comes back but the log and the exit code.
     """
 
-    def __init__(  # noqa: PLR0913 - what tasks are mapped over has to be named here
-        self,
-        *,
-        stage: str,
-        dataset: str | None = None,
-        family: str | None = None,
-        budget: int | None = None,
-        seed: int | None = None,
-        shard: int | None = None,
-        env: Mapping[str, str] | None = None,
-        **settings: Any,
-    ) -> None:
-        self.stage, self.dataset, self.family = stage, dataset, family
-        self.budget, self.seed, self.shard = budget, seed, shard
+    def __init__(self, *, env: Mapping[str, str] | None = None, **options: Any) -> None:
         super().__init__(
-            command=["python", "-m", "tasks", *self._stage_command.arguments("{{ run_id }}")],
+            command=["python", "-m", "tasks", *command_among(options).arguments("{{ run_id }}")],
             environment=dict(env or {}),
             auto_remove="force",
             mount_tmp_dir=False,
             skip_on_exit_code=SKIPPED,
-            **settings,
+            **options,
         )
-
-    @property
-    def _stage_command(self) -> StageCommand:
-        return StageCommand(self.stage, self.dataset, self.family, self.budget, self.seed, self.shard)
 
     @cached_property
     def cli(self) -> APIClient:
@@ -93,7 +77,7 @@ class DockerStage(DockerOperator):
             AirflowFailException: the request, the configuration or the data is wrong, or the engine lacks the image.
             AirflowException: the stage failed for another reason, or the engine does not answer.
         """
-        names = {"run": context["run_id"], "stage": self.stage} | self._stage_command.options
+        names = {"run": context["run_id"], "stage": self.stage} | self.stage_command.options
         labels = {f"{LABEL}.{name}": value for name, value in names.items()}
         self.labels = labels
         self._private_environment = store_variables(os.environ)
@@ -132,14 +116,14 @@ OPERATOR = DockerStage
 
 def options(stage: str, orchestration: Orchestration) -> dict[str, Any]:
     """What this runner adds to an operator of `stage`: image, network, and limits; GPUs only where it trains."""
-    wish = orchestration.docker
+    chosen = orchestration.docker
     return {
-        "image": wish.image,
-        "network_mode": wish.network,
-        "mem_limit": wish.memory,
-        "cpus": wish.cpus,
-        "shm_size": wish.shared_memory,
-        "device_requests": device_requests(wish.gpus) if stage in TRAINING else [],
+        "image": chosen.image,
+        "network_mode": chosen.network,
+        "mem_limit": chosen.memory,
+        "cpus": chosen.cpus,
+        "shm_size": chosen.shared_memory,
+        "device_requests": device_requests(chosen.gpus) if STAGES[stage].trains else [],
     }
 
 
@@ -157,12 +141,12 @@ def check(orchestration: Orchestration) -> None:
     Raises:
         RunnerError: something of it is not there.
     """
-    wish = orchestration.docker
+    chosen = orchestration.docker
     require_bucket(os.environ.get("STORE") or "s3://the-embedded-one")
     client = _engine()
-    require_image(client, wish.image)
-    if wish.gpus:
-        _try_gpus(client, wish)
+    require_image(client, chosen.image)
+    if chosen.gpus:
+        _try_gpus(client, chosen)
 
 
 def require_image(client: APIClient, image: str) -> None:
@@ -191,10 +175,10 @@ def _engine() -> APIClient:
         ) from None
 
 
-def _try_gpus(client: APIClient, wish: Docker) -> None:
-    requests = device_requests(wish.gpus)
+def _try_gpus(client: APIClient, chosen: Docker) -> None:
+    requests = device_requests(chosen.gpus)
     host = client.create_host_config(device_requests=requests, network_mode="none")
-    container = client.create_container(wish.image, ["python", "-c", ""], host_config=host)
+    container = client.create_container(chosen.image, ["python", "-c", ""], host_config=host)
     try:
         client.start(container["Id"])
     except APIError as error:

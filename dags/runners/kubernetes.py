@@ -21,18 +21,20 @@ from kubernetes.client import models as k8s
 from kubernetes.config import ConfigException, list_kube_config_contexts
 from kubernetes.config.incluster_config import SERVICE_HOST_ENV_NAME
 
-from dags.runners.stage_command import (
+from dags.stage_command import (
     FINAL,
     KNOWN,
     SKIPPED,
-    TRAINING,
     RunnerError,
-    StageCommand,
+    StageOperator,
+    command_among,
     require_bucket,
     store_variables,
 )
-from tasks.orchestration import Kubernetes, Orchestration, Resources
-from tasks.request import config_folder, slug
+from tasks.settings.loading import config_folder
+from tasks.settings.orchestration import Kubernetes, Orchestration, Resources
+from tasks.settings.request import slug
+from tasks.settings.workflow import STAGES
 
 LABEL = "like-for-like"
 USER = 10001  # as in docker/trainer.Dockerfile
@@ -50,7 +52,7 @@ OPEN = (
 )
 
 
-class KubernetesStage(KubernetesPodOperator):
+class KubernetesStage(StageOperator, KubernetesPodOperator):
     """A stage as a pod that may change nothing but its scratch space, and is removed when it ends, however it ends.
 
     A worker that dies leaves its pod at work, and the next attempt takes it over. The store's address comes from the
@@ -58,24 +60,11 @@ class KubernetesStage(KubernetesPodOperator):
     pod does: waiting for a node and for the image has limits of its own.
     """
 
-    def __init__(  # noqa: PLR0913 - what tasks are mapped over has to be named here
-        self,
-        *,
-        stage: str,
-        dataset: str | None = None,
-        family: str | None = None,
-        budget: int | None = None,
-        seed: int | None = None,
-        shard: int | None = None,
-        env: Mapping[str, str] | None = None,
-        **settings: Any,
-    ) -> None:
-        self.stage, self.dataset, self.family = stage, dataset, family
-        self.budget, self.seed, self.shard = budget, seed, shard
+    def __init__(self, *, env: Mapping[str, str] | None = None, **options: Any) -> None:
         self.env = dict(env or {})
         super().__init__(
             cmds=["python", "-m", "tasks"],
-            arguments=self._stage_command.arguments("{{ run_id }}"),
+            arguments=command_among(options).arguments("{{ run_id }}"),
             env_vars=self.env,
             skip_on_exit_code=SKIPPED,
             automount_service_account_token=False,
@@ -90,15 +79,11 @@ class KubernetesStage(KubernetesPodOperator):
             # Not only when it succeeded: a pod that found no node in time would start after all, beside its retry.
             on_finish_action="delete_pod",
             deferrable=False,  # an exit code is read where `execute` waits for it
-            **settings,
+            **options,
         )
         if self.execution_timeout:
             self.active_deadline_seconds = int(self.execution_timeout.total_seconds())
             self.execution_timeout += timedelta(seconds=self.schedule_timeout_seconds + self.startup_timeout_seconds)
-
-    @property
-    def _stage_command(self) -> StageCommand:
-        return StageCommand(self.stage, self.dataset, self.family, self.budget, self.seed, self.shard)
 
     def build_pod_request_obj(self, context: Any = None, *, dry_run: bool = False) -> k8s.V1Pod:
         """The pod, with what is known only now: the store's address, and labels that say whose work it is."""
@@ -111,7 +96,7 @@ class KubernetesStage(KubernetesPodOperator):
         known = sorted(store_variables(os.environ).items())
         base.env += [k8s.V1EnvVar(name=name, value=_literal(value)) for name, value in known if name in OPEN]
         if context:
-            names = {"run": slug(context["run_id"]), "stage": self.stage} | self._stage_command.options
+            names = {"run": slug(context["run_id"]), "stage": self.stage} | self.stage_command.options
             pod.metadata.labels |= {f"{LABEL}/{name}": make_safe_label_value(value) for name, value in names.items()}
         return pod
 
@@ -142,25 +127,25 @@ OPERATOR = KubernetesStage
 
 def options(stage: str, orchestration: Orchestration) -> dict[str, Any]:
     """What this runner adds to an operator of `stage`: image, identity, place, limits; GPUs only where it trains."""
-    wish = orchestration.kubernetes
-    place = wish.training if stage in TRAINING else wish.other
-    gpus = {GPU: str(wish.gpus)} if wish.gpus and stage in TRAINING else {}
-    secret = k8s.V1SecretEnvSource(name=wish.store_secret)
+    chosen = orchestration.kubernetes
+    place = chosen.training if STAGES[stage].trains else chosen.other
+    gpus = {GPU: str(chosen.gpus)} if chosen.gpus and STAGES[stage].trains else {}
+    secret = k8s.V1SecretEnvSource(name=chosen.store_secret)
     return {
-        "namespace": wish.namespace,
-        "image": wish.image,
-        "image_pull_policy": wish.image_pull_policy,
-        "service_account_name": wish.service_account,
-        "env_from": [k8s.V1EnvFromSource(secret_ref=secret)] if wish.store_secret else [],
-        "pod_template_file": str(_template(wish)),
+        "namespace": chosen.namespace,
+        "image": chosen.image,
+        "image_pull_policy": chosen.image_pull_policy,
+        "service_account_name": chosen.service_account,
+        "env_from": [k8s.V1EnvFromSource(secret_ref=secret)] if chosen.store_secret else [],
+        "pod_template_file": str(_template(chosen)),
         "container_resources": k8s.V1ResourceRequirements(
             requests=_quantities(place.requests), limits=_quantities(place.limits) | gpus
         ),
         "node_selector": dict(place.node_selector),
         "tolerations": [toleration.model_dump(exclude_none=True) for toleration in place.tolerations],
-        "volumes": [k8s.V1Volume(name="scratch", empty_dir=k8s.V1EmptyDirVolumeSource(size_limit=wish.scratch))],
-        "schedule_timeout_seconds": wish.queue_seconds,
-        "startup_timeout_seconds": wish.startup_seconds,
+        "volumes": [k8s.V1Volume(name="scratch", empty_dir=k8s.V1EmptyDirVolumeSource(size_limit=chosen.scratch))],
+        "schedule_timeout_seconds": chosen.queue_seconds,
+        "startup_timeout_seconds": chosen.startup_seconds,
     }
 
 
@@ -231,8 +216,8 @@ def _require_cluster(environment: Mapping[str, str]) -> None:
         ) from None
 
 
-def _template(wish: Kubernetes) -> Path:
-    return config_folder(os.environ) / wish.pod_template
+def _template(chosen: Kubernetes) -> Path:
+    return config_folder(os.environ) / chosen.pod_template
 
 
 def _quantities(resources: Resources) -> dict[str, str]:

@@ -7,12 +7,12 @@ from typing import Any
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from dags.runners.stage_command import FINAL, StageCommand
-from tasks.orchestration import Orchestration
-from tasks.request import PROJECT
+from dags.stage_command import FINAL, StageOperator, command_among
+from tasks.project import PROJECT
+from tasks.settings.orchestration import Orchestration
 
 
-class LocalStage(BashOperator):
+class LocalStage(StageOperator, BashOperator):
     """A stage as a process of this machine, in the project's folder.
 
     The command is a fixed string. The run's id and the form's values are data: they reach it as environment variables,
@@ -20,24 +20,11 @@ class LocalStage(BashOperator):
     the worker, and stand in no field that Airflow stores or shows.
     """
 
-    def __init__(  # noqa: PLR0913 - what tasks are mapped over has to be named here
-        self,
-        *,
-        stage: str,
-        dataset: str | None = None,
-        family: str | None = None,
-        budget: int | None = None,
-        seed: int | None = None,
-        shard: int | None = None,
-        env: Mapping[str, str] | None = None,
-        **settings: Any,
-    ) -> None:
-        self.stage, self.dataset, self.family = stage, dataset, family
-        self.budget, self.seed, self.shard = budget, seed, shard
-        words = StageCommand(stage, dataset, family, budget, seed, shard).arguments('"$RUN_ID"')
+    def __init__(self, *, env: Mapping[str, str] | None = None, **options: Any) -> None:
+        words = command_among(options).arguments('"$RUN_ID"')
         command = " ".join(['exec "$STAGE_PYTHON" -m tasks', *words])
         env = {"RUN_ID": "{{ run_id }}"} | dict(env or {})
-        super().__init__(bash_command=command, env=env, append_env=True, cwd=str(PROJECT), **settings)
+        super().__init__(bash_command=command, env=env, append_env=True, cwd=str(PROJECT), **options)
 
     def get_env(self, context: Any) -> dict:
         """The worker's environment without Airflow's own settings, among them its keys, which no stage needs.

@@ -12,8 +12,9 @@ from tasks.errors import RequestError
 from tasks.local import workflow
 from tasks.local.airflow import AirflowError
 from tasks.local.server import serve
-from tasks.request import Parameters, parse
-from tasks.store import StoreError
+from tasks.settings.request import Parameters
+from tasks.settings.values import parse
+from tasks.storage.contract import StoreError
 
 INTERRUPTED = 130
 
@@ -41,11 +42,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _command(options: argparse.Namespace, console: Console) -> int:
     if options.command == "run":
-        return workflow.run(_wish(options), console)
+        return workflow.run(_parameters(options), console)
     return {"up": workflow.up, "down": workflow.down}[options.command](console)
 
 
-def _wish(options: argparse.Namespace) -> Parameters:
+def _parameters(options: argparse.Namespace) -> Parameters:
     """The parameters that the options make; a mirror that is a folder is named from the root, for the stages."""
     mirror = options.mirror or os.environ.get("DATASET_MIRROR")
     if mirror and "://" not in mirror:

@@ -21,11 +21,11 @@ from pathlib import Path
 
 from tasks.local import processes
 from tasks.local.private_file import write_private
-from tasks.provenance import cores
-from tasks.request import PROJECT
+from tasks.project import PROJECT
+from tasks.settings.workflow import POOL
+from tasks.storage.provenance import cores
 
 USER = "admin"
-POOL = "training"
 PREFERRED_PORT = 8080
 COMPONENTS = {
     "api-server": ["api-server"],

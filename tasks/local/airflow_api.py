@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 from tasks.local.airflow import USER, AirflowError
+from tasks.settings.workflow import DAG_ID
 
-DAG_ID = "compare_image_models"
 ACTIVE = ("queued", "running")
 PAGE = 100  # Airflow's own limit
 # Loopback needs no proxy, whatever the environment says.

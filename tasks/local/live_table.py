@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from tasks.request import Request
-from tasks.stage import Place
+from tasks.settings.place import Place
+from tasks.settings.request import Request
+from tasks.settings.workflow import position
 
 STYLES = {"success": "green", "failed": "red", "upstream_failed": "red", "running": "cyan", "up_for_retry": "yellow"}
 QUIET_SECONDS = 15
@@ -55,7 +56,7 @@ def _row(instance: dict[str, Any], request: Request, progress: Callable[[Place, 
     place = _place(Place(dataset or None, family or None), stage, index, request)
     state = instance["state"] or "waiting"
     said = progress(place, stage) if state == "running" else ""
-    part = str(replace(place, dataset=None, family=None)).replace("-", " ").replace("/", ", ")
+    part = ", ".join(place.numbered()).replace("-", " ")
     title = f"{task} {part}".rstrip()
     return Row(title, state, _seconds(instance), said, place, stage, _log(instance))
 
@@ -82,12 +83,8 @@ def _order(task: str) -> tuple[int, str, str, int]:
     """Plan first, then each dataset's tasks, branch by branch, then the join."""
     dataset, _, name = task.rpartition(".")
     stage, _, family = name.partition("_")
-    stages = (
-        "plan", "replicates", "shards", "fetch", "budgets", "normalize", "search", "choose", "train", "evaluate",
-        "report", "complete",
-    )  # fmt: skip
-    place = stages.index(stage) if stage in stages else len(stages)
-    part = 1 if dataset else (0 if place < 3 else 2)
+    place = position(stage)
+    part = 1 if dataset else (0 if place < position("fetch") else 2)
     return part, dataset, family, place
 
 

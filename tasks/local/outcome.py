@@ -11,15 +11,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from tasks.local.live_table import Row
-from tasks.records import read_record
-from tasks.store import Store
+from tasks.runs.records import read_record
+from tasks.settings.workflow import report_key
+from tasks.storage.contract import Store
 
 REPORTS = Path("reports")
 
 
 def download(store: Store, run: str, folder: Path = REPORTS) -> Path | None:
     """Bring `reports/RUN/` from the store into `folder`, point `folder/latest` to it; None where the run left none."""
-    prefix = f"reports/{run}/"
+    prefix = report_key(run)
     keys = list(store.list(prefix))
     for key in keys:
         target = folder / run / key.removeprefix(prefix)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from tasks.request import PROJECT
+from tasks.project import PROJECT
 
 # Names the state folder in the environment of all that works on it, so that a later start finds what a crash left.
 MARK = "LIKE_FOR_LIKE_SERVER"

@@ -21,8 +21,8 @@ from typing import Any
 from tasks.local import processes
 from tasks.local.airflow import COMPONENTS, Airflow, AirflowError, Secrets, claimed_port
 from tasks.local.airflow_api import AirflowApi
-from tasks.local.object_store import ObjectStore
 from tasks.local.private_file import write_private
+from tasks.local.swift.object_store import ObjectStore
 
 SETTINGS = ("STORE", "WORKFLOW_CONFIG", "KERAS_BACKEND", "RUNNER")
 API_SECONDS = 180

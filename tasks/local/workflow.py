@@ -24,13 +24,15 @@ from tasks.local.airflow import USER, AirflowError, Secrets
 from tasks.local.airflow_api import ACTIVE, DAG_ID, AirflowApi
 from tasks.local.live_table import FINAL, Row, rows, view
 from tasks.local.server import API_SECONDS, BUSY, SETTINGS, read_server
-from tasks.location import open_store
-from tasks.publication import LATEST
-from tasks.records import read_record, write_request
-from tasks.request import PROJECT, Configuration, Parameters, Request, configured, resolve
-from tasks.retries import RetryPolicy
-from tasks.stage import Place
-from tasks.store import Store, StoreError
+from tasks.project import PROJECT
+from tasks.runs.order import LATEST
+from tasks.runs.records import read_record, write_request
+from tasks.settings.loading import Configuration, configured, resolve
+from tasks.settings.place import Place
+from tasks.settings.request import Parameters, Request
+from tasks.storage.contract import Store, StoreError
+from tasks.storage.location import open_store
+from tasks.storage.retries import RetryPolicy
 
 STOP_SECONDS = 60
 POLL_SECONDS = 1.5
@@ -55,23 +57,23 @@ def state_folder() -> Path:
     return Path(os.environ.get("LIKE_FOR_LIKE_STATE") or PROJECT / ".state").resolve()
 
 
-def run(wish: Parameters, console: Console) -> int:
-    """Run the workflow once as `wish` says; 0 only when the run succeeded.
+def run(params: Parameters, console: Console) -> int:
+    """Run the workflow once as `params` says; 0 only when the run succeeded.
 
     Raises:
-        RequestError: the wish or the configuration is wrong; nothing was started.
+        RequestError: a parameter or the configuration is wrong; nothing was started.
         AirflowError, StoreError: a server failed.
     """
     configuration = configured(os.environ)
-    request = _checked(wish, configuration)
-    if wish.mirror:
-        os.environ["DATASET_MIRROR"] = wish.mirror  # a runner that makes containers lets them see this folder
+    request = _checked(params, configuration)
+    if params.mirror:
+        os.environ["DATASET_MIRROR"] = params.mirror  # a runner that makes containers lets them see this folder
     _check_runner(configuration)
     _check_store()
-    wish = wish.model_copy(update={"mirror": None})  # a form's mirror is anybody's; this one is the owner's
+    params = params.model_copy(update={"mirror": None})  # a form's mirror is anybody's; this one is the owner's
     with _server(console, owned=True) as connection:
         os.environ.update(connection.described["environment"])
-        return _Run(request, wish, connection, open_store(connection.store), console).follow()
+        return _Run(request, params, connection, open_store(connection.store), console).follow()
 
 
 def up(console: Console) -> int:
@@ -97,12 +99,12 @@ def down(console: Console) -> int:
     return 0
 
 
-def _checked(wish: Parameters, configuration: Configuration) -> Request:
+def _checked(params: Parameters, configuration: Configuration) -> Request:
     """The request that a command line makes; whoever types it owns the machine, and may name any mirror."""
-    run_id = f"{wish.profile}-{datetime.now():%Y%m%d-%H%M%S}"
+    run_id = f"{params.profile}-{datetime.now():%Y%m%d-%H%M%S}"
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
-    others = wish.model_copy(update={"mirror": None})
-    return resolve(configuration, others, run_id, backend, own_mirror=wish.mirror)
+    others = params.model_copy(update={"mirror": None})
+    return resolve(configuration, others, run_id, backend, own_mirror=params.mirror)
 
 
 def _check_runner(configuration: Configuration) -> None:
@@ -235,8 +237,8 @@ def _patience() -> Iterator[None]:
 class _Run:
     """One run, from its trigger to its report."""
 
-    def __init__(self, request: Request, wish: Parameters, connection: Connection, store: Store, console: Console):
-        self._request, self._wish, self._store, self._console = request, wish, store, console
+    def __init__(self, request: Request, params: Parameters, connection: Connection, store: Store, console: Console):
+        self._request, self._params, self._store, self._console = request, params, store, console
         self._api, self._run = connection.api, request.run
 
     def follow(self) -> int:
@@ -245,7 +247,7 @@ class _Run:
             self._console.print(f"{DAG_ID} was paused; it is not any more (pause it again to stop the weekly run)")
             self._api.unpause()
         write_request(self._store, self._request)
-        self._api.trigger(self._run, self._wish.model_dump(mode="json", exclude_none=True))
+        self._api.trigger(self._run, self._params.model_dump(mode="json", exclude_none=True))
         self._console.print(f"run {self._run}", highlight=False)
         try:
             state = self._watch()

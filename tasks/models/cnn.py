@@ -11,10 +11,10 @@ from typing import NamedTuple
 import keras
 from keras import layers
 
-from tasks.budget import Widths, solve
-from tasks.initialisation import PartialIdentity, PatchWhitening
-from tasks.optimizers import HEAD
-from tasks.request import Tricks
+from tasks.learning.budget import Widths, solve
+from tasks.learning.initialisation import PartialIdentity, PatchWhitening
+from tasks.learning.optimizers import HEAD
+from tasks.settings.training import Tricks
 
 Shape = tuple[int, int, int]
 BATCH_NORM = 4  # weights a channel: scale, offset, moving mean, moving variance

@@ -3,10 +3,11 @@
 import hashlib
 from collections.abc import Mapping
 
-from tasks.comparison import Comparison
-from tasks.report.html import to_html
-from tasks.report.markdown import to_markdown
-from tasks.report.table import to_csv
+from tasks.comparison.schema import Comparison
+from tasks.report.pages.html import to_html
+from tasks.report.pages.markdown import to_markdown
+from tasks.report.pages.table import to_csv
+from tasks.settings.workflow import report_key
 
 CHECKSUMS = "SHA256SUMS"
 
@@ -26,5 +27,5 @@ def checksums(comparison: Comparison, documents: Mapping[str, bytes]) -> bytes:
     """What `sha256sum --check` reads: a line for every document and every file of predictions of the report."""
     digests = {name: hashlib.sha256(body).hexdigest() for name, body in documents.items()}
     for replicate in (r for dataset in comparison.datasets for model in dataset.models for r in model.replicates):
-        digests[replicate.predictions.removeprefix(f"reports/{comparison.run}/")] = str(replicate.predictions_sha256)
+        digests[replicate.predictions.removeprefix(report_key(comparison.run))] = str(replicate.predictions_sha256)
     return "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())).encode()

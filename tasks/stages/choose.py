@@ -4,9 +4,11 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from tasks import trials
-from tasks.request import Frozen, Name, Request
-from tasks.stage import Input, Place, Stage, Work
+from tasks.learning.search import trials
+from tasks.runs.stage import Input, Stage, Work
+from tasks.settings.place import Place
+from tasks.settings.request import Request
+from tasks.settings.values import Frozen, Name
 
 
 class Settings(Frozen):
@@ -41,4 +43,4 @@ def run(work: Work) -> dict[str, Any]:
     return {"trials": len(found), "failed": sum(trial.score is None for trial in found), "best": choice}
 
 
-STAGE = Stage("choose", "family", settings, inputs, run)
+STAGE = Stage("choose", settings, inputs, run)

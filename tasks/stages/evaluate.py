@@ -5,9 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tasks.experiment import family_modules
-from tasks.request import Frozen, Name, Request
-from tasks.stage import Input, Place, Stage, Work
+from tasks.runs.stage import Input, Stage, Work
+from tasks.settings.place import Place
+from tasks.settings.request import Request
+from tasks.settings.values import Frozen, Name
+from tasks.stages.experiment import family_modules
 
 MODEL_FILES = ("model.json", "model.weights.h5")
 
@@ -35,8 +37,9 @@ def run(work: Work) -> dict[str, Any]:
     """Write seed-N.npz (y_true, y_pred, y_prob) for every seed, and metrics.json."""
     import numpy as np
 
-    from tasks import arrays, network
-    from tasks.metrics import measure
+    from tasks.data import arrays
+    from tasks.learning import network
+    from tasks.learning.metrics import measure
 
     test = arrays.read(work.inputs["data"] / "test.npz")
     replicates = []
@@ -61,4 +64,4 @@ def _size(folder: Path) -> int:
     return sum((folder / name).stat().st_size for name in MODEL_FILES)
 
 
-STAGE = Stage("evaluate", "family", settings, inputs, run, modules=family_modules, heavy="tasks.network")
+STAGE = Stage("evaluate", settings, inputs, run, modules=family_modules, heavy="tasks.learning.network")

@@ -4,9 +4,12 @@ from typing import Any
 
 from pydantic import Field
 
-from tasks.downloads import bring
-from tasks.request import Frozen, Request, Source
-from tasks.stage import Place, Stage, Work
+from tasks.data.downloads import bring
+from tasks.runs.stage import Stage, Work
+from tasks.settings.dataset import Source
+from tasks.settings.place import Place
+from tasks.settings.request import Request
+from tasks.settings.values import Frozen
 
 
 class Settings(Frozen):
@@ -15,7 +18,7 @@ class Settings(Frozen):
     digests: dict[str, str]
     sources: tuple[Source, ...] = Field(exclude=True)
     mirror: str | None = Field(exclude=True)
-    private: tuple[str, ...] = Field(exclude=True)
+    allowed_addresses: tuple[str, ...] = Field(exclude=True)
 
 
 def settings(request: Request, place: Place) -> Settings:
@@ -23,16 +26,18 @@ def settings(request: Request, place: Place) -> Settings:
     dataset = request.dataset(place.dataset)
     digests = {file: digest for source in dataset.sources for file, digest in source.digests.items()}
     mirror = f"{request.mirror.rstrip('/')}/{dataset.mirror_folder}" if request.mirror else None
-    return Settings(digests=digests, sources=dataset.sources, mirror=mirror, private=request.private)
+    return Settings(
+        digests=digests, sources=dataset.sources, mirror=mirror, allowed_addresses=request.allowed_addresses
+    )
 
 
 def run(work: Work) -> dict[str, Any]:
     """Bring every source's files into the output folder."""
-    wish: Settings = work.settings
-    for number, source in enumerate(wish.sources, 1):
-        work.progress(f"file {number}/{len(wish.sources)}: {source.name}")
-        bring(source, wish.mirror, work.output, work.progress, wish.private)
-    return {"files": sorted(wish.digests)}
+    settings: Settings = work.settings
+    for number, source in enumerate(settings.sources, 1):
+        work.progress(f"file {number}/{len(settings.sources)}: {source.name}")
+        bring(source, settings.mirror, work.output, work.progress, settings.allowed_addresses)
+    return {"files": sorted(settings.digests)}
 
 
-STAGE = Stage("fetch", "dataset", settings, lambda request, place: {}, run)
+STAGE = Stage("fetch", settings, lambda request, place: {}, run)

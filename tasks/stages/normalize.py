@@ -4,16 +4,20 @@ The test part is checked and passed on as it is; no number of it enters the stat
 """
 
 import json
-from typing import Any, Literal
+from typing import Any
 
-from tasks.request import Frozen, Request, Splits
-from tasks.stage import Input, Place, Stage, Work
+from tasks.data.readers import format_module, read
+from tasks.runs.stage import Input, Stage, Work
+from tasks.settings.dataset import Splits
+from tasks.settings.place import Place
+from tasks.settings.request import Request
+from tasks.settings.values import Frozen, Name
 
 
 class Settings(Frozen):
     """What the arrays depend on."""
 
-    reader: Literal["idx", "cifar"]
+    reader: Name
     shape: tuple[int, int, int]
     classes: tuple[str, ...]
     splits: Splits
@@ -33,19 +37,25 @@ def inputs(request: Request, place: Place) -> dict[str, Input]:
     return {"raw": Input("fetch", place, (*splits.train, *splits.test))}
 
 
+def format_modules(request: Request, place: Place) -> tuple[str, ...]:
+    """The module that the dataset's reader stands for."""
+    return (format_module(request.dataset(place.dataset).reader),)
+
+
 def run(work: Work) -> dict[str, Any]:
     """Write train.npz, validation.npz, test.npz (uint8 images and labels) and statistics.json."""
     import numpy as np
 
-    from tasks.partition import describe, partition
-    from tasks.readers import read
+    from tasks.data.partition import describe, partition
 
-    wish: Settings = work.settings
+    settings: Settings = work.settings
     raw = work.inputs["raw"]
-    official = read(wish.reader, [raw / name for name in wish.splits.train], wish.shape, len(wish.classes))
-    test = read(wish.reader, [raw / name for name in wish.splits.test], wish.shape, len(wish.classes))
-    parts = partition(official, wish.validation_fraction, wish.seed) | {"test": test}
-    statistics = describe(parts, wish.classes)
+    official = read(
+        settings.reader, [raw / name for name in settings.splits.train], settings.shape, len(settings.classes)
+    )
+    test = read(settings.reader, [raw / name for name in settings.splits.test], settings.shape, len(settings.classes))
+    parts = partition(official, settings.validation_fraction, settings.seed) | {"test": test}
+    statistics = describe(parts, settings.classes)
     for name, part in parts.items():
         np.savez(work.output / f"{name}.npz", images=part.images, labels=part.labels)
         work.progress(f"{name}: {len(part.labels):,} images")
@@ -53,4 +63,4 @@ def run(work: Work) -> dict[str, Any]:
     return statistics
 
 
-STAGE = Stage("normalize", "dataset", settings, inputs, run)
+STAGE = Stage("normalize", settings, inputs, run, modules=format_modules)

@@ -5,11 +5,13 @@ import logging
 from pathlib import Path
 
 from tasks.errors import RequestError
-from tasks.publication import run_number
-from tasks.records import recorded, write_request
-from tasks.request import Parameters, Request, load_configuration, parse, resolve
-from tasks.stage import Place
-from tasks.store import Store
+from tasks.runs.order import run_number
+from tasks.runs.records import recorded, write_request
+from tasks.settings.loading import load_configuration, resolve
+from tasks.settings.place import Place
+from tasks.settings.request import Parameters, Request
+from tasks.settings.values import parse
+from tasks.storage.contract import Store
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +25,8 @@ def plan(store: Store, run: str, *, parameters: str, config: Path, mirror: str |
         RequestError: the parameters or the configuration are wrong.
     """
     with recorded(store, run, Place(), "plan"):
-        wish = parse(Parameters, _from_json(parameters), "parameters")
-        request = resolve(load_configuration(config), wish, run, backend, own_mirror=mirror)
+        params = parse(Parameters, _from_json(parameters), "parameters")
+        request = resolve(load_configuration(config), params, run, backend, own_mirror=mirror)
         run_number(store, run)
         if write_request(store, request):
             log.info("run %s: %s of %s", run, ", ".join(request.families), ", ".join(d.name for d in request.datasets))

@@ -1,35 +1,19 @@
-"""Report: the join. All that the branches left becomes one comparison; one that failed is a row with its reason.
+"""Report: the join. All that the branches left becomes one comparison; a branch that failed is a row with its reason.
 
-So is one whose artifacts are damaged; the stage fails then, but only after it has written the report of all the others.
+So is a branch whose artifacts are damaged. Then the stage fails, after it has written the report of all the others.
 """
 
-import io
-import json
-import logging
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import replace
-from typing import Any
-
-import numpy as np
-
-from tasks.artifacts import DamagedError, Manifest, read_file
-from tasks.comparison import Environment
+from tasks.comparison.assembly import compare
+from tasks.comparison.evidence import Branch
 from tasks.errors import DataError
-from tasks.provenance import lock_digest, machine, versions
-from tasks.publication import publish
-from tasks.records import now, read_records, recorded, recorded_manifest
-from tasks.report.assembly import compare
+from tasks.report.collection import collect, environment, facts_of
 from tasks.report.documents import CHECKSUMS, checksums, render
-from tasks.report.evidence import Branch, ReplicateEvidence, SearchEvidence
-from tasks.request import Request
-from tasks.stage import Place, branch_places
-from tasks.store import Store
-
-log = logging.getLogger(__name__)
-Records = list[dict[str, Any]]
-Say = Callable[[str], None]
-Publish = Callable[[str, bytes], object]
+from tasks.runs.order import publish
+from tasks.runs.records import read_records, recorded
+from tasks.settings.place import Place
+from tasks.settings.request import Request
+from tasks.settings.workflow import report_key
+from tasks.storage.contract import Store
 
 
 def report(request: Request, store: Store) -> None:
@@ -48,7 +32,7 @@ def report(request: Request, store: Store) -> None:
         for key, body in predictions.items():
             store.write(key, body)
         for name, body in (documents | {CHECKSUMS: checksums(comparison, documents)}).items():
-            store.write(f"reports/{request.run}/{name}", body)
+            store.write(report_key(request.run, name), body)
         publish(store, request.run, comparison.status)
         for verdict in comparison.verdicts:
             record.progress(verdict)
@@ -61,133 +45,3 @@ def _require_whole(branches: list[Branch]) -> None:
     if damaged:
         names = ", ".join(str(Place(branch.dataset, branch.family, budget=branch.budget)) for branch in damaged)
         raise DataError(f"the report is written, without {names}: {damaged[0].error}")
-
-
-def environment() -> Environment:
-    """The releases with the lock file's digest, and the kind of machine that made the report."""
-    lock = lock_digest()
-    locked = {"uv.lock": f"SHA-256 {lock}"} if lock else {}
-    return Environment(versions=versions() | locked, machine=machine(), created=now())
-
-
-def facts_of(request: Request, store: Store, records: Records) -> dict[str, dict[str, Any]]:
-    """What normalize found out about each dataset that it finished; where that is damaged, the branches say so."""
-    found: dict[str, dict[str, Any]] = {}
-    for dataset in request.datasets:
-        with suppress(DamagedError):
-            manifest = _Lane(store, Place(dataset.name), records).manifest("normalize")
-            found |= {dataset.name: manifest.summary} if manifest else {}
-    return found
-
-
-def collect(request: Request, records: Records, store: Store, progress: Say, publish: Publish) -> list[Branch]:
-    """The branch of every dataset, budget and family that the run asks for, in the request's order.
-
-    `publish` gets the predictions, each under the key by which the report names them.
-    """
-    places, branches = branch_places(request), []
-    for number, place in enumerate(places, 1):
-        progress(f"branch {number}/{len(places)}: {place}")
-        branches.append(_branch(request, place, _Lane(store, place, records), publish))
-    return branches
-
-
-class _Lane:
-    """What the stages on the way to one family's evaluation recorded, and the artifacts they left."""
-
-    def __init__(self, store: Store, place: Place, records: Records):
-        self.store, self.place = store, place
-        self.records = [
-            record
-            for record in records
-            if record["dataset"] == place.dataset
-            and record["family"] in (None, place.family)
-            and record.get("budget") in (None, place.budget)
-        ]
-
-    def manifest(self, stage: str, *, seed: int | None = None, shard: int | None = None) -> Manifest | None:
-        """The artifact that a stage finished with, or None where it did not finish.
-
-        Raises:
-            DamagedError: it is not there any more, or not as it was.
-        """
-        for record in self.records:
-            found = record["stage"], record["seed"], record["shard"], record["status"]
-            if found == (stage, seed, shard, "done"):
-                return recorded_manifest(self.store, record)
-        return None
-
-    def json(self, manifest: Manifest, name: str) -> Any:
-        """A JSON file of an artifact, verified."""
-        return json.loads(read_file(self.store, manifest, name))
-
-    def reason(self) -> str:
-        """Why the lane ended before its evaluation did."""
-        for record in self.records:
-            parts = [f"{part} {record[part]}" for part in ("seed", "shard") if record[part] is not None]
-            where = " of ".join([record["stage"], *parts])
-            if record["status"] == "failed":
-                return f"{where}: {record['error']}"
-            if record["status"] == "running":
-                return f"{where}: killed before it ended (last seen: {record['progress'] or 'start'})"
-        return f"nothing started after {self.records[-1]['stage']}" if self.records else "no stage started"
-
-
-def _branch(request: Request, place: Place, lane: _Lane, publish: Publish) -> Branch:
-    """One family's results; where anything on the way to them is damaged or missing, the reason in their place."""
-    branch = Branch(str(place.dataset), str(place.family), "failed", budget=place.budget)
-    try:
-        lane.manifest("normalize")
-        branch = replace(branch, search=_search(lane))
-        replicates = _replicates(request, lane)
-    except DamagedError as error:
-        return replace(branch, error=f"damaged: {error}", damaged=True)
-    if replicates is None:
-        return replace(branch, error=lane.reason())
-    for evidence, predictions in replicates:
-        publish(evidence.predictions, predictions)
-    return replace(branch, status="done", replicates=tuple(evidence for evidence, _ in replicates))
-
-
-def _search(lane: _Lane) -> SearchEvidence | None:
-    chosen, searched = lane.manifest("choose"), lane.manifest("search", shard=0)
-    if chosen is None or searched is None:
-        return None
-    trials, best = lane.json(chosen, "trials.json"), lane.json(chosen, "best.json")
-    return SearchEvidence(trials, best, searched.made["settings"])
-
-
-def _replicates(request: Request, lane: _Lane) -> list[tuple[ReplicateEvidence, bytes]] | None:
-    """Every seed's evidence with its predictions, or None where the lane ended before it had them all."""
-    evaluated = lane.manifest("evaluate")
-    trained = [manifest for seed in request.seeds if (manifest := lane.manifest("train", seed=seed))]
-    if evaluated is None or len(trained) < len(request.seeds):
-        return None
-    scores = {score["seed"]: score for score in lane.json(evaluated, "metrics.json")["replicates"]}
-    seeds = zip(request.seeds, trained, strict=True)
-    return [_replicate(request.run, lane, evaluated, manifest, scores[seed]) for seed, manifest in seeds]
-
-
-def _replicate(
-    run: str, lane: _Lane, evaluated: Manifest, trained: Manifest, score: dict[str, Any]
-) -> tuple[ReplicateEvidence, bytes]:
-    """One replicate's evidence, and the predictions that the report publishes."""
-    seed = score["seed"]
-    body = read_file(lane.store, evaluated, f"seed-{seed}.npz")
-    with np.load(io.BytesIO(body), allow_pickle=False) as stored:
-        y_true, y_pred = stored["y_true"], stored["y_pred"]
-    evidence = ReplicateEvidence(
-        seed=seed,
-        training=lane.json(trained, "metrics.json"),
-        history=lane.json(trained, "history.json"),
-        settings=trained.made["settings"],
-        evaluation=score,
-        y_true=y_true,
-        y_pred=y_pred,
-        predictions=f"reports/{run}/predictions/{str(replace(lane.place, seed=seed)).replace('/', '-')}.npz",
-        learned_from=trained.made["inputs"]["data"],
-        measured_on=evaluated.made["inputs"]["data"],
-        digests={"train": trained.key, "evaluate": evaluated.key},
-        predictions_sha256=evaluated.files[f"seed-{seed}.npz"].sha256,
-    )
-    return evidence, body

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.experiment import Experiment, experiment, family_modules, training_data
-from tasks.request import Request
-from tasks.request import Search as SearchSettings
-from tasks.stage import Input, Place, Stage, Work
+from tasks.runs.stage import Input, Stage, Work
+from tasks.settings.place import Place
+from tasks.settings.request import Request
+from tasks.settings.training import Search as SearchSettings
+from tasks.stages.experiment import Experiment, experiment, family_modules, training_data
 
 
 class Settings(Experiment):
@@ -34,18 +35,20 @@ def inputs(request: Request, place: Place) -> dict[str, Input]:
 
 def run(work: Work) -> dict[str, Any]:
     """Write trials.json, every trial of the shard in order; one that an earlier attempt finished is not run again."""
-    from tasks import arrays, trials, tuning
-    from tasks.network import Description
+    from tasks.data import arrays
+    from tasks.learning.network import Description
+    from tasks.learning.search import trial_runner, trials
+    from tasks.learning.search.proposals import TrialShare
 
-    wish: Settings = work.settings
+    settings: Settings = work.settings
     data = work.inputs["data"]
-    material = tuning.Material(
-        description=Description(**wish.network(), **arrays.scaling(data)),
+    given = trial_runner.SearchInput(
+        description=Description(**settings.network(), **arrays.scaling(data)),
         train=arrays.read(data / "train.npz"),
         validation=arrays.read(data / "validation.npz"),
-        training=wish.training,
-        augmentation=wish.augmentation,
-        seed=wish.seed,
+        training=settings.training,
+        augmentation=settings.augmentation,
+        seed=settings.seed,
     )
 
     def keep(tried: Sequence[trials.Trial]) -> None:
@@ -53,13 +56,13 @@ def run(work: Work) -> dict[str, Any]:
         work.checkpoints.save(len(tried), trials.dump(tried))
         trial = tried[-1]
         outcome = f"val_accuracy {trial.score:.3f}" if trial.score is not None else f"failed: {trial.error}"
-        work.progress(f"trial {len(tried)}/{len(wish.numbers)} done, {outcome}")
+        work.progress(f"trial {len(tried)}/{len(settings.numbers)} done, {outcome}")
 
     state = work.checkpoints.latest()
-    share = tuning.Share(wish.search, wish.numbers, finished=trials.load(state) if state else ())
-    tried = tuning.search(material, share, keep, work.progress)
+    share = TrialShare(settings.search, settings.numbers, finished=trials.load(state) if state else ())
+    tried = trial_runner.search(given, share, keep, work.progress)
     (work.output / "trials.json").write_bytes(trials.dump(tried))
     return {"trials": len(tried), "failed": sum(trial.score is None for trial in tried)}
 
 
-STAGE = Stage("search", "shard", settings, inputs, run, modules=family_modules, heavy="tasks.tuning")
+STAGE = Stage("search", settings, inputs, run, modules=family_modules, heavy="tasks.learning.search.trial_runner")

@@ -4,9 +4,10 @@ import json
 from functools import partial
 from typing import Any
 
-from tasks.experiment import Experiment, experiment, family_modules, training_data
-from tasks.request import Request
-from tasks.stage import Input, Place, Stage, Work
+from tasks.runs.stage import Input, Stage, Work
+from tasks.settings.place import Place
+from tasks.settings.request import Request
+from tasks.stages.experiment import Experiment, experiment, family_modules, training_data
 
 
 def settings(request: Request, place: Place) -> Experiment:
@@ -21,24 +22,25 @@ def inputs(request: Request, place: Place) -> dict[str, Input]:
 
 def run(work: Work) -> dict[str, Any]:
     """Write the model's weights and configuration, history.json and metrics.json."""
-    from tasks import arrays, network, training
+    from tasks.data import arrays
+    from tasks.learning import loop, network
 
-    wish: Experiment = work.settings
+    settings: Experiment = work.settings
     data = work.inputs["data"]
     best = json.loads((work.inputs["choice"] / "best.json").read_text(encoding="utf-8"))
     chosen = best["hyperparameters"]
-    description = network.Description(**wish.network(), **arrays.scaling(data), hyperparameters=chosen)
-    fitted = training.fit(
+    description = network.Description(**settings.network(), **arrays.scaling(data), hyperparameters=chosen)
+    fitted = loop.fit(
         partial(network.assemble, description),
         arrays.read(data / "train.npz"),
         arrays.read(data / "validation.npz"),
-        training.Recipe(wish.training, wish.augmentation, chosen, wish.seed),
+        loop.Recipe(settings.training, settings.augmentation, chosen, settings.seed),
         work.progress,
         work.checkpoints,
     )
     network.save(fitted.model, description, work.output)
     metrics = {
-        "seed": wish.seed,
+        "seed": settings.seed,
         "parameters": fitted.model.count_params(),
         "epochs": len(fitted.history),
         "val_accuracy": fitted.history[-1]["val_accuracy"],
@@ -52,4 +54,4 @@ def run(work: Work) -> dict[str, Any]:
     return metrics
 
 
-STAGE = Stage("train", "replicate", settings, inputs, run, modules=family_modules, heavy="tasks.training")
+STAGE = Stage("train", settings, inputs, run, modules=family_modules, heavy="tasks.learning.loop")

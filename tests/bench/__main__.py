@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tasks.provenance import machine, versions
+from tasks.storage.provenance import machine, versions
 from tests.bench.cores import cores
 from tests.bench.growth import growth
 from tests.bench.learning import learning

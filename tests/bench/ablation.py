@@ -15,12 +15,13 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.experiment import training_data
-from tasks.location import open_store
-from tasks.records import read_request
-from tasks.request import Request, Tricks
-from tasks.stage import Place
-from tasks.store import Store
+from tasks.runs.records import read_request
+from tasks.settings.place import Place
+from tasks.settings.request import Request
+from tasks.settings.training import Tricks
+from tasks.stages.experiment import training_data
+from tasks.storage.contract import Store
+from tasks.storage.location import open_store
 from tests.bench.fitting import Result, fetched, pool, trained
 
 USUAL = {"averaging": 0.99, "mixup": 0.2, "erasing": 8}  # what a trick that is off is tried at

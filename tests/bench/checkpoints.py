@@ -14,13 +14,13 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
-from tasks.checkpoints import StoredCheckpoints
-from tasks.local.object_store import ObjectStore
-from tasks.location import open_store
-from tasks.network import assemble
-from tasks.request import load_configuration
-from tasks.store import Store
-from tasks.training import Fit, Recipe, fit
+from tasks.learning.loop import Fit, Recipe, fit
+from tasks.learning.network import assemble
+from tasks.local.swift.object_store import ObjectStore
+from tasks.settings.loading import load_configuration
+from tasks.storage.checkpoints import StoredCheckpoints
+from tasks.storage.contract import Store
+from tasks.storage.location import open_store
 from tests.bench.stand_in import described, noise
 
 CONFIGURATION = load_configuration()

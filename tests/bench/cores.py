@@ -7,7 +7,7 @@ What orchestration adds between the stages is left out, and the seconds of `repo
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.records import ORDER
+from tasks.settings.workflow import position
 from tests.bench.section import Section
 
 SIZES = (1, 2, 4, 8)
@@ -47,4 +47,4 @@ def _precedes(one: Stage, other: Stage) -> bool:
     """Whether `one` must have ended before `other` starts: it is earlier in the order, of the same branch or of all."""
     branch = ("dataset", "family", "budget")
     same = all(one[name] == other[name] for name in branch if None not in (one[name], other[name]))
-    return same and ORDER.index(one["stage"]) < ORDER.index(other["stage"])
+    return same and position(one["stage"]) < position(other["stage"])

@@ -14,13 +14,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tasks.artifacts import materialize
-from tasks.experiment import experiment
-from tasks.provenance import cores
-from tasks.records import input_manifest
-from tasks.request import Request
-from tasks.stage import Input, Place
-from tasks.store import Store
+from tasks.runs.records import input_manifest
+from tasks.runs.stage import Input
+from tasks.settings.place import Place
+from tasks.settings.request import Request
+from tasks.stages.experiment import experiment
+from tasks.storage.artifacts import materialize
+from tasks.storage.contract import Store
+from tasks.storage.provenance import cores
 from tests.bench.process import THREADS
 
 
@@ -47,16 +48,17 @@ def pool() -> ProcessPoolExecutor:
 
 def trained(request: Request, place: Place, hyperparameters: Mapping[str, Any], folder: Path) -> Result:
     """One training of full length under the seed of `place`, in this process."""
-    from tasks import arrays, network, training
+    from tasks.data import arrays
+    from tasks.learning import loop, network
 
-    wish, chosen = experiment(request, place, place.seed, request.training.epochs), dict(hyperparameters)
-    description = network.Description(**wish.network(), **arrays.scaling(folder), hyperparameters=chosen)
+    params, chosen = experiment(request, place, place.seed, request.training.epochs), dict(hyperparameters)
+    description = network.Description(**params.network(), **arrays.scaling(folder), hyperparameters=chosen)
     start = time.process_time()
-    fitted = training.fit(
+    fitted = loop.fit(
         partial(network.assemble, description),
         arrays.read(folder / "train.npz"),
         arrays.read(folder / "validation.npz"),
-        training.Recipe(wish.training, wish.augmentation, chosen, place.seed),
+        loop.Recipe(params.training, params.augmentation, chosen, place.seed),
         lambda line: None,
     )
     return Result(fitted.history[-1]["val_accuracy"], time.process_time() - start)

@@ -20,7 +20,7 @@ import psutil
 
 from tests.bench.orchestration import Overhead, overhead
 from tests.bench.section import Row, Section, spread
-from tests.machine import Machine
+from tests.support.machine import Machine
 
 SIZES = (1, 2, 4, 8)
 DIMENSIONS = ("datasets", "trials", "replicates")

@@ -13,13 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.artifacts import file_digest, find, verify
-from tasks.location import open_store
-from tasks.records import input_manifest, read_records, read_request
-from tasks.request import Request, slug
-from tasks.stage import Place
-from tasks.store import Store
-from tasks.verification import verify_run
+from tasks.report.verification import verify_run
+from tasks.runs.records import input_manifest, read_records, read_request
+from tasks.settings.place import Place
+from tasks.settings.request import Request, slug
+from tasks.storage.artifacts import file_digest, find, verify
+from tasks.storage.contract import Store
+from tasks.storage.location import open_store
 
 
 class Volume(NamedTuple):

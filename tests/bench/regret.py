@@ -17,12 +17,13 @@ from itertools import islice, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tasks.experiment import experiment, training_data
-from tasks.location import open_store
-from tasks.records import read_request
-from tasks.request import Request
-from tasks.stage import Input, Place
-from tasks.store import Store
+from tasks.runs.records import read_request
+from tasks.runs.stage import Input
+from tasks.settings.place import Place
+from tasks.settings.request import Request
+from tasks.stages.experiment import experiment, training_data
+from tasks.storage.contract import Store
+from tasks.storage.location import open_store
 from tests.bench.fitting import fetched, pool, trained
 
 Values = dict[str, Any]
@@ -75,11 +76,13 @@ def _row(trainer: Trainer, chosen: Values, trials: int) -> str:
 
 def _proposed(request: Request, place: Place, trials: int, folder: Path) -> list[Values]:
     """In a process that may import Keras."""
-    from tasks import arrays, network, tuning
+    from tasks.data import arrays
+    from tasks.learning import network
+    from tasks.learning.search import proposals
 
-    wish = experiment(request, place, request.seed, request.training.epochs)
-    space = tuning.space(network.Description(**wish.network(), **arrays.scaling(folder)))
-    return list(islice(tuning.proposals(space, request.seed), trials))
+    params = experiment(request, place, request.seed, request.training.epochs)
+    space = proposals.space(network.Description(**params.network(), **arrays.scaling(folder)))
+    return list(islice(proposals.proposals(space, request.seed), trials))
 
 
 def _chosen(store: Store, run: str, place: Place) -> Values:

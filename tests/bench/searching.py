@@ -3,10 +3,12 @@
 import time
 from functools import partial
 
-from tasks.request import Augmentation, Profile, load_configuration
+from tasks.settings.dataset import Augmentation
+from tasks.settings.loading import load_configuration
+from tasks.settings.training import Profile
 from tests.bench.process import alone
 from tests.bench.section import Section
-from tests.tiny_data import CLASSES, SIDE, images_and_labels
+from tests.support.tiny_data import CLASSES, SIDE, images_and_labels
 
 SIZES = (1, 8, 32)
 
@@ -33,13 +35,14 @@ def searching() -> list[Section]:
 
 def searched(profile: Profile, family: str, trials: int) -> float:
     """The seconds of one search."""
-    from tasks.network import Description
-    from tasks.tuning import Material, Share, search
+    from tasks.learning.network import Description
+    from tasks.learning.search.proposals import TrialShare
+    from tasks.learning.search.trial_runner import SearchInput, search
 
     description = Description(
         family=family, shape=(SIDE, SIDE, 3), classes=CLASSES, budget=5_000, mean=(120,) * 3, std=(60,) * 3
     )
-    material = Material(
+    given = SearchInput(
         description=description,
         train=images_and_labels(150, 3, seed=1),
         validation=images_and_labels(60, 3, seed=2),
@@ -49,7 +52,7 @@ def searched(profile: Profile, family: str, trials: int) -> float:
     )
     settings = profile.search.model_copy(update={"trials": trials, "shards": 1})
     start = time.perf_counter()
-    found = search(material, Share(settings, range(trials)), lambda trials: None, lambda line: None)
+    found = search(given, TrialShare(settings, range(trials)), lambda trials: None, lambda line: None)
     if failed := [trial.error for trial in found if trial.status == "failed"]:
         raise RuntimeError(f"expected trials that succeed, received {failed[0]}")
     return time.perf_counter() - start

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tasks.network import Description
-from tasks.request import Dataset
+from tasks.learning.network import Description
+from tasks.settings.dataset import Dataset
 
 
 def noise(dataset: Dataset, n: int) -> tuple[np.ndarray, np.ndarray]:

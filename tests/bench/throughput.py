@@ -11,7 +11,8 @@ from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
 
-from tasks.request import Configuration, Dataset, load_configuration
+from tasks.settings.dataset import Dataset
+from tasks.settings.loading import Configuration, load_configuration
 from tests.bench.process import alone
 from tests.bench.section import Row, Section, spread
 
@@ -55,8 +56,8 @@ def measured(configuration: Configuration, dataset: Dataset, family: str, images
     """The turns of one network, in this process."""
     import keras
 
-    from tasks.network import assemble
-    from tasks.training import Recipe, compile_for, fit
+    from tasks.learning.loop import Recipe, compile_for, fit
+    from tasks.learning.network import assemble
     from tests.bench.stand_in import described, noise
 
     build = partial(assemble, described(dataset, family))

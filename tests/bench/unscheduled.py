@@ -13,11 +13,11 @@ from dataclasses import asdict, replace
 from functools import partial
 from threading import Semaphore
 
-from tasks.location import open_store
-from tasks.provenance import cores
-from tasks.records import read_request
-from tasks.request import slug
-from tasks.stage import Place, branch_places
+from tasks.runs.records import read_request
+from tasks.settings.place import Place, branch_places
+from tasks.settings.request import slug
+from tasks.storage.location import open_store
+from tasks.storage.provenance import cores
 
 
 class Commands:

@@ -18,9 +18,9 @@ import pandas
 
 from dags.runners.docker import DockerStage
 from dags.runners.local import LocalStage
-from tasks.local.object_store import ObjectStore
+from tasks.local.swift.object_store import ObjectStore
 from tests.engine.conftest import IMAGE
-from tests.tiny_data import make_configuration, make_mirror
+from tests.support.tiny_data import make_configuration, make_mirror
 
 RUN = "bench-1"
 

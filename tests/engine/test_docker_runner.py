@@ -10,13 +10,13 @@ from uuid import uuid4
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from dags.runners.stage_command import RunnerError
 
 from dags.runners import docker as runner
-from dags.runners.stage_command import RunnerError
-from tasks.orchestration import Docker, Orchestration
-from tasks.request import PROJECT
+from tasks.project import PROJECT
+from tasks.settings.orchestration import Docker, Orchestration
 from tests.engine.conftest import ANOTHER, IMAGE, RUN, containers
-from tests.tiny_data import make_configuration, make_mirror
+from tests.support.tiny_data import make_configuration, make_mirror
 
 SECONDS = 60
 pytestmark = pytest.mark.usefixtures("nothing_left")

@@ -4,8 +4,8 @@ import tomllib
 
 import pytest
 
-from tasks.request import PROJECT
-from tasks.source import code_digest
+from tasks.project import PROJECT
+from tasks.storage.provenance import code_digest
 from tests.engine.conftest import IMAGE, missing
 
 AIRFLOW = "like-for-like/airflow:latest"
@@ -45,5 +45,5 @@ def test_each_has_what_it_is_for(engine):
 
 def test_the_code_in_it_is_the_code_outside(engine):
     """The digest that keys the artifacts does not depend on where the code lies."""
-    ask = f"from tasks.source import code_digest; print(code_digest({STAGE!r}))"
+    ask = f"from tasks.storage.source import code_digest; print(code_digest({STAGE!r}))"
     assert said(engine, IMAGE, "python", "-c", ask) == code_digest(STAGE)

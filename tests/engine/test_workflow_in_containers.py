@@ -12,10 +12,10 @@ from pathlib import Path
 import docker
 import pytest
 
-from tasks.local.object_store import ObjectStore
+from tasks.local.swift.object_store import ObjectStore
 from tests.engine.conftest import containers, missing
-from tests.machine import MINUTES, Machine
-from tests.results import keys, manifests, numbers
+from tests.support.machine import MINUTES, Machine
+from tests.support.results import keys, manifests, numbers
 
 DAEMON = Path(__file__).with_name("daemon")
 AWAY = 60  # seconds without a store

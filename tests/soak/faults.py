@@ -10,10 +10,10 @@ from shutil import copytree
 
 import psutil
 
-from tasks.local.object_store import ObjectStore
-from tests.fault_proxy import FaultProxy
-from tests.machine import Machine, title
-from tests.small_disk import fill, small_disk
+from tasks.local.swift.object_store import ObjectStore
+from tests.support.fault_proxy import FaultProxy
+from tests.support.machine import Machine, title
+from tests.support.small_disk import fill, small_disk
 
 OUTAGE = (5.0, 45.0)  # seconds; a stage waits for its store for 120
 

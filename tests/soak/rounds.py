@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from tasks.local.object_store import ObjectStore
-from tasks.request import PROJECT
-from tests.machine import MINUTES, Machine, title
-from tests.results import keys, manifests, numbers
+from tasks.local.swift.object_store import ObjectStore
+from tasks.project import PROJECT
 from tests.soak.faults import Nothing
+from tests.support.machine import MINUTES, Machine, title
+from tests.support.results import keys, manifests, numbers
 
 LIMIT = 30 * MINUTES  # many times what a round takes; a busy machine is no fault
 TYPED = 3  # times at most: each round has one fault

@@ -1,0 +1,212 @@
+"""The assembly of a comparison from evidence: a pure function, with no store, no clock and no environment."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tasks.comparison.evidence import Branch, ReplicateEvidence, SearchEvidence
+from tasks.comparison.fairness import clauses
+from tasks.comparison.frontier import frontiers
+from tasks.comparison.pairing import differences, hits
+from tasks.comparison.schema import (
+    ClassScore,
+    Clause,
+    Comparison,
+    Confusion,
+    DatasetComparison,
+    Difference,
+    Environment,
+    Epoch,
+    Interval,
+    Model,
+    Replicate,
+    Spread,
+    StageRecord,
+    Trial,
+)
+from tasks.comparison.statistics import LEVEL, bootstrap_interval
+from tasks.comparison.verdict import verdict
+from tasks.settings.dataset import Dataset
+from tasks.settings.place import branch_places
+from tasks.settings.request import Request
+
+MOST_CONFUSED = 5
+MEASURED = (
+    "accuracy", "f1_macro", "precision_macro", "recall_macro", "calibration_error", "log_loss",
+    "parameters", "model_bytes", "inference_seconds_per_image",
+)  # fmt: skip
+TRAINED = ("val_accuracy", "train_seconds", "setup_seconds", "validation_seconds")
+Values = Mapping[str, Any]
+
+
+def compare(
+    request: Request,
+    branches: Sequence[Branch],
+    records: Sequence[Values],
+    facts: Mapping[str, Values],
+    environment: Environment,
+    contracts: Mapping[tuple[str, int], Sequence[Clause]] | None = None,
+) -> Comparison:
+    """The comparison of the run `request`.
+
+    Args:
+        branches: one for each family of each dataset, at each budget; one that is not given is reported as missing.
+        records: the run's stage records, in the workflow's order.
+        facts: normalize's statistics.json by dataset, where there is one.
+        contracts: the fairness clauses by dataset and budget, from who has no manifests to check them against; else
+            they are checked here.
+
+    Raises:
+        ValueError: a branch's predictions are not those that its metrics speak of.
+    """
+    known = _all(request, branches)
+    found = differences(known, request.families, request.seed)
+    datasets = []
+    for dataset in request.comparisons:
+        where = dataset.name, dataset.budget if request.budgets else None
+        branches = [branch for branch in known if (branch.dataset, branch.budget) == where]
+        contract = (
+            contracts[dataset.name, dataset.budget] if contracts else clauses(request, dataset, branches, records)
+        )
+        compared = found.get(where, [])
+        datasets.append(_dataset(request, dataset, branches, compared, contract, facts.get(dataset.name, {})))
+    return Comparison(
+        run=request.run,
+        status="complete" if all(branch.status == "done" for branch in known) else "partial",
+        confidence=LEVEL,
+        datasets=tuple(datasets),
+        frontiers=frontiers(datasets, request.families) if request.budgets else (),
+        stages=tuple(_stage(record) for record in records),
+        environment=environment,
+        reproduce=_command(request),
+        request=request.model_copy(update={"mirror": None, "allowed_addresses": ()}),
+    )
+
+
+def _all(request: Request, branches: Sequence[Branch]) -> list[Branch]:
+    """A branch for everything that was asked for, in the request's order."""
+    given = {(branch.dataset, branch.family, branch.budget): branch for branch in branches}
+    asked = [(str(place.dataset), str(place.family), place.budget) for place in branch_places(request)]
+    return [
+        given.get((dataset, family, budget))
+        or Branch(dataset, family, "missing", error="no stage of it left a record", budget=budget)
+        for dataset, family, budget in asked
+    ]
+
+
+def _dataset(
+    request: Request,
+    dataset: Dataset,
+    branches: list[Branch],
+    compared: list[Difference],
+    contract: Sequence[Clause],
+    facts: Values,
+) -> DatasetComparison:
+    models = [_model(branch, dataset, request.seed) for branch in branches]
+    return DatasetComparison(
+        name=dataset.name,
+        title=dataset.title,
+        budget=dataset.budget,
+        classes=dataset.classes,
+        verdict=verdict(dataset.title, dataset.budget, models, compared, contract),
+        difference=compared[0] if compared else None,
+        differences=tuple(compared),
+        models=tuple(models),
+        fairness=tuple(contract),
+        facts=dict(facts),
+    )
+
+
+def _model(branch: Branch, dataset: Dataset, seed: int) -> Model:
+    """The row of a branch; what a failed one reached before is kept."""
+    tried: dict[str, Any] = _searched(branch.search) if branch.search else {}
+    if branch.status != "done":
+        return Model(family=branch.family, status=branch.status, error=branch.error, **tried)
+    replicates = tuple(_replicate(replicate) for replicate in branch.replicates)
+    spread = _spreads(replicates)
+    low, high = bootstrap_interval(hits(branch, [r.seed for r in replicates]), seed)
+    matrix = np.sum([r.evaluation["confusion_matrix"] for r in branch.replicates], axis=0)
+    return Model(
+        family=branch.family,
+        status="done",
+        parameters=round(spread["parameters"].mean),
+        train_seconds=spread["train_seconds"].mean,
+        accuracy=spread["accuracy"].mean,
+        f1_macro=spread["f1_macro"].mean,
+        spread=spread,
+        accuracy_interval=Interval(low=low, high=high),
+        confusion_matrix=matrix.tolist(),
+        most_confused=_most_confused(matrix, dataset.classes),
+        classes=_classes(branch, dataset.classes),
+        replicates=replicates,
+        **tried,
+    )
+
+
+def _searched(search: SearchEvidence) -> dict[str, Any]:
+    chosen = search.best["trial"]
+    trials = [Trial(**trial, chosen=trial["number"] == chosen) for trial in search.trials]
+    return {"hyperparameters": search.best["hyperparameters"], "trials": tuple(trials)}
+
+
+def _replicate(evidence: ReplicateEvidence) -> Replicate:
+    predicted = float(np.mean(evidence.y_pred == evidence.y_true))
+    if abs(predicted - evidence.evaluation["accuracy"]) > 1e-6:
+        raise ValueError(
+            f"{evidence.predictions}: expected predictions of accuracy {evidence.evaluation['accuracy']:.4f}, "
+            f"as the metrics say; received {predicted:.4f}; evaluate again with force"
+        )
+    return Replicate(
+        seed=evidence.seed,
+        predictions=evidence.predictions,
+        predictions_sha256=evidence.predictions_sha256,
+        digests=dict(evidence.digests),
+        history=tuple(Epoch(**epoch) for epoch in evidence.history),
+        **{name: evidence.evaluation[name] for name in MEASURED},
+        **{name: evidence.training[name] for name in TRAINED},
+    )
+
+
+def _spreads(replicates: Sequence[Replicate]) -> dict[str, Spread]:
+    """By name, what every replicate knows."""
+    columns = {name: [getattr(replicate, name) for replicate in replicates] for name in (*MEASURED, *TRAINED)}
+    return {name: _spread(numbers) for name, numbers in columns.items() if None not in numbers}
+
+
+def _spread(numbers: Sequence[float]) -> Spread:
+    deviation = float(np.std(numbers, ddof=1)) if len(numbers) > 1 else None
+    return Spread(mean=float(np.mean(numbers)), std=deviation, least=min(numbers), greatest=max(numbers))
+
+
+def _classes(branch: Branch, names: Sequence[str]) -> tuple[ClassScore, ...]:
+    """Each class's scores, averaged over the replicates; the support is one test part's."""
+    columns = {
+        score: np.mean([replicate.evaluation[score] for replicate in branch.replicates], axis=0)
+        for score in ("precision", "recall", "f1", "support")
+    }
+    return tuple(
+        ClassScore(name=name, **{score: column[index].item() for score, column in columns.items()})
+        for index, name in enumerate(names)
+    )
+
+
+def _most_confused(matrix: np.ndarray, names: Sequence[str]) -> tuple[Confusion, ...]:
+    """The largest cells off the diagonal, as shares of the true class."""
+    totals = matrix.sum(axis=1)
+    cells = [(int(matrix[i, j]), i, j) for i in range(len(names)) for j in range(len(names)) if i != j and matrix[i, j]]
+    largest = sorted(cells, key=lambda cell: (-cell[0] / totals[cell[1]], cell[1:]))[:MOST_CONFUSED]
+    return tuple(
+        Confusion(true=names[i], predicted=names[j], count=number, share=number / totals[i]) for number, i, j in largest
+    )
+
+
+def _stage(record: Values) -> StageRecord:
+    return StageRecord(**{name: record[name] for name in StageRecord.model_fields if record.get(name) is not None})
+
+
+def _command(request: Request) -> str:
+    names = ",".join(dataset.name for dataset in request.datasets)
+    budgets = f" BUDGETS={','.join(map(str, request.budgets))}" if request.budgets else ""
+    return f"make run PROFILE={shlex.quote(request.profile)} DATASETS={shlex.quote(names)}{budgets}"

@@ -1,0 +1,171 @@
+"""The fairness contract: what makes a comparison like for like, clause by clause, checked against what was recorded.
+
+A clause holds, is broken, or could not be checked because fewer than two families have a result. Nothing is taken on
+trust: the evidence is what each stage's manifest says it used, not what the request asked for.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tasks.comparison.evidence import Branch
+from tasks.comparison.schema import Clause
+from tasks.comparison.wording import count, enumeration, family_title, percent, plural, tricks
+from tasks.settings.dataset import Dataset
+from tasks.settings.request import Request
+from tasks.settings.training import BUDGET_TOLERANCE
+
+OPTIMIZER = ("learning_rate", "weight_decay", "label_smoothing")  # what tasks.learning.loop.optimizer_space declares
+Values = Mapping[str, Any]
+
+
+def clauses(request: Request, dataset: Dataset, branches: Sequence[Branch], records: Sequence[Values]) -> list[Clause]:
+    """Every clause for one dataset at one budget; `branches` are its families', `records` the run's."""
+    done = [branch for branch in branches if branch.status == "done"]
+    return [
+        _data(done),
+        _seeds(done, request),
+        _trials(done, request),
+        _setting(done, "epochs", "Every model is trained for the same number of epochs.", _epochs),
+        _setting(done, "batch size", "Every model sees batches of the same size.", _batch_size),
+        _setting(done, "augmentation", "Every model sees the same augmentation.", _augmentation),
+        _setting(done, "tricks", "Every model is trained with the same tricks.", _tricks),
+        _optimizer(done),
+        _parameters(done, dataset.budget),
+        _test(done, records),
+    ]
+
+
+def same_examples(branches: Iterable[Branch]) -> bool:
+    """Whether all replicates were measured on the same labels in the same order; else nothing can be paired."""
+    truths = [replicate.y_true for branch in branches for replicate in branch.replicates]
+    return all(np.array_equal(truths[0], truth) for truth in truths[1:])
+
+
+def _equal(name: str, promise: str, found: Mapping[str, str]) -> Clause:
+    """A clause that holds when every family says the same; `found` is what each says."""
+    if len(found) < 2:
+        only = f"only {family_title(next(iter(found)))} has a result" if found else "no family has a result"
+        return Clause(name=name, promise=promise, found=only, holds=None)
+    holds = len(set(found.values())) == 1
+    each = enumeration([f"{family_title(family)} {said}" for family, said in found.items()])
+    return Clause(name=name, promise=promise, found=next(iter(found.values())) if holds else each, holds=holds)
+
+
+def _data(done: Sequence[Branch]) -> Clause:
+    promise = "Every model learns from the same split, and is measured on the same examples in the same order."
+    found = {
+        branch.family: enumeration(sorted({d[:12] for r in branch.replicates for d in (r.learned_from, r.measured_on)}))
+        for branch in done
+    }
+    clause = _equal("data", promise, {family: f"data artifact {digests}" for family, digests in found.items()})
+    if clause.holds and not same_examples(done):
+        return clause.model_copy(update={"found": "the labels of the test examples differ", "holds": False})
+    return clause
+
+
+def _seeds(done: Sequence[Branch], request: Request) -> Clause:
+    promise = f"Every family is trained under the {plural(len(request.seeds), 'seed')} of the request."
+    found = {b.family: "seeds " + ", ".join(str(r.seed) for r in b.replicates) for b in done}
+    clause = _equal("seeds", promise, found)
+    fewer = any({replicate.seed for replicate in branch.replicates} != set(request.seeds) for branch in done)
+    return clause.model_copy(update={"holds": False}) if clause.holds and fewer else clause
+
+
+def _trials(done: Sequence[Branch], request: Request) -> Clause:
+    tuner = request.search.tuner
+    promise = f"Every family gets the same number of trials, from the same tuner ({tuner}), on the same share of data."
+    found = {b.family: _searched(b.search.trials, b.search.settings) for b in done if b.search}
+    return _equal("trials", promise, found)
+
+
+def _searched(trials: Sequence[Values], settings: Values) -> str:
+    search = settings["search"]
+    finished = sum(trial["status"] == "done" for trial in trials)
+    epochs, share = search["epochs"], f" on {percent(search['fraction'], 0)} of the training part"
+    return f"{finished} of {plural(len(trials), 'trial')} finished, {plural(epochs, 'epoch')} each{share}"
+
+
+def _setting(done: Sequence[Branch], name: str, promise: str, read: Callable[[Branch], set[str]]) -> Clause:
+    """A clause on what the manifests of the training stage say."""
+    return _equal(name, promise, {branch.family: enumeration(sorted(read(branch))) for branch in done})
+
+
+def _epochs(branch: Branch) -> set[str]:
+    return {plural(len(replicate.history), "epoch") for replicate in branch.replicates}
+
+
+def _batch_size(branch: Branch) -> set[str]:
+    return {f"{replicate.settings['training']['batch_size']} images" for replicate in branch.replicates}
+
+
+def _augmentation(branch: Branch) -> set[str]:
+    return {_transforms(r.settings["training"], r.settings["augmentation"]) for r in branch.replicates}
+
+
+def _transforms(training: Values, allowed: Values) -> str:
+    """What the dataset allows, as far as the training goes along."""
+    shift = min(allowed["shift"], training["shift_limit"])
+    named = [f"shift by up to {plural(shift, 'pixel')}"] if shift else []
+    named += ["horizontal flip"] if allowed["flip"] else []
+    return enumeration(named) if training["augment"] and named else "none"
+
+
+def _tricks(branch: Branch) -> set[str]:
+    return {tricks(replicate.settings["training"]["tricks"]) for replicate in branch.replicates}
+
+
+def _optimizer(done: Sequence[Branch]) -> Clause:
+    promise = "Every trial chooses the optimizer's settings from the same space."
+    found = {
+        branch.family: "every trial chooses " + (enumeration(_chosen(branch.search.trials)) or "none of them")
+        for branch in done
+        if branch.search
+    }
+    return _equal("optimizer space", promise, found)
+
+
+def _chosen(trials: Sequence[Values]) -> list[str]:
+    """The optimizer's settings that all of the trials chose."""
+    return [name.replace("_", " ") for name in OPTIMIZER if all(name in t["hyperparameters"] for t in trials)]
+
+
+def _parameters(done: Sequence[Branch], budget: int) -> Clause:
+    """Every trial that was built and every replicate, of every family, near the budget."""
+    promise = (
+        f"Every trial and every trained model has {count(budget)} parameters, within {percent(BUDGET_TOLERANCE, 0)}."
+    )
+    sizes = [size for branch in done for size in _sizes(branch)]
+    if not sizes:
+        return Clause(name="parameters", promise=promise, found="no family has a result", holds=None)
+    worst = max(sizes, key=lambda size: abs(size - budget))
+    deviation = percent((worst - budget) / budget, 2)
+    found = f"{count(min(sizes))} to {count(max(sizes))} in {len(sizes)} models; the worst is off by {deviation}"
+    return Clause(
+        name="parameters", promise=promise, found=found, holds=abs(worst - budget) <= BUDGET_TOLERANCE * budget
+    )
+
+
+def _sizes(branch: Branch) -> list[int]:
+    trials = branch.search.trials if branch.search else []
+    tried = [trial["parameters"] for trial in trials if trial["parameters"] is not None]
+    return tried + [replicate.evaluation["parameters"] for replicate in branch.replicates]
+
+
+def _test(done: Sequence[Branch], records: Sequence[Values]) -> Clause:
+    promise = "The test part is read once, by the evaluation, after every choice was made on the validation part."
+    where = {("evaluate", branch.dataset, branch.budget) for branch in done}
+    evaluated = [r["family"] for r in records if (r["stage"], r["dataset"], r.get("budget")) in where]
+    found = {b.family: f"{_times(evaluated.count(b.family))}, {count(_examples(b))} examples" for b in done}
+    clause = _equal("test part", promise, found)
+    repeated = [family for family in found if evaluated.count(family) != 1]
+    return clause.model_copy(update={"holds": False}) if clause.holds and repeated else clause
+
+
+def _times(number: int) -> str:
+    return "one evaluation" if number == 1 else f"{number} evaluations"
+
+
+def _examples(branch: Branch) -> int:
+    return len(branch.replicates[0].y_true)

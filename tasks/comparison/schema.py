@@ -1,0 +1,301 @@
+"""The comparison of one run: the typed, versioned report whose JSON, `report.json`, is the source of truth.
+
+`report.html`, `report.md` and `report.csv` are views of it. Fractions (accuracy, F1, differences) are between 0 and 1,
+times in seconds, sizes in bytes. What is not known is null; NaN and infinity never appear. A field may be added without
+a new version; one that changes its meaning or goes makes a new `schema_version`.
+"""
+
+from math import isfinite
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from tasks.settings.request import Request
+from tasks.settings.values import Frozen, Sha256
+
+
+def _known(value: object) -> object:
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Known = Annotated[Number | None, BeforeValidator(_known)]  # NaN and infinity, of a training that diverged, are unknown
+Count = Annotated[int, Field(ge=0)]
+Matrix = tuple[tuple[Count, ...], ...]
+Hyperparameters = dict[str, bool | int | Number | str]
+
+
+class Spread(Frozen):
+    """A number over the replicates: their mean, their standard deviation (n - 1; null for one), least and greatest."""
+
+    mean: Number
+    std: Number | None
+    least: Number
+    greatest: Number
+
+
+class Interval(Frozen):
+    """An interval at the comparison's confidence (`tasks.comparison.statistics.bootstrap_interval`)."""
+
+    low: Number
+    high: Number
+
+
+class ClassScore(Frozen):
+    """One class of a model: its scores, each the mean over the replicates, and its number of test examples."""
+
+    name: str
+    precision: Number
+    recall: Number
+    f1: Number
+    support: Count
+
+
+class Confusion(Frozen):
+    """Examples of class `true` that the model took for `predicted`, over all replicates; `share` of that class's."""
+
+    true: str
+    predicted: str
+    count: Count
+    share: Number
+
+
+class Epoch(Frozen):
+    """One epoch of a training; `seconds` without validation."""
+
+    epoch: Count
+    loss: Known = None
+    accuracy: Known = None
+    val_loss: Known = None
+    val_accuracy: Known = None
+    learning_rate: Known = None
+    seconds: Known = None
+
+
+class Replicate(Frozen):
+    """One training of the configuration under another seed, measured on the test part.
+
+    Attributes:
+        train_seconds: wall time of training; set-up (building, compiling) and validation are apart.
+        predictions: the store's key of an .npz with y_true, y_pred (uint8 [n]) and y_prob (float32 [n, k]).
+        predictions_sha256: of that file; null in a report from before reports named it.
+        digests: artifact keys by stage.
+    """
+
+    seed: int
+    parameters: Count
+    accuracy: Number
+    f1_macro: Number
+    precision_macro: Number
+    recall_macro: Number
+    calibration_error: Number
+    log_loss: Number
+    val_accuracy: Known
+    train_seconds: Number
+    setup_seconds: Number
+    validation_seconds: Number
+    inference_seconds_per_image: Number
+    model_bytes: Count
+    predictions: str
+    predictions_sha256: Sha256 | None = None
+    digests: dict[str, str]
+    history: tuple[Epoch, ...]
+
+
+class Trial(Frozen):
+    """One trial of the search; `score` is its validation accuracy, `chosen` marks the one that is trained."""
+
+    number: Count
+    hyperparameters: Hyperparameters
+    parameters: Count | None
+    score: Known
+    seconds: Number
+    seed: int
+    epochs: Count
+    status: Literal["done", "failed"]
+    error: str | None = None
+    chosen: bool = False
+
+
+class Model(Frozen):
+    """One family on one dataset: a row of the report, also when it failed.
+
+    Attributes:
+        status: done; failed, with `error` saying where and why; or missing, when no stage of it left a record.
+        parameters, train_seconds, accuracy, f1_macro: means over the replicates; null unless done.
+        spread: the numbers of the replicates, by their names.
+        accuracy_interval: of the mean accuracy, over seeds and examples.
+        confusion_matrix: true class by row, predicted by column, summed over the replicates.
+    """
+
+    family: str
+    status: Literal["done", "failed", "missing"]
+    error: str | None = None
+    parameters: Count | None = None
+    train_seconds: Number | None = None
+    accuracy: Number | None = None
+    f1_macro: Number | None = None
+    spread: dict[str, Spread] = Field(default_factory=dict)
+    accuracy_interval: Interval | None = None
+    confusion_matrix: Matrix | None = None
+    most_confused: tuple[Confusion, ...] = ()
+    classes: tuple[ClassScore, ...] = ()
+    replicates: tuple[Replicate, ...] = ()
+    hyperparameters: Hyperparameters = Field(default_factory=dict)
+    trials: tuple[Trial, ...] = ()
+
+    @model_validator(mode="after")
+    def _says_why(self):
+        if self.status != "done" and not self.error:
+            raise ValueError(f"{self.family}: expected the reason why the branch is {self.status}, received none")
+        return self
+
+
+class SeedTest(Frozen):
+    """The pair of models of one seed on the same test examples: who was right, and the exact McNemar test of it."""
+
+    seed: int
+    both_right: Count
+    only_family: Count
+    only_reference: Count
+    both_wrong: Count
+    estimate: Number
+    p_value: Number
+
+
+class Difference(Frozen):
+    """Accuracy of `family` minus accuracy of `reference`, paired by seed and example.
+
+    Attributes:
+        low, high: the interval at the comparison's confidence, over seeds and examples.
+        p_value: what the verdict uses: the seeds' p-values combined, then adjusted for all differences of the run.
+        p_value_unadjusted: the seeds' p-values combined (`statistics.combine`), before Holm's adjustment.
+        conclusion: better or worse when `p_value` < 0.05 and the interval leaves out 0; both are asked for.
+        time_ratio: training seconds of `family` over those of `reference`; null when that took none.
+    """
+
+    family: str
+    reference: str
+    estimate: Number
+    low: Number
+    high: Number
+    p_value: Number
+    p_value_unadjusted: Number
+    conclusion: Literal["better", "worse", "undetected"]
+    time_ratio: Number | None
+    seeds: tuple[SeedTest, ...]
+
+
+class Clause(Frozen):
+    """One clause of the fairness contract: what it promises, what was found; `holds` is null when nothing could be."""
+
+    name: str
+    promise: str
+    found: str
+    holds: bool | None
+
+
+class DatasetComparison(Frozen):
+    """One dataset at one budget: the verdict first, then its evidence.
+
+    Attributes:
+        difference: the first of `differences`; null when a side of it has no result.
+        differences: one for every family but the reference (`ann`, or the run's first family), where both have results.
+        facts: what `normalize` found: examples by part, duplicates across parts, per-channel statistics.
+    """
+
+    name: str
+    title: str
+    budget: Count
+    classes: tuple[str, ...]
+    verdict: str
+    difference: Difference | None
+    differences: tuple[Difference, ...]
+    models: tuple[Model, ...]
+    fairness: tuple[Clause, ...]
+    facts: dict[str, Any]
+
+
+class Stretch(Frozen):
+    """Neighbouring budgets of a run, rising, at all of which `family` stands alike to `reference`.
+
+    `conclusion` is that of their differences; unknown where there are none.
+    """
+
+    family: str
+    reference: str
+    conclusion: Literal["better", "worse", "undetected", "unknown"]
+    budgets: tuple[Count, ...]
+
+
+class Frontier(Frozen):
+    """One dataset over the several budgets of a run: where a family's advantage begins and where it ends.
+
+    The stretches of a family cover the budgets in order. Between two budgets nothing was measured.
+    """
+
+    name: str
+    title: str
+    verdict: str
+    stretches: tuple[Stretch, ...]
+
+
+class StageRecord(Frozen):
+    """What one stage did in this run; `cached` when it reused an earlier run's artifact."""
+
+    stage: str
+    dataset: str | None = None
+    family: str | None = None
+    budget: int | None = None
+    seed: int | None = None
+    shard: int | None = None
+    status: str
+    cached: bool
+    key: str | None = None
+    seconds: Number
+    setup_seconds: Number = 0.0
+    started: str | None = None
+    ended: str | None = None
+    error: str | None = None
+
+
+class Environment(Frozen):
+    """Where and when: releases by name, facts of the machine by name, the moment of the report (ISO 8601, UTC)."""
+
+    versions: dict[str, str]
+    machine: dict[str, str]
+    created: str
+
+
+class Comparison(Frozen):
+    """The whole report of one run.
+
+    Attributes:
+        status: complete when every family of every dataset has a result at every budget, else partial.
+        datasets: one for each dataset of the run, at each of its budgets where there are several.
+        frontiers: one for each dataset of a run with several budgets.
+        confidence: of every interval; 1 - confidence is the level of every test.
+        reproduce: the command that asks for the same run again.
+        request: all that the run was asked, but for the mirror: the digests say what was read, and an address may hold
+            a password.
+    """
+
+    schema_version: Literal[1] = 1
+    run: str
+    status: Literal["complete", "partial"]
+    confidence: Number
+    datasets: tuple[DatasetComparison, ...]
+    frontiers: tuple[Frontier, ...] = ()
+    stages: tuple[StageRecord, ...]
+    environment: Environment
+    reproduce: str
+    request: Request
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """The run's answers: each dataset's over its budgets where there are several, else at its one budget."""
+        return tuple(part.verdict for part in self.frontiers or self.datasets)
+
+    def label(self, dataset: DatasetComparison) -> str:
+        """The title, with the budget where that alone does not say which comparison it is."""
+        return f"{dataset.title}, {dataset.budget:,} parameters" if self.frontiers else dataset.title

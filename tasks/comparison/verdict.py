@@ -1,0 +1,61 @@
+"""The verdict on a dataset at one budget: what its evidence says, in one sentence a family."""
+
+from collections.abc import Sequence
+
+from tasks.comparison.schema import Clause, Difference, Model
+from tasks.comparison.wording import count, enumeration, family_title, p_value, percent, plural, points, ratio
+
+
+def verdict(
+    title: str, budget: int, models: Sequence[Model], differences: Sequence[Difference], clauses: Sequence[Clause]
+) -> str:
+    """The verdict on the dataset `title`; it names each family without a result, and each breach of fairness."""
+    where = f"On {title} at {count(budget)} parameters"
+    parts = [_compared(difference) for difference in differences] or [_alone(models)]
+    sentences = [f"{where} {'; '.join(parts)}."]
+    lost = [model for model in models if model.status != "done"]
+    sentences += [f"The {family_title(model.family)} has no result: {reason(model)}." for model in lost]
+    if breached := breaches(clauses):
+        sentences.append(f"The comparison is not fair: the contract is broken on {breached}.")
+    return " ".join(sentences)
+
+
+def reason(model: Model) -> str:
+    """Why a model has no result, to stand before a full stop."""
+    return str(model.error).rstrip(".")
+
+
+def breaches(clauses: Sequence[Clause]) -> str:
+    """The clauses of the contract that are broken, by name; nothing when none is."""
+    return enumeration([clause.name for clause in clauses if clause.holds is False])
+
+
+def _compared(difference: Difference) -> str:
+    family, reference = family_title(difference.family), family_title(difference.reference)
+    evidence = f"{plural(len(difference.seeds), 'seed')}, {p_value(difference.p_value)}"
+    if difference.conclusion == "undetected":
+        said = (
+            f"there is no detectable difference between the {family} and the {reference} "
+            f"({points(difference.estimate)} points, 95 % interval {points(difference.low)} to "
+            f"{points(difference.high)}; {evidence})"
+        )
+        return said + _time(difference, f", and the {family} takes")
+    bounds = sorted((abs(difference.low), abs(difference.high)))
+    said = (
+        f"the {family} is {difference.conclusion} than the {reference} by {points(abs(difference.estimate))} points "
+        f"(95 % interval {points(bounds[0])} to {points(bounds[1])}; {evidence})"
+    )
+    return said + _time(difference, ", and takes")
+
+
+def _time(difference: Difference, opening: str) -> str:
+    if difference.time_ratio is None:
+        return ""
+    times = ratio(difference.time_ratio)
+    return f"{opening} " + ("about as long to train" if times == "1.0" else f"{times} times as long to train")
+
+
+def _alone(models: Sequence[Model]) -> str:
+    """Nothing to compare: what there is."""
+    done = [f"the {family_title(m.family)} reaches {percent(m.accuracy)}" for m in models if m.status == "done"]
+    return f"there is no comparison; {enumeration(done)}" if done else "there is no result"

@@ -1,0 +1,57 @@
+"""The format `idx`: one file of images and one of labels, gzipped IDX (http://yann.lecun.com/exdb/mnist/)."""
+
+import gzip
+import math
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.data.part import Part, Shape, file_names
+from tasks.errors import DataError
+
+UNSIGNED_BYTE = 0x08
+MAX_BYTES = 2**30  # of one array; a header can promise 2**128
+
+
+def read(paths: Sequence[Path], shape: Shape) -> Part:
+    """The part in a file of images and a file of labels, in this order.
+
+    Raises:
+        DataError: there are not two files, or one is not IDX of that shape.
+    """
+    if len(paths) != 2:
+        raise DataError(f"{file_names(paths)}: the idx reader expected a file of images and a file of labels")
+    images, labels = _array(paths[0]), _array(paths[1])
+    if labels.ndim != 1 or math.prod(images.shape[1:]) != math.prod(shape):
+        raise DataError(
+            f"{file_names(paths)}: expected images of {shape}, received {images.shape[1:]} with labels {labels.shape}"
+        )
+    return Part(images.reshape(len(images), *shape), labels)
+
+
+def _array(path: Path) -> NDArray[np.uint8]:
+    """The array in a gzipped IDX file: two zero bytes, type, rank, big-endian sizes, then the bytes."""
+    try:
+        with gzip.open(path) as stream:
+            zero, kind, rank = int.from_bytes(stream.read(2)), *stream.read(2)
+            if zero or kind != UNSIGNED_BYTE or not 1 <= rank <= 4:
+                raise DataError(f"{path.name}: expected an IDX file of unsigned bytes, received another header")
+            sizes = [int.from_bytes(stream.read(4)) for _ in range(rank)]
+            expected = math.prod(sizes)
+            if expected > MAX_BYTES:
+                raise DataError(f"{path.name}: expected at most {MAX_BYTES:,} bytes, the header says {sizes}")
+            body = stream.read(expected + 1)  # one more byte than promised shows what is too long, and reads no bomb
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(
+            f"{path.name}: expected a gzipped IDX file, received one that cannot be read ({error})"
+        ) from None
+    if len(body) != expected:
+        raise DataError(
+            f"{path.name}: expected {expected:,} bytes after the header {sizes}, received {len(body):,} or more"
+        )
+    return np.frombuffer(body, np.uint8).reshape(sizes)

@@ -1,0 +1,100 @@
+"""Widths from a parameter budget: pure arithmetic, so that no trial is wasted on a model of the wrong size.
+
+A family describes its size as a function from widths to a parameter count; `solve` returns the widths.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+
+from tasks.settings.training import BUDGET_TOLERANCE
+
+GOOD_ENOUGH = 0.001  # where the solver stops looking for something nearer
+NARROWEST = 3  # units by which a stage gives way, so that the others can meet the budget
+GRAIN = 64  # scales that are tried per unit of ratio: fine enough that rounding, not the scale, decides
+
+Widths = tuple[int, ...]
+Count = Callable[[Widths], int]
+
+
+def solve(count: Count, ratios: Sequence[float], budget: int) -> Widths:
+    """Widths in about the given `ratios` whose parameter count lies within 1 % of `budget`, on either side.
+
+    Args:
+        count: parameters of a model with these widths; it must grow with every width.
+        ratios: how wide each stage is compared to the others.
+        budget: the parameter count to meet.
+
+    Raises:
+        ValueError: the budget is below what one unit a stage costs, or between two sizes that are too far apart.
+    """
+    floor = (1,) * len(ratios)
+    if count(floor) > budget * (1 + BUDGET_TOLERANCE):
+        raise ValueError(
+            f"budget: expected at least {count(floor):,} parameters with these hyper-parameters, received {budget:,}"
+        )
+
+    def distance(widths: Widths) -> int:
+        return abs(count(widths) - budget)
+
+    nearest = floor
+    for start in _starts(_scaled(count, ratios, budget)):
+        nearest = min(nearest, _filled(count, start, budget), key=distance)
+        if distance(nearest) <= GOOD_ENOUGH * budget:
+            break
+    if distance(nearest) > BUDGET_TOLERANCE * budget:
+        raise ValueError(
+            f"budget: expected a size that widths can meet within {BUDGET_TOLERANCE:.0%}, received {budget:,}"
+            f" (nearest: {count(nearest):,}); ask for more parameters"
+        )
+    return nearest
+
+
+def _scaled(count: Count, ratios: Sequence[float], budget: int) -> Widths:
+    """The widest widths in exactly these ratios, rounded, that stay within the budget."""
+
+    def widths(scale: int) -> Widths:
+        return tuple(max(1, round(ratio * scale / GRAIN)) for ratio in ratios)
+
+    return widths(_largest(lambda scale: count(widths(scale)) <= budget))
+
+
+def _starts(widths: Widths) -> Iterator[Widths]:
+    """`widths`, then the same with stages narrowed a little, which leaves finer stages room to fill; nearest first."""
+    narrowings = sorted(product(range(NARROWEST + 1), repeat=len(widths)), key=sum)
+    for narrowing in narrowings:
+        narrowed = tuple(width - less for width, less in zip(widths, narrowing, strict=True))
+        if min(narrowed) >= 1:
+            yield narrowed
+
+
+def _filled(count: Count, widths: Widths, budget: int) -> Widths:
+    """`widths` filled up to the budget, the stage with the largest step first; one step above it if that is nearer."""
+
+    def step(stage: int) -> int:
+        return count(_widened(widths, stage, 1)) - count(widths)
+
+    for stage in sorted(range(len(widths)), key=step, reverse=True):
+        widths = _widened(widths, stage, _room(count, widths, stage, budget))
+    beyond = [_widened(widths, stage, 1) for stage in range(len(widths))]
+    return min([widths, *beyond], key=lambda candidate: abs(count(candidate) - budget))
+
+
+def _room(count: Count, widths: Widths, stage: int, budget: int) -> int:
+    """By how much one stage can widen without passing the budget."""
+    return _largest(lambda extra: count(_widened(widths, stage, extra)) <= budget)
+
+
+def _widened(widths: Widths, stage: int, extra: int) -> Widths:
+    return (*widths[:stage], widths[stage] + extra, *widths[stage + 1 :])
+
+
+def _largest(fits: Callable[[int], bool]) -> int:
+    """The largest n for which `fits` holds, where it holds up to some n and not beyond; 0 is taken as given."""
+    high = 1
+    while fits(high):
+        high *= 2
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low

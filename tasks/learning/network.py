@@ -1,0 +1,124 @@
+"""A trainable network from its description: standardisation inside, one core of either family, weights on disk.
+
+`Description` says everything that a network is made of but its weights; `assemble` builds it, `save` and `load`
+keep it, `probabilities` applies it. Nothing that is loaded is code: the family's file builds, the weights are arrays.
+"""
+
+import importlib
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import keras
+import keras_tuner
+import numpy as np
+from pydantic import Field
+
+from tasks.learning.initialisation import PatchWhitening, PrincipalDense
+from tasks.settings.training import Tricks
+from tasks.settings.values import Budget, Frozen, Name
+
+WEIGHTS = "model.weights.h5"
+CONFIGURATION = "model.json"
+FAMILIES = "tasks.models"
+SAMPLE = 5_000  # training images, evenly spaced, that suffice to adapt a layer
+
+
+class Description(Frozen):
+    """What a network is made of; mean and deviation are per channel, in pixel values from 0 to 255.
+
+    Hyper-parameters that are not given take the family's defaults.
+    """
+
+    family: Name
+    hyperparameters: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    shape: tuple[int, int, int]
+    classes: Annotated[int, Field(ge=2)]
+    budget: Budget
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    tricks: Tricks = Tricks()
+
+    def with_hyperparameters(self, values: dict) -> "Description":
+        """The same network under other hyper-parameters."""
+        return self.model_copy(update={"hyperparameters": dict(values)})
+
+
+def core(description: Description, hp: keras_tuner.HyperParameters) -> keras.Model:
+    """The family's model, from standardised images to logits; `hp` learns the family's search space.
+
+    Raises:
+        ValueError: there is no such family, or no widths meet the budget.
+    """
+    module = f"{FAMILIES}.{description.family}"
+    try:
+        family = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise ValueError(f"family: expected a file of tasks/models/, received {description.family!r}") from None
+    return family.build(hp, description.shape, description.classes, description.budget, description.tricks)
+
+
+def assemble(description: Description) -> keras.Model:
+    """A model from images, uint8 [n, h, w, c], to logits, float32 [n, classes].
+
+    Standardisation is a layer without weights, so that data stays uint8 until a model reads it.
+
+    Raises:
+        ValueError: there is no such family, or no widths meet the budget.
+    """
+    hp = keras_tuner.HyperParameters()
+    hp.values = dict(description.hyperparameters)
+    images = keras.Input(description.shape, dtype="uint8")
+    variance = [std**2 for std in description.std]
+    standardised = keras.layers.Normalization(mean=list(description.mean), variance=variance)(images)
+    return keras.Model(images, core(description, hp)(standardised), name=description.family)
+
+
+def adapt(model: keras.Model, images: np.ndarray) -> None:
+    """Let the layers of an assembled `model` that start from data see a sample of the training images, uint8."""
+    _, standardisation, network = model.layers
+    standardised = standardisation(images[:: -(-len(images) // SAMPLE)])
+    for layer in network.layers:
+        if isinstance(layer, PatchWhitening | PrincipalDense):
+            features = keras.Model(network.input, layer.input)(standardised)
+            layer.adapt(keras.ops.convert_to_numpy(features))
+
+
+def save(model: keras.Model, description: Description, folder: Path) -> None:
+    """Write `model.weights.h5` and `model.json` into `folder`."""
+    facts = description.model_dump(mode="json") | {"parameters": model.count_params()}
+    (folder / CONFIGURATION).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    model.save_weights(folder / WEIGHTS)
+
+
+def load(folder: Path) -> keras.Model:
+    """The model that `save` wrote.
+
+    Raises:
+        ValueError: today's code builds another size from that configuration, so the weights do not fit.
+    """
+    facts = json.loads((folder / CONFIGURATION).read_text(encoding="utf-8"))
+    expected = facts.pop("parameters")
+    model = assemble(Description(**facts))
+    if model.count_params() != expected:
+        raise ValueError(f"{folder}: expected {expected:,} parameters, the code now builds {model.count_params():,}")
+    model.load_weights(folder / WEIGHTS)
+    return model
+
+
+def probabilities(model: keras.Model, images: np.ndarray, batch_size: int = 512) -> np.ndarray:
+    """Class probabilities, float32 [n, classes], of uint8 images [n, h, w, c]: the softmax of the logits."""
+    logits = model.predict(images, batch_size=batch_size, verbose=0).astype(np.float64)
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def timed_probabilities(model: keras.Model, images: np.ndarray) -> tuple[np.ndarray, float]:
+    """The probabilities, and the seconds an image takes in big batches; the compiler's time is left out."""
+    probabilities(model, images[:1024])
+    start = time.perf_counter()
+    result = probabilities(model, images)
+    return result, (time.perf_counter() - start) / len(images)

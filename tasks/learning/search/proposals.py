@@ -1,0 +1,114 @@
+"""What a search proposes: trials by number for the random tuner, Keras Tuner's own oracles for the others.
+
+The declared defaults come first everywhere, so that a short search ends no lower than what is known to work.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import keras_tuner
+from keras_tuner import oracles
+from keras_tuner.engine.trial import TrialStatus
+
+from tasks.learning.network import Description, core
+from tasks.learning.optimizers import optimizer_space
+from tasks.learning.search.trials import Trial
+from tasks.settings.training import Search
+
+OBJECTIVE = keras_tuner.Objective("val_accuracy", "max")
+REDRAWS = 20  # draws of one trial before the space counts as used up
+
+
+class TrialShare(NamedTuple):
+    """What one shard runs of a search: the trials of these numbers; `finished` are those of an interrupted attempt."""
+
+    settings: Search
+    numbers: Sequence[int]
+    finished: Sequence[Trial] = ()
+
+
+def space(description: Description) -> keras_tuner.HyperParameters:
+    """The family's space and the optimizer's, each at its defaults."""
+    hp = keras_tuner.HyperParameters()
+    core(description, hp)
+    optimizer_space(hp)
+    return hp
+
+
+def proposals(space: keras_tuner.HyperParameters, seed: int) -> Iterator[dict]:
+    """The trials of a random search, in the order of their numbers, without end or until the space is used up.
+
+    Trial 0 is the declared defaults, so that a short search ends no lower than what is known to work. Trial n draws
+    from a generator of its own, seeded by (seed, n), and again where an earlier trial has the same values; so any
+    process knows any trial without running the others.
+    """
+    proposed: list[dict] = []
+    values: dict | None = dict(space.values)
+    while values is not None:
+        yield values
+        proposed.append(values)
+        rng = random.Random(f"{seed}/{len(proposed)}")  # noqa: S311 - to reproduce, not to hide
+        draws = (_drawn(space, rng) for _ in range(REDRAWS))
+        values = next((drawn for drawn in draws if drawn not in proposed), None)
+
+
+def _drawn(space: keras_tuner.HyperParameters, rng: random.Random) -> dict:
+    """One value for each dimension of `space` that is active under the values before it."""
+    hp = keras_tuner.HyperParameters()
+    for dimension in space.space:
+        hp.merge([dimension])
+        if hp.is_active(dimension):
+            hp.values[dimension.name] = dimension.random_sample(rng.getrandbits(32))
+    return hp.values
+
+
+class _Random(keras_tuner.Oracle):
+    """Proposes the trials of these numbers, of all that the seed stands for."""
+
+    def __init__(self, numbers: Sequence[int], **common: Any):
+        super().__init__(max_trials=len(numbers), **common)
+        everyone = enumerate(proposals(self.get_space(), self.seed))
+        self._proposals = (values for number, values in everyone if number in numbers)
+
+    def populate_space(self, trial_id: str) -> dict:
+        values = next(self._proposals, None)
+        return {"status": TrialStatus.RUNNING if values else TrialStatus.STOPPED, "values": values}
+
+
+class _Hyperband(oracles.HyperbandOracle):
+    """Successive halving; the first trial is the declared defaults here too.
+
+    Li et al., "Hyperband", https://jmlr.org/papers/v18/16-558.html.
+    """
+
+    def _random_values(self) -> dict | None:
+        return super()._random_values() if self.trials else dict(self.get_space().values)
+
+
+class _Bayesian(oracles.BayesianOptimizationOracle):
+    """The first trial is the declared defaults here too."""
+
+    def populate_space(self, trial_id: str) -> dict:
+        if not self.trials:
+            return {"status": TrialStatus.RUNNING, "values": dict(self.get_space().values)}
+        return super().populate_space(trial_id)
+
+
+def oracle_for(share: TrialShare, space: keras_tuner.HyperParameters, seed: int) -> keras_tuner.Oracle:
+    """The oracle that proposes the trials of `share`. Failures never stop it, and its seed is never 0 (none)."""
+    settings = share.settings
+    common: dict[str, Any] = {
+        "objective": OBJECTIVE,
+        "hyperparameters": space,
+        "seed": seed + 1,
+        "max_consecutive_failed_trials": settings.trials + 1,
+    }
+    if settings.tuner == "random":
+        return _Random(share.numbers, **common)
+    if settings.tuner == "bayesian":
+        # Keras Tuner would try three random points a dimension, which is more than most searches have.
+        return _Bayesian(max_trials=settings.trials, num_initial_points=max(3, settings.trials // 3), **common)
+    oracle = _Hyperband(max_epochs=settings.epochs, **common)
+    oracle.max_trials = settings.trials  # for every family the same, however its brackets fall
+    return oracle

@@ -1,0 +1,59 @@
+"""The trials of a search and the choice among them; no Keras in here, so that choosing costs nothing."""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from pydantic import Field, TypeAdapter
+
+from tasks.settings.values import Frozen
+
+
+class Trial(Frozen):
+    """What one trial tried and reached; `score` is its validation accuracy after the last epoch."""
+
+    number: int = Field(ge=0)
+    hyperparameters: dict[str, bool | int | float | str]
+    parameters: int | None
+    score: float | None
+    seconds: float
+    seed: int
+    epochs: int
+    status: Literal["done", "failed"]
+    error: str | None = None
+
+
+TRIALS = TypeAdapter(list[Trial])
+
+
+class SearchError(RuntimeError):
+    """No trial of a search succeeded."""
+
+
+def dump(trials: Sequence[Trial]) -> bytes:
+    """`trials` as JSON."""
+    return TRIALS.dump_json(list(trials), indent=1)
+
+
+def load(body: bytes) -> list[Trial]:
+    """The trials that `dump` wrote, equal in every digit."""
+    return TRIALS.validate_json(body)
+
+
+def joined(shards: Iterable[Sequence[Trial]]) -> list[Trial]:
+    """The trials of all shards by their numbers, whatever the shards' order."""
+    return sorted((trial for shard in shards for trial in shard), key=lambda trial: trial.number)
+
+
+def best(trials: Sequence[Trial]) -> Trial:
+    """The trial of the highest score, the earlier one of equals.
+
+    Raises:
+        SearchError: every trial failed.
+    """
+    scored = [trial for trial in trials if trial.score is not None]
+    if not scored:
+        reason = min((str(trial.error) for trial in trials), default="there was none")
+        raise SearchError(
+            f"expected a trial that succeeds, received {len(trials)} that failed: {reason}; mend that, run with force"
+        )
+    return max(scored, key=lambda trial: (trial.score, -trial.number))

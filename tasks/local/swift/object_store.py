@@ -1,0 +1,135 @@
+"""The embedded object store: an S3 server on loopback, for a run that needs no other.
+
+    python -m tasks.local.swift.object_store FOLDER
+
+serves FOLDER until Ctrl-C; FOLDER/connection.json then holds the address and the credentials. It has one limit to
+know: the servers behind the S3 address trust every process of this machine, so it is for machines of one user.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tasks.project import PROJECT
+from tasks.storage.contract import StoreError
+
+START_SECONDS = 90
+STOP_SECONDS = 15
+COMPLAINT = "object store: "
+
+
+class ObjectStore:
+    """A running embedded store; as a context manager it stops at the end of the block."""
+
+    def __init__(self, process: subprocess.Popen, connection: dict[str, Any]):
+        self._process, self._connection = process, connection
+        self.uri: str = connection["uri"]
+
+    @classmethod
+    def start(cls, folder: Path) -> "ObjectStore":
+        """Serve the data in `folder` until stop(), or until this process ends, however it ends.
+
+        Raises:
+            StoreError: it did not start; why, and how to go without it.
+        """
+        folder = folder.resolve()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (folder / "server.log").open("ab") as log:
+            said = log.tell()
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tasks.local.swift.object_store", str(folder), "--parent", str(os.getpid())],
+                cwd=PROJECT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for the caller, who still needs the store to end in order
+            )
+        connection = _awaited(process, folder)
+        if connection is None:
+            raise StoreError(_why_not(folder / "server.log", said))
+        return cls(process, connection)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs in its environment to use the store through boto3; it holds the secret."""
+        here = [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1"]
+        direct = ",".join(part for part in here if part)
+        return self._connection["environment"] | {"no_proxy": direct, "NO_PROXY": direct}
+
+    def alive(self) -> bool:
+        """Whether the server, all of it, still runs."""
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """Stop the server, if it runs, and wait for its end."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def __enter__(self) -> "ObjectStore":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _awaited(process: subprocess.Popen, folder: Path) -> dict[str, Any] | None:
+    """What the server says of itself once it is ready; None when it ended, or took too long."""
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        connection = _connection(folder)
+        if connection and connection["pid"] == process.pid:
+            return connection
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    return None
+
+
+def _connection(folder: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads((folder / "connection.json").read_text())
+    except FileNotFoundError:
+        return None
+
+
+def _why_not(log: Path, said: int) -> str:
+    """The server's own last complaint, past the `said` bytes of earlier starts."""
+    lines = log.read_bytes()[said:].decode(errors="replace").splitlines()
+    complaints = [line for line in lines if line.startswith(COMPLAINT)]
+    return complaints[-1] if complaints else _complaint(f"it did not start; see {log}")
+
+
+def _complaint(reason: object) -> str:
+    return f"{COMPLAINT}{reason}; to go without it, set STORE=file:///folder"
+
+
+def main() -> int:
+    """Serve in the foreground; 0 after a signal, 1 with one line when it cannot go on."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tasks.local.swift.object_store", description="Serve S3 on loopback."
+    )
+    parser.add_argument("folder", type=Path, help="where the data and the secrets are kept")
+    parser.add_argument("--parent", type=int, help="stop when this process, which started us, is gone")
+    options = parser.parse_args()
+    from tasks.local.swift.node import serve
+
+    try:
+        options.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        serve(options.folder.resolve(), options.parent)
+    except (StoreError, OSError) as error:
+        print(_complaint(error), file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

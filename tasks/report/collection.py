@@ -1,0 +1,154 @@
+"""The evidence of a run: what the branches' stages recorded and left in the store, brought together for the report."""
+
+import io
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tasks.comparison.evidence import Branch, ReplicateEvidence, SearchEvidence
+from tasks.comparison.schema import Environment
+from tasks.runs.records import now, recorded_manifest
+from tasks.settings.place import Place, branch_places
+from tasks.settings.request import Request
+from tasks.settings.workflow import report_key
+from tasks.storage.artifacts import DamagedError, Manifest, read_file
+from tasks.storage.contract import Store
+from tasks.storage.provenance import lock_digest, machine, versions
+
+Records = list[dict[str, Any]]
+Say = Callable[[str], None]
+Publish = Callable[[str, bytes], object]
+
+
+def environment() -> Environment:
+    """The releases with the lock file's digest, and the kind of machine that made the report."""
+    lock = lock_digest()
+    locked = {"uv.lock": f"SHA-256 {lock}"} if lock else {}
+    return Environment(versions=versions() | locked, machine=machine(), created=now())
+
+
+def facts_of(request: Request, store: Store, records: Records) -> dict[str, dict[str, Any]]:
+    """What normalize found out about each dataset that it finished; where that is damaged, the branches say so."""
+    found: dict[str, dict[str, Any]] = {}
+    for dataset in request.datasets:
+        with suppress(DamagedError):
+            manifest = _BranchRecords(store, Place(dataset.name), records).manifest("normalize")
+            found |= {dataset.name: manifest.summary} if manifest else {}
+    return found
+
+
+def collect(request: Request, records: Records, store: Store, progress: Say, publish: Publish) -> list[Branch]:
+    """The branch of every dataset, budget and family that the run asks for, in the request's order.
+
+    `publish` gets the predictions, each under the key by which the report names them.
+    """
+    places, branches = branch_places(request), []
+    for number, place in enumerate(places, 1):
+        progress(f"branch {number}/{len(places)}: {place}")
+        branches.append(_branch(request, place, _BranchRecords(store, place, records), publish))
+    return branches
+
+
+class _BranchRecords:
+    """What the stages on the way to one family's evaluation recorded, and the artifacts they left."""
+
+    def __init__(self, store: Store, place: Place, records: Records):
+        self.store, self.place = store, place
+        self.records = [
+            record
+            for record in records
+            if record["dataset"] == place.dataset
+            and record["family"] in (None, place.family)
+            and record.get("budget") in (None, place.budget)
+        ]
+
+    def manifest(self, stage: str, *, seed: int | None = None, shard: int | None = None) -> Manifest | None:
+        """The artifact that a stage finished with, or None where it did not finish.
+
+        Raises:
+            DamagedError: it is not there any more, or not as it was.
+        """
+        for record in self.records:
+            recorded = record["stage"], record["seed"], record["shard"], record["status"]
+            if recorded == (stage, seed, shard, "done"):
+                return recorded_manifest(self.store, record)
+        return None
+
+    def json(self, manifest: Manifest, name: str) -> Any:
+        """A JSON file of an artifact, verified."""
+        return json.loads(read_file(self.store, manifest, name))
+
+    def reason(self) -> str:
+        """Why the branch ended before its evaluation did."""
+        for record in self.records:
+            parts = [f"{part} {record[part]}" for part in ("seed", "shard") if record[part] is not None]
+            where = " of ".join([record["stage"], *parts])
+            if record["status"] == "failed":
+                return f"{where}: {record['error']}"
+            if record["status"] == "running":
+                return f"{where}: killed before it ended (last seen: {record['progress'] or 'start'})"
+        return f"nothing started after {self.records[-1]['stage']}" if self.records else "no stage started"
+
+
+def _branch(request: Request, place: Place, found: _BranchRecords, publish: Publish) -> Branch:
+    """One family's results; where anything on the way to them is damaged or missing, the reason in their place."""
+    branch = Branch(str(place.dataset), str(place.family), "failed", budget=place.budget)
+    try:
+        found.manifest("normalize")
+        branch = replace(branch, search=_search(found))
+        replicates = _replicates(request, found)
+    except DamagedError as error:
+        return replace(branch, error=f"damaged: {error}", damaged=True)
+    if replicates is None:
+        return replace(branch, error=found.reason())
+    for evidence, predictions in replicates:
+        publish(evidence.predictions, predictions)
+    return replace(branch, status="done", replicates=tuple(evidence for evidence, _ in replicates))
+
+
+def _search(found: _BranchRecords) -> SearchEvidence | None:
+    chosen, searched = found.manifest("choose"), found.manifest("search", shard=0)
+    if chosen is None or searched is None:
+        return None
+    trials, best = found.json(chosen, "trials.json"), found.json(chosen, "best.json")
+    return SearchEvidence(trials, best, searched.made["settings"])
+
+
+def _replicates(request: Request, found: _BranchRecords) -> list[tuple[ReplicateEvidence, bytes]] | None:
+    """Every seed's evidence with its predictions, or None where the branch ended before it had them all."""
+    evaluated = found.manifest("evaluate")
+    trained = [manifest for seed in request.seeds if (manifest := found.manifest("train", seed=seed))]
+    if evaluated is None or len(trained) < len(request.seeds):
+        return None
+    scores = {score["seed"]: score for score in found.json(evaluated, "metrics.json")["replicates"]}
+    seeds = zip(request.seeds, trained, strict=True)
+    return [_replicate(request.run, found, evaluated, manifest, scores[seed]) for seed, manifest in seeds]
+
+
+def _replicate(
+    run: str, found: _BranchRecords, evaluated: Manifest, trained: Manifest, score: dict[str, Any]
+) -> tuple[ReplicateEvidence, bytes]:
+    """One replicate's evidence, and the predictions that the report publishes."""
+    seed = score["seed"]
+    body = read_file(found.store, evaluated, f"seed-{seed}.npz")
+    with np.load(io.BytesIO(body), allow_pickle=False) as stored:
+        y_true, y_pred = stored["y_true"], stored["y_pred"]
+    evidence = ReplicateEvidence(
+        seed=seed,
+        training=found.json(trained, "metrics.json"),
+        history=found.json(trained, "history.json"),
+        settings=trained.made["settings"],
+        evaluation=score,
+        y_true=y_true,
+        y_pred=y_pred,
+        predictions=report_key(run, f"predictions/{str(replace(found.place, seed=seed)).replace('/', '-')}.npz"),
+        learned_from=trained.made["inputs"]["data"],
+        measured_on=evaluated.made["inputs"]["data"],
+        digests={"train": trained.key, "evaluate": evaluated.key},
+        predictions_sha256=evaluated.files[f"seed-{seed}.npz"].sha256,
+    )
+    return evidence, body

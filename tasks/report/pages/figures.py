@@ -1,0 +1,165 @@
+"""The report's figures: what a table says less well. Each is drawn at phone width, one idea a picture."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from tasks.comparison.schema import Comparison, DatasetComparison, Difference, Model
+from tasks.comparison.wording import family_title, points
+from tasks.report.pages.svg import DASHES, FAMILIES, GRID, INK, MARKERS, MUTED, PAPER, canvas, inline, style
+
+LABEL = 20  # characters beside an axis
+
+
+class Look(NamedTuple):
+    """How a family is drawn everywhere: never by colour alone."""
+
+    colour: str
+    marker: str
+    dash: str | tuple
+
+
+def look(number: int) -> Look:
+    """The look of the family at that place among the run's families; after the fourth they repeat."""
+    return Look(FAMILIES[number % 4], MARKERS[number % 4], DASHES[number % 4])
+
+
+def difference_figure(comparison: Comparison) -> str | None:
+    """Every difference with its interval, and the difference of each seed; None when nothing could be compared.
+
+    Nor where there are several budgets: the figures of the frontiers then show them.
+    """
+    rows = [(dataset.title, difference) for dataset in comparison.datasets for difference in dataset.differences]
+    if comparison.frontiers or not rows:
+        return None
+    with style():
+        figure = canvas(52 + 44 * len(rows))
+        axes = figure.add_subplot()
+        axes.axvline(0, color=MUTED, linewidth=1)
+        for place, (_, difference) in enumerate(rows):
+            _interval(axes, place, difference)
+        axes.set(ylim=(len(rows) - 0.5, -0.6), yticks=range(len(rows)), xlabel="accuracy difference, points")
+        axes.set_yticklabels([f"{_short(title)}\n{_pair(difference)}" for title, difference in rows], color=INK)
+        axes.grid(axis="y", visible=False)
+        axes.margins(x=0.12)
+    label = "; ".join(f"{title}: {_pair(d)} {points(d.estimate)} points" for title, d in rows)
+    return inline(figure, "difference", f"Accuracy differences with intervals. {label}")
+
+
+def _pair(difference: Difference) -> str:
+    return f"{family_title(difference.family)} − {family_title(difference.reference)}"  # noqa: RUF001
+
+
+def _interval(axes: Axes, place: int, difference: Difference) -> None:
+    low, high, middle = (100 * value for value in (difference.low, difference.high, difference.estimate))
+    axes.plot([low, high], [place, place], color=INK, linewidth=3, solid_capstyle="butt")
+    seeds = [100 * test.estimate for test in difference.seeds]
+    axes.plot(seeds, [place + 0.26] * len(seeds), "o", color=MUTED, markersize=3.5, alpha=0.8)
+    axes.plot(middle, place, "D", color=INK, markeredgecolor=PAPER, markersize=7)
+    axes.annotate(
+        f"{points(difference.estimate)} ({points(difference.low)} to {points(difference.high)})",
+        (middle, place), xytext=(0, 8), textcoords="offset points", ha="center", color=INK,
+        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1},  # the line at zero ends at the words
+    )  # fmt: skip
+
+
+def learning_curves(dataset: DatasetComparison) -> list[str]:
+    """Accuracy and loss on the validation part by epoch: the mean of the seeds, and each seed faintly."""
+    wanted = {"val_accuracy": "Validation accuracy", "val_loss": "Validation loss"}
+    return [_curves(dataset, field, title) for field, title in wanted.items() if _done(dataset)]
+
+
+def _curves(dataset: DatasetComparison, field: str, title: str) -> str:
+    with style():
+        figure = canvas(190)
+        axes = figure.add_subplot(title=title, xlabel="epoch")
+        for number, model in _done(dataset):
+            _curve(axes, model, field, look(number))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        if field.endswith("accuracy"):
+            axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
+        axes.legend(loc="best")
+    name = f"{_identifier(dataset)}-{field.replace('_', '-')}"
+    return inline(figure, name, f"{title} by epoch on {dataset.title}")
+
+
+def _curve(axes: Axes, model: Model, field: str, drawn: Look) -> None:
+    series = [[_value(getattr(epoch, field)) for epoch in replicate.history] for replicate in model.replicates]
+    for values in series:
+        axes.plot(range(1, len(values) + 1), values, color=drawn.colour, linewidth=0.8, alpha=0.45)
+    shared = min(map(len, series))
+    means = np.mean([values[:shared] for values in series], axis=0)
+    axes.plot(
+        range(1, shared + 1), means, linestyle=drawn.dash, marker=drawn.marker, markersize=4,
+        color=drawn.colour, label=family_title(model.family),
+    )  # fmt: skip
+
+
+def class_scores(dataset: DatasetComparison) -> str | None:
+    """F1 of every class, the families side by side."""
+    models = _done(dataset)
+    if not models:
+        return None
+    with style():
+        figure = canvas(60 + 19 * len(dataset.classes))
+        axes = figure.add_subplot(title="F1 by class")
+        scores = np.array([[score.f1 for score in model.classes] for _, model in models])
+        rows = range(len(dataset.classes))
+        axes.hlines(rows, scores.min(axis=0), scores.max(axis=0), color=GRID, linewidth=3)
+        for (number, model), values in zip(models, scores, strict=True):
+            drawn, name = look(number), family_title(model.family)
+            axes.plot(values, rows, drawn.marker, color=drawn.colour, markersize=6, label=name)
+        axes.set(yticks=rows, ylim=(len(dataset.classes) - 0.4, -0.6))
+        axes.set_yticklabels([_short(name) for name in dataset.classes], color=INK)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=len(models))
+    return inline(figure, f"{_identifier(dataset)}-classes", f"F1 of every class on {dataset.title}")
+
+
+def trial_figures(dataset: DatasetComparison) -> list[str]:
+    """The search's scores against the time of a trial and against its parameters; the chosen trials are ringed."""
+    models = [(number, model) for number, model in enumerate(dataset.models) if _points(model, "seconds")]
+    axes = {"seconds": "seconds a trial", "parameters": "parameters"}
+    return [_trials(dataset, models, field, label) for field, label in axes.items() if models]
+
+
+def _trials(dataset: DatasetComparison, models: Sequence[tuple[int, Model]], field: str, label: str) -> str:
+    with style():
+        figure = canvas(200)
+        axes = figure.add_subplot(title=f"Validation accuracy by {label}", xlabel=label)
+        for number, model in models:
+            drawn, found = look(number), _points(model, field)
+            x, y, chosen = zip(*found, strict=True)
+            axes.plot(x, y, drawn.marker, color=drawn.colour, markersize=6, label=family_title(model.family))
+            ringed = np.flatnonzero(chosen).tolist()
+            axes.plot(x, y, "o", markevery=ringed, fillstyle="none", color=INK, markersize=11, markeredgewidth=1.2)
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 10 else f"{value:g}")
+        axes.margins(0.12)
+        figure.legend(loc="outside lower center", ncols=len(models))
+    return inline(figure, f"{_identifier(dataset)}-trials-{field}", f"Trials on {dataset.title}: score by {label}")
+
+
+def _points(model: Model, field: str) -> list[tuple[float, float, bool]]:
+    return [(getattr(t, field), t.score, t.chosen) for t in model.trials if t.score is not None and t.parameters]
+
+
+def _done(dataset: DatasetComparison) -> list[tuple[int, Model]]:
+    """The models with a result, each with its place among the run's families."""
+    return [(number, model) for number, model in enumerate(dataset.models) if model.status == "done"]
+
+
+def _short(text: str) -> str:
+    """A label that leaves room for the picture; the tables have the whole text."""
+    return text if len(text) <= LABEL else f"{text[: LABEL - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _value(number: float | None) -> float:
+    return np.nan if number is None else number
+
+
+def _identifier(dataset: DatasetComparison) -> str:
+    return f"{dataset.name.replace('_', '-')}-{dataset.budget}"

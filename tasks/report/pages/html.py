@@ -1,0 +1,47 @@
+"""`report.html`: one file, no script, nothing loaded from elsewhere."""
+
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+
+from tasks.comparison.schema import Comparison, DatasetComparison, Frontier
+from tasks.report.pages.figures import class_scores, difference_figure, learning_curves, trial_figures
+from tasks.report.pages.frontier_figures import frontier_figures
+from tasks.report.pages.templates import render_template
+
+
+class Section(NamedTuple):
+    """One dataset on the page: its comparison at each budget, with its figures, and the frontier of several."""
+
+    parts: list[tuple[DatasetComparison, dict[str, Any]]]
+    frontier: Frontier | None
+    figures: list[Markup]
+
+
+def to_html(comparison: Comparison) -> str:
+    """The page; every text in it is escaped, only the figures, whose texts Matplotlib escapes, are markup."""
+    return render_template(
+        "report.html.j2",
+        comparison,
+        difference=Markup(difference_figure(comparison) or ""),  # noqa: S704
+        sections=_sections(comparison),
+    )
+
+
+def _sections(comparison: Comparison) -> list[Section]:
+    frontiers = {frontier.name: frontier for frontier in comparison.frontiers}
+    sections = []
+    for name, group in groupby(comparison.datasets, lambda dataset: dataset.name):
+        parts, frontier = list(group), frontiers.get(name)
+        figures = [Markup(figure) for figure in frontier_figures(parts)] if frontier else []  # noqa: S704
+        sections.append(Section([(part, _figures(part)) for part in parts], frontier, figures))
+    return sections
+
+
+def _figures(dataset: DatasetComparison) -> dict[str, Any]:
+    return {
+        "curves": [Markup(figure) for figure in learning_curves(dataset)],  # noqa: S704
+        "classes": Markup(class_scores(dataset) or ""),  # noqa: S704
+        "trials": [Markup(figure) for figure in trial_figures(dataset)],  # noqa: S704
+    }

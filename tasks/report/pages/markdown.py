@@ -1,0 +1,22 @@
+"""`report.md`: the tables of the report, for a terminal, an issue or a wiki."""
+
+import re
+
+from markupsafe import Markup
+
+from tasks.comparison.schema import Comparison
+from tasks.report.pages.templates import render_template
+
+
+def to_markdown(comparison: Comparison) -> str:
+    """The report in GitHub-flavoured Markdown; no text in it can make a row, a link or an HTML element."""
+    return render_template("report.md.j2", comparison, escape=_escaped)
+
+
+def _escaped(value: object) -> Markup:
+    r"""Any text on one line, with a backslash before what Markdown or HTML would read as more than text.
+
+    An underscore inside a word is left alone: Markdown does not read it, and people do.
+    """
+    line = " ".join(str(value).split())
+    return Markup(re.sub(r"([\\`*\[\]<>|~&#!]|(?<!\w)_|_(?!\w))", r"\\\1", line))  # noqa: S704

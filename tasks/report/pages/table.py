@@ -1,0 +1,45 @@
+"""`report.csv`: one row for each dataset, family and seed, for a spreadsheet or a data frame."""
+
+import csv
+import io
+from typing import Any
+
+from tasks.comparison.schema import Comparison, DatasetComparison, Model
+
+OF_REPLICATE = (
+    "seed", "parameters", "accuracy", "f1_macro", "precision_macro", "recall_macro", "calibration_error", "log_loss",
+    "val_accuracy", "train_seconds", "setup_seconds", "validation_seconds", "inference_seconds_per_image",
+    "model_bytes", "predictions",
+)  # fmt: skip
+COLUMNS = ("run", "dataset", "title", "budget", "family", "status", "error", *OF_REPLICATE)
+
+
+def to_csv(comparison: Comparison) -> str:
+    """The table; a branch without a result has its rows too, with the reason in place of numbers."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    for dataset in comparison.datasets:
+        for model in dataset.models:
+            writer.writerows(_rows(comparison, dataset, model))
+    return stream.getvalue()
+
+
+def _rows(comparison: Comparison, dataset: DatasetComparison, model: Model) -> list[dict[str, Any]]:
+    branch = {
+        "run": _inert(comparison.run),
+        "dataset": dataset.name,
+        "title": _inert(dataset.title),
+        "budget": dataset.budget,
+        "family": model.family,
+        "status": model.status,
+        "error": _inert(model.error or ""),
+    }
+    if not model.replicates:
+        return [branch | {"seed": seed} for seed in comparison.request.seeds]
+    return [branch | {name: getattr(replicate, name) for name in OF_REPLICATE} for replicate in model.replicates]
+
+
+def _inert(text: str) -> str:
+    """A text that a spreadsheet does not take for a formula (https://owasp.org/www-community/attacks/CSV_Injection)."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -1,0 +1,101 @@
+"""The templates beside this file, and what they share: the wording of numbers, and values read in several places."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from tasks.comparison import wording
+from tasks.comparison.schema import Comparison, DatasetComparison, Frontier, StageRecord
+
+NUMBERS = (
+    wording.count, wording.duration, wording.family_title, wording.fixed, wording.p_value,
+    wording.percent, wording.plural, wording.points, wording.significant, wording.size,
+)  # fmt: skip
+
+
+def render_template(
+    name: str, comparison: Comparison, *, escape: Callable[[object], str] | None = None, **values: Any
+) -> str:
+    """The template `name` filled in. Every value shown is escaped: for HTML, or by the `escape` of another format."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        finalize=escape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {number.__name__: number for number in NUMBERS}
+    environment.filters |= {"choices": choices, "conclusion": conclusion, "place": place, "shares": shares}
+    environment.globals |= {"duration": wording.duration, "percent2": partial(wording.percent, digits=2)}
+    return environment.get_template(name).render(comparison=comparison, **_shared(comparison), **values)
+
+
+def _shared(comparison: Comparison) -> dict[str, Any]:
+    """What every format says."""
+    request = comparison.request
+    return {
+        "families": wording.enumeration([wording.family_title(family) for family in request.families]),
+        "created": datetime.fromisoformat(comparison.environment.created).strftime("%d %B %Y, %H:%M %Z"),
+        "replicates": wording.plural(len(request.seeds), "seed"),
+        "settings": settings(comparison),
+        "duplicates": {dataset.name: duplicates(dataset) for dataset in comparison.datasets},
+        "cached": sum(stage.cached for stage in comparison.stages),
+    }
+
+
+def settings(comparison: Comparison) -> dict[str, str]:
+    """The request in words, for people who ask for the same again."""
+    request = comparison.request
+    search, training = request.search, request.training
+    return {
+        "families": ", ".join(request.families),
+        "budget": ", ".join(map(wording.count, request.budgets))
+        or ", ".join(f"{d.name} {wording.count(d.budget)}" for d in comparison.datasets),
+        "search": f"{search.tuner}, {wording.plural(search.trials, 'trial')} of "
+        f"{wording.plural(search.epochs, 'epoch')} on {wording.percent(search.fraction, 0)} of the training part",
+        "training": f"{wording.plural(training.epochs, 'epoch')}, batches of {training.batch_size}, augmentation "
+        f"{'on' if training.augment else 'off'}, deterministic {'on' if training.deterministic else 'off'}",
+        "tricks": wording.tricks(training.tricks.model_dump()),
+        "seeds": ", ".join(map(str, request.seeds)),
+        "backend": request.backend,
+    }
+
+
+def conclusion(frontier: Frontier) -> str:
+    """What holds of all stretches that could be compared: better, worse or undetected; mixed, or none."""
+    found = {stretch.conclusion for stretch in frontier.stretches} - {"unknown"}
+    return found.pop() if len(found) == 1 else ("mixed" if found else "none")
+
+
+def duplicates(dataset: DatasetComparison) -> str:
+    """Images that two parts share, in words; nothing when there are none."""
+    found: Mapping[str, int] = dataset.facts.get("duplicates", {})
+    return ", ".join(f"{number:,} {name.replace('_', ' and ')}" for name, number in found.items() if number)
+
+
+def choices(hyperparameters: Mapping[str, bool | int | float | str]) -> str:
+    """Hyper-parameters on one line."""
+    return ", ".join(f"{name} {_choice(value)}" for name, value in hyperparameters.items())
+
+
+def _choice(value: bool | int | float | str) -> str:
+    return wording.significant(value) if isinstance(value, float) else str(value)
+
+
+def place(stage: StageRecord) -> str:
+    """Where a stage worked: the data set, the family, the budget, the seed or the shard."""
+    budget = None if stage.budget is None else f"{wording.count(stage.budget)} parameters"
+    seed = None if stage.seed is None else f"seed {stage.seed}"
+    shard = None if stage.shard is None else f"shard {stage.shard}"
+    family = None if stage.family is None else wording.family_title(stage.family)
+    return ", ".join(part for part in (stage.dataset, family, budget, seed, shard) if part)
+
+
+def shares(matrix: Sequence[Sequence[int]]) -> list[list[float]]:
+    """Each row over its sum; a class without examples is all zero."""
+    return [[cell / max(1, sum(row)) for cell in row] for row in matrix]

@@ -1,0 +1,97 @@
+"""The execution of one stage: its key, its reuse, its work, its commit."""
+
+import importlib
+import logging
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tasks.runs.records import Record, input_manifest, now, recorded
+from tasks.runs.stage import Stage, Work
+from tasks.settings.place import Place, require
+from tasks.settings.request import Request
+from tasks.storage.artifacts import Manifest, artifact_key, commit, digest_of, find_whole, materialize
+from tasks.storage.checkpoints import StoredCheckpoints
+from tasks.storage.contract import Store
+from tasks.storage.provenance import code_digest, lock_digest, versions
+
+log = logging.getLogger(__name__)
+
+
+def execute(stage: Stage, request: Request, place: Place, store: Store) -> Manifest:
+    """Run `stage` at `place`, or reuse what an earlier run made from the same request part, inputs and code."""
+    place = require(request, stage.scope, place)
+    with recorded(store, request.run, place, stage.name) as record:
+        job = _Job(stage, request, place, store, record)
+        manifest = job.reused() or job.done()
+        job.checkpoints.clear()  # of a reused one too: its maker may have been killed right here, or been overtaken
+        return manifest
+
+
+class _Job:
+    """One stage at one place: what goes into its key, and the two ways to its artifact."""
+
+    def __init__(self, stage: Stage, request: Request, place: Place, store: Store, record: Record):
+        self._stage, self._place, self._store, self._record = stage, place, store, record
+        self._request = request
+        self._settings = stage.settings(request, place)
+        self._inputs = stage.inputs(request, place)
+        self._manifests = {name: input_manifest(store, request.run, given) for name, given in self._inputs.items()}
+        self._made = self._provenance(forced_by=request.run if request.force else None)
+        self._key = record.fields["key"] = artifact_key(stage.name, **self._made)
+        self.checkpoints = StoredCheckpoints(store, stage.name, self._key)
+
+    def _provenance(self, forced_by: str | None) -> dict[str, Any]:
+        """All that goes into the key. A forced run's name does too: only its own retries reuse what it made."""
+        settings = self._settings.model_dump(mode="json")
+        return {
+            "settings": settings | ({"forced_by": forced_by} if forced_by else {}),
+            "inputs": {name: manifest.digest for name, manifest in self._manifests.items()},
+            "code": code_digest((f"tasks.stages.{self._stage.name}", *self._stage.modules(self._request, self._place))),
+        }
+
+    def reused(self) -> Manifest | None:
+        """The complete artifact of an earlier run, every byte of it checked, or None."""
+        manifest = find_whole(self._store, self._stage.name, self._key)
+        if manifest is None:
+            return None
+        self._record.fields |= {"cached": True, "progress": "cached"}
+        log.info("cached: %s of %s is artifact %s", self._stage.name, self._place, self._key)
+        return manifest
+
+    def done(self) -> Manifest:
+        """Do the work in a folder that vanishes, and commit what it left."""
+        self._record.spent_on_setup(_import(self._stage.heavy))
+        with tempfile.TemporaryDirectory(prefix=f"{self._stage.name}-") as scratch:
+            output = Path(scratch, "output")
+            output.mkdir()
+            folders = self._materialized(Path(scratch))
+            work = Work(self._settings, folders, output, self._record.progress, self.checkpoints)
+            summary = self._stage.run(work)
+            by = {
+                "run": self._request.run,
+                "request": digest_of(self._request.model_dump(mode="json")),
+                "place": str(self._place),
+                "parents": {name: f"{manifest.stage}/{manifest.key}" for name, manifest in self._manifests.items()},
+                "at": now(),
+                "versions": versions(),
+                "lock": lock_digest(),
+            }
+            return commit(self._store, self._stage.name, self._key, output, self._made | by, summary)
+
+    def _materialized(self, scratch: Path) -> dict[str, Path]:
+        """A folder an input, with the files that the stage asked for, verified."""
+        folders = {name: scratch / "inputs" / name for name in self._inputs}
+        for name, folder in folders.items():
+            folder.mkdir(parents=True)
+            materialize(self._store, self._manifests[name], self._inputs[name].files, folder)
+        return folders
+
+
+def _import(module: str | None) -> float:
+    """Import `module`; the seconds that it took."""
+    start = time.perf_counter()
+    if module:
+        importlib.import_module(module)
+    return time.perf_counter() - start

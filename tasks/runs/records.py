@@ -1,0 +1,185 @@
+"""Run records: the small JSON that each stage keeps under `runs/RUN/`, from its start to its end.
+
+They are what the live table shows, where a stage finds its inputs' keys, and what the report joins. Every attempt of a
+stage keeps a record of its own, STAGE.json and then STAGE.2.json, and readers take the highest number: an old attempt
+that works on, unheard, cannot overwrite what a newer one says.
+"""
+
+import json
+import logging
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from tasks.errors import BlockedError, RequestError
+from tasks.runs.stage import Input
+from tasks.settings.place import Place
+from tasks.settings.request import Request
+from tasks.settings.values import parse
+from tasks.settings.workflow import position
+from tasks.storage.artifacts import DamagedError, Manifest, find
+from tasks.storage.contract import ObjectMissing, Store, StoreError
+
+log = logging.getLogger(__name__)
+RECORD = re.compile(r"(?P<stage>runs/.+/(?!request\.)[a-z]+)(?:\.(?P<attempt>\d+))?\.json")
+
+
+def read_request(store: Store, run: str) -> Request:
+    """The frozen request of `run`.
+
+    Raises:
+        RequestError: `plan` has not written one, or it is not of this version.
+    """
+    key = f"runs/{run}/request.json"
+    try:
+        return parse(Request, json.loads(store.read(key)), key)
+    except ObjectMissing:
+        raise RequestError(f"{store.uri}/{key}: expected the run's request, found none; run `plan` first") from None
+
+
+def write_request(store: Store, request: Request) -> bool:
+    """Freeze the request of its run; False when the run has one, which stands."""
+    key = f"runs/{request.run}/request.json"
+    return store.write(key, request.model_dump_json(indent=1).encode(), if_absent=True)
+
+
+def read_record(store: Store, run: str, place: Place, stage: str) -> dict[str, Any] | None:
+    """What the newest attempt of `stage` at `place` last wrote, or None when there was none."""
+    stem = _stem(run, place, stage)
+    attempt = _newest(store, f"{stem}.").get(stem)
+    return json.loads(store.read(_numbered(stem, attempt))) if attempt else None
+
+
+def read_records(store: Store, run: str) -> list[dict[str, Any]]:
+    """The newest record of every stage of a run, in the workflow's order: a clock may move, and that does not."""
+    newest = _newest(store, f"runs/{run}/").items()
+    return sorted((json.loads(store.read(_numbered(stem, attempt))) for stem, attempt in newest), key=_position)
+
+
+def _position(record: dict[str, Any]) -> tuple[int, str, str, int, int, int]:
+    numbers = (record.get(name) for name in ("budget", "seed", "shard"))  # older records know no budget
+    budget, seed, shard = (-1 if number is None else number for number in numbers)
+    return position(record["stage"]), record["dataset"] or "", record["family"] or "", budget, seed, shard
+
+
+def _newest(store: Store, prefix: str) -> dict[str, int]:
+    """The highest attempt of each stage whose records start with `prefix`."""
+    found: dict[str, int] = {}
+    for key in store.list(prefix):
+        if name := RECORD.fullmatch(key):
+            found[name["stage"]] = max(found.get(name["stage"], 0), int(name["attempt"] or 1))
+    return found
+
+
+def input_manifest(store: Store, run: str, source: Input) -> Manifest:
+    """The manifest that an input's stage left in this run.
+
+    Raises:
+        BlockedError: the stage has not finished in this run.
+        DamagedError: as in `recorded_manifest`.
+    """
+    record = read_record(store, run, source.place, source.stage)
+    if record is None or record["status"] != "done":
+        found = record["status"] if record else "no record"
+        where = f"run {run}, {source.place}"
+        raise BlockedError(f"{where}: expected {source.stage} to be done, found {found}; run it first")
+    return recorded_manifest(store, record)
+
+
+def recorded_manifest(store: Store, record: Mapping[str, Any]) -> Manifest:
+    """The manifest of the artifact that a stage recorded as done.
+
+    Raises:
+        DamagedError: it is not there any more, or not as it was.
+    """
+    manifest = find(store, record["stage"], record["key"])
+    if manifest is None:
+        place = f"{store.uri}: {record['stage']} {record['key']}"
+        raise DamagedError(place, "expected the artifact that its record names, found none")
+    return manifest
+
+
+class Record:
+    """The record of one attempt of a stage while it works; each change is written to the store at once."""
+
+    def __init__(self, store: Store, run: str, place: Place, stage: str):
+        self._store, self._stem = store, _stem(run, place, stage)
+        self._clock = time.monotonic()
+        # CPU seconds spent before any work: the start of the interpreter and the imports.
+        self.fields: dict[str, Any] = {
+            "stage": stage, "dataset": place.dataset, "family": place.family, "budget": place.budget,
+            "seed": place.seed, "shard": place.shard,
+            "status": "running", "cached": False, "key": None, "progress": "", "error": None,
+            "started": now(), "ended": None, "seconds": 0.0, "setup_seconds": round(time.process_time(), 3),
+        }  # fmt: skip
+        self.attempt = self._claimed()
+
+    def _claimed(self) -> int:
+        """The number of this attempt, which no other can take; writes the record's first version."""
+        attempt = self._newest() + 1
+        while not self._store.write(_numbered(self._stem, attempt), self._body(), if_absent=True):
+            attempt += 1
+        return attempt
+
+    def _newest(self) -> int:
+        return _newest(self._store, f"{self._stem}.").get(self._stem, 0)
+
+    def _body(self) -> bytes:
+        return json.dumps(self.fields, indent=1).encode()
+
+    def check_newest(self) -> None:
+        """Refuse to go on in the place of a newer attempt.
+
+        Raises:
+            StoreError: there is one.
+        """
+        if (newest := self._newest()) > self.attempt:
+            raise StoreError(f"{self._stem}: attempt {newest} has begun; attempt {self.attempt} leaves the rest to it")
+
+    def spent_on_setup(self, seconds: float) -> None:
+        """Count `seconds` that just passed as set-up, not as work."""
+        self.fields["setup_seconds"] = round(self.fields["setup_seconds"] + seconds, 3)
+        self._clock += seconds
+
+    def update(self, **fields: Any) -> None:
+        """Change fields and write the record; a record that cannot be written must not stop the work."""
+        self.fields |= fields | {"seconds": round(time.monotonic() - self._clock, 3)}
+        try:
+            self._store.write(_numbered(self._stem, self.attempt), self._body())
+        except StoreError as error:
+            if self.fields["status"] != "running":
+                raise
+            log.warning("progress not recorded: %s", error)
+
+    def progress(self, line: str) -> None:
+        """Log a line, and show it as the stage's progress."""
+        log.info("%s", line)
+        self.update(progress=line)
+
+
+@contextmanager
+def recorded(store: Store, run: str, place: Place, stage: str) -> Iterator[Record]:
+    """Keep the record of a stage around the block: running, then done, or failed with the reason."""
+    record = Record(store, run, place, stage)
+    try:
+        yield record
+    except BaseException as error:
+        record.update(status="failed", error=f"{type(error).__name__}: {error}".splitlines()[0][:500], ended=now())
+        raise
+    record.update(status="done", ended=now())
+
+
+def _stem(run: str, place: Place, stage: str) -> str:
+    return "/".join(part for part in ("runs", run, str(place), stage) if part)
+
+
+def _numbered(stem: str, attempt: int) -> str:
+    return f"{stem}.json" if attempt == 1 else f"{stem}.{attempt}.json"
+
+
+def now() -> str:
+    """This moment, in UTC, as ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,77 @@
+"""How the stages are run: the runner, its containers or pods, the schedule. The DAG reads it, and no stage does."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from tasks.settings.values import Frozen, Name
+
+Size = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[bkmg]$")]
+Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|[KMGTP]i|[MGTP])?$")]
+Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]  # of DNS (RFC 1123)
+Seconds = Annotated[int, Field(ge=1, le=7 * 24 * 3600)]
+
+
+class Docker(Frozen):
+    """How the `docker` runner makes a stage's container; sizes as Docker writes them: `512m`, `8g`."""
+
+    image: str = "like-for-like/trainer:cpu"
+    network: str = "host"
+    gpus: Annotated[int, Field(ge=-1, le=64)] | tuple[str, ...] = 0  # -1 for all of them, or the ids of some
+    memory: Size | None = None
+    cpus: Annotated[float, Field(ge=0, le=1024)] = 0  # no limit
+    shared_memory: Size = "1g"
+
+
+class Resources(Frozen):
+    """Processor and memory as Kubernetes writes them: `500m` is half a core, `4Gi`; what is None is not said."""
+
+    cpu: Quantity | None = None
+    memory: Quantity | None = None
+
+
+class Toleration(Frozen):
+    """A taint of nodes that a pod may be put on in spite of it."""
+
+    key: str
+    operator: Literal["Exists", "Equal"] = "Exists"
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+
+
+class Placement(Frozen):
+    """What a pod asks for, what it may use at most, and on which nodes it may run."""
+
+    requests: Resources = Resources()
+    limits: Resources = Resources()
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    tolerations: tuple[Toleration, ...] = ()
+
+
+class Kubernetes(Frozen):
+    """How the `kubernetes` runner makes a stage's pod; times in seconds."""
+
+    image: str = "like-for-like/trainer:cpu"
+    image_pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
+    namespace: Label = "like-for-like"
+    service_account: Label | None = None
+    store_secret: Label | None = None  # the store's credentials; None where the service account is all that it takes
+    pod_template: str = "kubernetes/stage_pod.yaml"  # beside workflow.toml
+    gpus: Annotated[int, Field(ge=0, le=64)] = 0
+    scratch: Quantity = "8Gi"
+    queue_seconds: Seconds = 3600
+    startup_seconds: Seconds = 900
+    training: Placement = Placement()
+    other: Placement = Placement()
+
+
+class Orchestration(Frozen):
+    """What the DAG file needs to know; an empty schedule means only by hand."""
+
+    runner: Name = "local"  # a file of dags/runners/
+    schedule: str = ""
+    scheduled_profile: Name = "quick"
+    threads: Annotated[int, Field(ge=1, le=256)] = 1
+    priority_families: tuple[Name, ...] = ()  # they get free slots first, see `priority` in the DAG
+    docker: Docker = Docker()
+    kubernetes: Kubernetes = Kubernetes()

@@ -1,0 +1,86 @@
+"""A place in a run: which dataset, family and budget, and below them which seed or shard."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from tasks.errors import NotAskedForError, RequestError
+from tasks.settings.request import Request
+
+Scope = Literal["run", "dataset", "family", "shard", "replicate"]
+# What names a place of each scope, in the order in which paths and command lines write it.
+SCOPES: dict[Scope, tuple[str, ...]] = {
+    "run": (),
+    "dataset": ("dataset",),
+    "family": ("dataset", "family", "budget"),
+    "shard": ("dataset", "family", "budget", "shard"),
+    "replicate": ("dataset", "family", "budget", "seed"),
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A position in a run: the dataset, below it a family at a budget, below that a training's seed or search's shard.
+
+    `budget` is None in a run that has one for each dataset: nothing there need tell budgets apart.
+    """
+
+    dataset: str | None = None
+    family: str | None = None
+    seed: int | None = None
+    shard: int | None = None
+    budget: int | None = field(default=None, kw_only=True)
+
+    def at(self, scope: Scope) -> "Place":
+        """The enclosing place of that scope; a stage of a wider scope works there."""
+        return replace(Place(), **{name: getattr(self, name) for name in SCOPES[scope]})
+
+    def given(self) -> dict[str, str | int]:
+        """What names this place, without what is not said."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    def numbered(self) -> Iterator[str]:
+        """Budget, seed and shard as parts of a path, `seed-0`, without what is not said."""
+        numbers = {"budget": self.budget, "seed": self.seed, "shard": self.shard}
+        return (f"{name}-{number}" for name, number in numbers.items() if number is not None)
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.dataset, self.family, *self.numbered()) if part)
+
+
+def branch_places(request: Request) -> list[Place]:
+    """The place of every family, at every budget, on every dataset of the run, in the request's order."""
+    return [
+        Place(dataset.name, family, budget=budget)
+        for dataset in request.datasets
+        for budget in request.budgets or (None,)
+        for family in request.families
+    ]
+
+
+def require(request: Request, scope: Scope, place: Place) -> Place:
+    """The place of that scope, where `place` says all that the scope needs and this run asks for it.
+
+    Raises:
+        RequestError: an option is missing.
+        NotAskedForError: the run's request leaves this dataset, family, budget, shard or seed out.
+    """
+    only = {dataset.budget for dataset in request.datasets if dataset.name == place.dataset}
+    known: dict[str, tuple] = {
+        "dataset": tuple(dataset.name for dataset in request.datasets),
+        "family": request.families,
+        "budget": request.budgets or tuple(only),
+        "shard": tuple(range(request.search.shards)),
+        "seed": request.seeds,
+    }
+    given = {name: getattr(place, name) for name in SCOPES[scope]}
+    if given.get("budget") is None and not request.budgets:
+        given.pop("budget", None)  # there is only one, so nobody needs to name it
+    for name, value in given.items():
+        if value is None:
+            raise RequestError(f"expected --{name}, received none")
+    for name, value in given.items():
+        if value not in known[name]:
+            raise NotAskedForError(f"run {request.run} asks for {name} {known[name]}, not {value!r}")
+    settled = place.at(scope)
+    return settled if request.budgets else replace(settled, budget=None)

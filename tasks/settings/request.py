@@ -1,0 +1,98 @@
+"""What a person asks for, and the frozen request that `plan` makes of it: all that the stages of a run read."""
+
+import hashlib
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from tasks.errors import RequestError
+from tasks.settings.addresses import Address
+from tasks.settings.dataset import Dataset
+from tasks.settings.training import Replicates, Search, Training
+from tasks.settings.values import Budget, Count, Frozen, Name
+
+RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,150}$")]
+MAX_BUDGETS = 8  # in one run: each is a search and trainings of its own
+SLUG = 130  # characters of a run's name in keys and paths, its digest included
+
+
+def _ascending(budgets: tuple[int, ...]) -> tuple[int, ...]:
+    twice = sorted({budget for budget in budgets if budgets.count(budget) > 1})
+    if twice:
+        raise ValueError(f"expected different budgets, received {', '.join(map(str, twice))} more than once")
+    return tuple(sorted(budgets))
+
+
+Budgets = Annotated[tuple[Budget, ...], Field(max_length=MAX_BUDGETS), AfterValidator(_ascending)]
+
+
+class Parameters(Frozen):
+    """What a person asks for; None, or an empty list, leaves the profile's, or the dataset's, value."""
+
+    profile: Name = "quick"
+    datasets: tuple[Name, ...] | None = None
+    families: tuple[Name, ...] | None = None
+    trials: Count | None = None
+    epochs: Count | None = None
+    replicates: Replicates | None = None
+    budgets: Budgets | None = None
+    mirror: Address | None = None
+    force: bool = False
+
+
+class Request(Frozen):
+    """One run, wholly resolved: every stage reads this and nothing else of the configuration.
+
+    `budgets` are those of a run that draws a frontier, each for every dataset in place of its own; empty where each
+    dataset is compared at its one budget.
+    """
+
+    version: Literal[2] = 2
+    run: RunId
+    profile: Name
+    datasets: tuple[Dataset, ...] = Field(min_length=1)
+    budgets: Budgets = ()
+    families: tuple[Name, ...] = Field(min_length=1)
+    seed: int
+    validation_fraction: float
+    search: Search
+    training: Training
+    backend: Literal["tensorflow", "jax", "torch"] = "tensorflow"
+    mirror: Address | None = None
+    allowed_addresses: tuple[Address, ...] = ()
+    force: bool = False
+
+    def dataset(self, name: str | None) -> Dataset:
+        """The dataset of that name.
+
+        Raises:
+            RequestError: this run does not ask for it.
+        """
+        for dataset in self.datasets:
+            if dataset.name == name:
+                return dataset
+        raise RequestError(f"run {self.run}: expected one of its datasets, received {name!r}")
+
+    @property
+    def comparisons(self) -> tuple[Dataset, ...]:
+        """What is compared by itself: every dataset, at each of the run's budgets where there are several."""
+        return tuple(
+            dataset.model_copy(update={"budget": budget}) if budget else dataset
+            for dataset in self.datasets
+            for budget in self.budgets or (None,)
+        )
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """One seed a replicate."""
+        return tuple(range(self.seed, self.seed + self.training.replicates))
+
+
+def slug(run_id: str) -> str:
+    """`run_id` made safe for keys and paths; a changed one carries a digest, so that two ids never meet."""
+    safe = re.sub(r"[^A-Za-z0-9._-]", "-", run_id).lstrip("._-")
+    if safe and safe == run_id and len(safe) <= SLUG:
+        return safe
+    # A command line may hold bytes that are no text; they come as lone surrogates.
+    return f"{safe[: SLUG - 9] or 'run'}-{hashlib.sha256(run_id.encode(errors='surrogatepass')).hexdigest()[:8]}"

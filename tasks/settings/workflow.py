@@ -1,0 +1,72 @@
+"""The workflow's names, and the one table of its tasks: everything that lists stages reads it here."""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from tasks.settings.place import Scope
+
+DAG_ID = "compare_image_models"
+POOL = "training"  # Airflow's pool with a slot for each core or GPU that trains
+REPORT_PAGES = "/reports"  # where Airflow's web server shows the reports
+
+
+class Task(NamedTuple):
+    """One row of the table: a stage (`python -m tasks NAME`), or a task that only the DAG has.
+
+    Attributes:
+        scope: where in a run it works.
+        summary: one sentence for the command line's help and for Airflow's UI.
+        limit: a stage that takes longer has hung; None for a task of the DAG alone.
+        trains: it keeps a core or a GPU busy, so it takes a slot of the pool.
+    """
+
+    name: str
+    scope: Scope
+    summary: str
+    limit: timedelta | None = None
+    trains: bool = False
+
+
+# In the workflow's order. The longest normal stage is a search of the full profile on one CPU core.
+TASKS = (
+    Task("plan", "run", "Resolve the parameters with the configuration into the run's request.", timedelta(minutes=5)),
+    Task("replicates", "run", "Name the seeds of this run: `train` becomes one task for each."),
+    Task("shards", "run", "Number the shards of this run: `search` becomes one task for each."),
+    Task(
+        "fetch", "dataset", "Bring the dataset's files into the store, each checked by its digest.", timedelta(hours=2)
+    ),
+    Task("budgets", "dataset", "Name the parameter budgets of this run: all that follows is done at each."),
+    Task(
+        "normalize", "dataset", "Split, check and describe the data; the test part stays as it is.", timedelta(hours=1)
+    ),
+    Task(
+        "search",
+        "shard",
+        "Try one shard's share of the hyper-parameters on the validation part, each trial within 1 % of the budget.",
+        timedelta(hours=24),
+        trains=True,
+    ),
+    Task("choose", "family", "Take the best trial of all shards, the earlier one of equals.", timedelta(minutes=30)),
+    Task("train", "replicate", "Train the best configuration under one seed.", timedelta(hours=24), trains=True),
+    Task(
+        "evaluate",
+        "family",
+        "Measure the trained models on the test part, which no other stage reads.",
+        timedelta(hours=1),
+        trains=True,
+    ),
+    Task("report", "run", "Join all branches, failed ones too, into the comparison report.", timedelta(minutes=30)),
+    Task("complete", "run", "Fail the run when a branch failed, although the report was written."),
+)
+STAGES = {task.name: task for task in TASKS if task.limit}
+
+
+def report_key(run: str, name: str = "") -> str:
+    """Where the store keeps the report of `run`: one of its files, or the prefix of them all."""
+    return f"reports/{run}/{name}"
+
+
+def position(name: str) -> int:
+    """Where a task stands in the workflow's order; unknown ones come last."""
+    names = [task.name for task in TASKS]
+    return names.index(name) if name in names else len(names)

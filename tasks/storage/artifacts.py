@@ -1,0 +1,187 @@
+"""Artifacts: the immutable files of a stage, under a key that is the digest of all that went in.
+
+Commit protocol: files first, under names that carry their digest, then the manifest by a conditional write. Two writers
+of one key never touch each other's files; the first manifest wins and both go on with it. A killed writer leaves no
+manifest, so nothing that a reader could take for a result.
+"""
+
+import hashlib
+import json
+import logging
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from tasks.errors import DataError
+from tasks.settings.values import FileName, Frozen, Sha256
+from tasks.storage.contract import ObjectMissing, Store
+
+log = logging.getLogger(__name__)
+KEY_LENGTH = 40  # hex digits: 160 bits, short enough to read in a listing
+
+
+class DamagedError(DataError):
+    """What is stored is not what was committed. No retry can mend that; the next run's stage, which verifies, does."""
+
+    def __init__(self, place: str, found: str):
+        super().__init__(f"{place}: {found}; run the workflow again, and the stage makes its artifact anew")
+
+
+class File(Frozen):
+    """One file of an artifact: where its bytes are, and what they must be; `size` in bytes."""
+
+    object: str
+    sha256: Sha256
+    size: int
+
+
+class Manifest(Frozen):
+    """What names an artifact, written last; `made` says from what, `summary` holds the stage's small results.
+
+    `seal` is the digest of all the rest, so that a damaged manifest is known too; null in one older than seals.
+    """
+
+    version: int = 1
+    stage: str
+    key: str
+    files: dict[FileName, File]
+    made: dict[str, Any]
+    summary: dict[str, Any]
+    seal: str | None = None
+
+    def sealed(self) -> "Manifest":
+        """The same manifest with its seal, taken of the JSON: what a reader gets (NaN is null there)."""
+        return self.model_copy(update={"seal": digest_of(json.loads(self.model_dump_json(exclude={"seal"})))})
+
+    @property
+    def digest(self) -> str:
+        """The digest of the artifact's content, which its readers put into their own keys."""
+        return digest_of({"stage": self.stage, "files": {name: file.sha256 for name, file in self.files.items()}})
+
+
+def digest_of(value: object) -> str:
+    """SHA-256 of the canonical JSON of `value`, cut to KEY_LENGTH hex digits."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:KEY_LENGTH]
+
+
+def artifact_key(stage: str, settings: dict, inputs: dict[str, str], code: str) -> str:
+    """The key of what `stage` makes from `settings`, its inputs' content digests and the digest of its `code`."""
+    return digest_of({"stage": stage, "settings": settings, "inputs": inputs, "code": code})
+
+
+def find(store: Store, stage: str, key: str) -> Manifest | None:
+    """The manifest under `key`, or None when the artifact was never completed.
+
+    Raises:
+        DamagedError: what is there is no manifest, or not the one that was written.
+    """
+    place = _manifest_object(stage, key)
+    try:
+        manifest = Manifest.model_validate_json(store.read(place))
+    except ObjectMissing:
+        return None
+    except ValidationError:
+        raise DamagedError(f"{store.uri}/{place}", "expected a manifest, received something else") from None
+    if manifest.seal is not None and manifest != manifest.sealed():
+        raise DamagedError(f"{store.uri}/{place}", "expected the manifest that was sealed, received another")
+    return manifest
+
+
+def find_whole(store: Store, stage: str, key: str) -> Manifest | None:
+    """The manifest under `key` with every byte that it promises, or None where there is no such artifact."""
+    try:
+        manifest = find(store, stage, key)
+        if manifest is not None:
+            verify(store, manifest)
+    except DamagedError as error:
+        log.warning("damaged: %s", error)
+        return None
+    return manifest
+
+
+def is_whole(store: Store, manifest: Manifest) -> bool:
+    """Whether every file of the artifact is there with the promised bytes; reads them all."""
+    try:
+        verify(store, manifest)
+    except DamagedError:
+        return False
+    return True
+
+
+def verify(store: Store, manifest: Manifest) -> None:
+    """Read every file of the artifact; raises as `materialize` does."""
+    with tempfile.TemporaryDirectory(prefix="verify-") as folder:
+        materialize(store, manifest, manifest.files, Path(folder))
+
+
+def materialize(store: Store, manifest: Manifest, names: Iterable[str], folder: Path) -> None:
+    """Bring the named files of an artifact into `folder`.
+
+    Raises:
+        DamagedError: a file is missing, or its bytes are not those that the manifest promises.
+    """
+    for name in names:
+        file, place = manifest.files[name], f"{store.uri}/{manifest.files[name].object}"
+        try:
+            found = _downloaded(store, file, folder / name)
+        except ObjectMissing:
+            raise DamagedError(place, "expected what its manifest names, found nothing") from None
+        if found != file.sha256:
+            raise DamagedError(place, f"expected SHA-256 {file.sha256}, received {found}")
+
+
+def _downloaded(store: Store, file: File, path: Path) -> str:
+    """The digest of what came to `path`; asked for twice, if need be, as the way here may be what is at fault."""
+    for _ in range(2):
+        store.download(file.object, path)
+        found = file_digest(path)
+        if found == file.sha256:
+            break
+    return found
+
+
+def read_file(store: Store, manifest: Manifest, name: str) -> bytes:
+    """The verified bytes of one small file of an artifact; raises as `materialize` does."""
+    with tempfile.TemporaryDirectory(prefix="read-") as folder:
+        materialize(store, manifest, [name], Path(folder))
+        return Path(folder, name).read_bytes()
+
+
+def commit(store: Store, stage: str, key: str, folder: Path, made: dict, summary: dict) -> Manifest:
+    """Store every file in `folder` as the artifact `key`; the manifest that stands, ours or an earlier writer's."""
+    files = {path.name: _put(store, stage, key, path) for path in sorted(folder.iterdir())}
+    manifest = Manifest(stage=stage, key=key, files=files, made=made, summary=summary).sealed()
+    body = manifest.model_dump_json(indent=1).encode()
+    if store.write(_manifest_object(stage, key), body, if_absent=True):
+        return manifest
+    return _settle(store, manifest, body)
+
+
+def _settle(store: Store, ours: Manifest, body: bytes) -> Manifest:
+    """Another manifest came first: keep it when its files are whole, else mend it with ours."""
+    theirs = find_whole(store, ours.stage, ours.key)
+    if theirs is not None:
+        return theirs
+    store.write(_manifest_object(ours.stage, ours.key), body)
+    return ours
+
+
+def _put(store: Store, stage: str, key: str, path: Path) -> File:
+    sha256 = file_digest(path)
+    file = File(object=f"artifacts/{stage}/{key}/{sha256[:16]}/{path.name}", sha256=sha256, size=path.stat().st_size)
+    store.upload(file.object, path)
+    return file
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _manifest_object(stage: str, key: str) -> str:
+    return f"artifacts/{stage}/{key}/manifest.json"

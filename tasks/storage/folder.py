@@ -1,0 +1,188 @@
+"""The store in a plain folder."""
+
+import os
+import re
+import shutil
+import stat
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from tasks.storage.contract import (
+    ANY_SIZE,
+    MIB,
+    Bound,
+    Entry,
+    ObjectMissing,
+    StoreError,
+    Unfinished,
+    checked_key,
+    checked_prefix,
+    is_key,
+)
+
+TEMPORARY = re.compile(r"~[0-9a-f]{32}")  # '~' keeps the name from being a key
+
+
+class FileStore:
+    """A folder. One limit that S3 does not have: `a` and `a/b` cannot both be keys."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self.uri = folder.as_uri()
+
+    def read(self, key: str) -> bytes:
+        """See Store."""
+        with self._opened(key) as source:
+            return source.read()
+
+    def write(self, key: str, data: bytes, *, if_absent: bool = False, content_type: str | None = None) -> bool:
+        """See Store; a folder keeps no content types."""
+        target = self._path(key)
+        if if_absent and self.exists(key):
+            return False
+        with self._explained(key), self._landing(target) as (stream, temporary):
+            stream.write(data)
+            _sync(stream)
+            return _linked(temporary, target) if if_absent else _moved(temporary, target)
+
+    def upload(self, key: str, path: Path) -> None:
+        """See Store."""
+        target = self._path(key)
+        with path.open("rb") as source, self._explained(key), self._landing(target) as (stream, temporary):
+            shutil.copyfileobj(source, stream, MIB)
+            _sync(stream)
+            _moved(temporary, target)
+
+    def download(self, key: str, path: Path, at_most: int = ANY_SIZE) -> None:
+        """See Store."""
+        count = Bound(at_most)
+        with self._opened(key) as source, _temporary(path.parent) as (stream, temporary):
+            while chunk := source.read(MIB):
+                count(len(chunk))
+                stream.write(chunk)
+            stream.close()
+            temporary.replace(path)
+
+    def exists(self, key: str) -> bool:
+        """See Store."""
+        with self._explained(key):
+            return self._path(key).is_file()
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """See Store."""
+        return (entry.key for entry in self.entries(prefix))
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """See Store; a name that is no key (a writer's temporary file) is passed over."""
+        folder = self._folder / checked_prefix(prefix).rpartition("/")[0]
+        with self._explained(prefix):
+            found = [Entry(*about) for about in self._files(folder)]
+        return iter(
+            sorted((e for e in found if e.key.startswith(prefix) and is_key(e.key)), key=lambda entry: entry.key)
+        )
+
+    def unfinished(self) -> Iterator[Unfinished]:
+        """See Store: the temporary files of `_temporary`."""
+        with self._explained(""):
+            for key, size, modified in self._files(self._folder):
+                if TEMPORARY.fullmatch(key.rpartition("/")[2]):
+                    yield Unfinished(key, size, modified, partial(self._unlink, key))
+
+    def _files(self, folder: Path) -> Iterator[tuple[str, int, datetime]]:
+        """Name, size and age of every file below `folder`; one that goes meanwhile is passed over."""
+        for path in folder.rglob("*"):
+            with suppress(FileNotFoundError):
+                about = path.stat()
+                if stat.S_ISREG(about.st_mode):
+                    name = path.relative_to(self._folder).as_posix()
+                    yield name, about.st_size, datetime.fromtimestamp(about.st_mtime, UTC)
+
+    def delete(self, key: str) -> None:
+        """See Store."""
+        self._unlink(checked_key(key))
+
+    def _unlink(self, name: str) -> None:
+        path = self._folder / name
+        with self._explained(name):
+            if path.is_file():
+                path.unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        return self._folder / checked_key(key)
+
+    def _opened(self, key: str) -> BinaryIO:
+        path = self._path(key)
+        with self._explained(key):
+            try:
+                return path.open("rb")
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                raise ObjectMissing(f"{self.uri}/{key}: no such object") from None
+
+    @contextmanager
+    def _landing(self, target: Path) -> Iterator[tuple[BinaryIO, Path]]:
+        _make(target.parent)
+        with _temporary(target.parent) as landing:
+            yield landing
+
+    @contextmanager
+    def _explained(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(
+                f"{self.uri}/{key}: {error.strerror or error}; check the folder's permissions, free space and kind"
+            ) from error
+
+
+@contextmanager
+def _temporary(folder: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """A new file in `folder`, gone after the block unless it was moved."""
+    path = folder / f"~{uuid.uuid4().hex}"
+    try:
+        with path.open("xb") as stream:
+            yield stream, path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _sync(stream: BinaryIO) -> None:
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+def _moved(source: Path, target: Path) -> bool:
+    source.replace(target)
+    _sync_folder(target.parent)
+    return True
+
+
+def _linked(source: Path, target: Path) -> bool:
+    """Give `source` the name `target` too, unless that is taken: link(2) decides it atomically."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return False
+    _sync_folder(target.parent)
+    return True
+
+
+def _make(folder: Path) -> None:
+    """Make `folder` and those above it, so that their names last."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name last: https://man7.org/linux/man-pages/man2/fsync.2.html."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,32 @@
+"""Where a store is: an address, and the store at it."""
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+from tasks.errors import RequestError
+from tasks.storage.contract import Store, is_key
+from tasks.storage.retries import PATIENT, RetryPolicy
+
+
+def open_store(uri: str, retries: RetryPolicy = PATIENT) -> Store:
+    """The store at `s3://bucket/prefix` or `file:///folder`; S3 is reached by boto3's standard AWS variables.
+
+    `retries` says how long an outage of an S3 server is waited for.
+
+    Raises:
+        RequestError: the address is neither.
+        StoreError: boto3 cannot use the AWS variables that it found.
+    """
+    # Each kind is imported where it is wanted: boto3 takes its time.
+    scheme, _, rest = uri.partition("://")
+    if scheme == "file" and rest.startswith("/"):
+        from tasks.storage.folder import FileStore
+
+        return FileStore(Path(unquote(rest)))
+    bucket, _, prefix = rest.rstrip("/").partition("/")
+    if scheme == "s3" and re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket) and is_key(prefix or "x"):
+        from tasks.storage.bucket import S3Store
+
+        return S3Store(bucket, prefix, retries)
+    raise RequestError(f"STORE: expected s3://bucket/prefix or file:///folder; received {uri!r}")

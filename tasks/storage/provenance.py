@@ -1,0 +1,140 @@
+"""Where a result comes from: the code that computed it, the releases, the lock file, the kind of machine."""
+
+import ast
+import hashlib
+import io
+import os
+import platform
+import tokenize
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+
+from tasks.project import PROJECT
+
+LIBRARIES = ("keras", "keras-tuner", "tensorflow-cpu", "tensorflow", "jax", "numpy", "scikit-learn", "scipy", "pandas")
+# No result depends on these. They say what is asked for, keep it, run it or bring it; what a stage uses of the settings
+# is in its key by value, and what it downloads is checked by digest.
+NOT_COMPUTING = (
+    "tasks.errors",
+    "tasks.project",
+    "tasks.settings",
+    "tasks.storage",
+    "tasks.runs",
+    "tasks.data.downloads",
+    "tasks.data.transfer",
+)
+
+
+def code_digest(modules: Iterable[str], project: Path = PROJECT) -> str:
+    """SHA-256 over the code of `modules` and all that they import from `tasks`, less NOT_COMPUTING.
+
+    Comments, docstrings and blank lines do not count. The text counts, not its syntax tree, which differs from one
+    release of Python to the next: so the digest is the same in a container image and outside.
+    """
+    digest = hashlib.sha256()
+    for module in sorted(computing_modules(modules, project)):
+        digest.update(f"{module}\n{_code(_path(module, project))}".encode())
+    return digest.hexdigest()
+
+
+def computing_modules(modules: Iterable[str], project: Path = PROJECT) -> set[str]:
+    """`modules` and all that they import from `tasks`, wherever the import stands, less NOT_COMPUTING."""
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module not in found and not _is_within(module, NOT_COMPUTING):
+            found.add(module)
+            waiting.extend(_imports(module, project))
+    return found
+
+
+def _is_within(module: str, packages: Iterable[str]) -> bool:
+    return any(f"{module}.".startswith(f"{package}.") for package in packages)
+
+
+def _imports(module: str, project: Path) -> Iterator[str]:
+    """The `tasks` modules that a module names in import statements, inside functions too."""
+    for node in ast.walk(ast.parse(_path(module, project).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        yield from (name for name in names if name.startswith("tasks.") and _path(name, project).is_file())
+
+
+def _path(module: str, project: Path) -> Path:
+    plain = project.joinpath(*module.split("."))
+    return plain / "__init__.py" if plain.is_dir() else plain.with_suffix(".py")
+
+
+def _code(path: Path) -> str:
+    """The text of a file without comments, docstrings and blank lines; other strings stay as they are."""
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    docstrings, strings = _multiline(text)
+    for row, column in _comments(text):
+        lines[row] = lines[row][:column]
+    kept = (row for row, line in enumerate(lines) if row not in docstrings and (row in strings or line.strip()))
+    return "\n".join(lines[row] if row in strings else lines[row].rstrip() for row in kept)
+
+
+def _multiline(text: str) -> tuple[set[int], set[int]]:
+    """The lines, from 0, of all docstrings, and those of all other strings; a docstring has its lines for itself."""
+    docstrings: set[int] = set()
+    strings: set[int] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            if ast.get_docstring(node, clean=False) is not None:
+                docstrings |= _rows(node.body[0])
+        elif isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+            strings |= _rows(node)
+    return docstrings, strings
+
+
+def _rows(node: ast.stmt | ast.expr) -> set[int]:
+    return set(range(node.lineno - 1, node.end_lineno or node.lineno))
+
+
+def _comments(text: str) -> Iterator[tuple[int, int]]:
+    """Line and column, from 0, of every comment."""
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0] - 1, token.start[1]
+
+
+def versions() -> dict[str, str]:
+    """The releases that shape a result, as installed here."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def lock_digest() -> str | None:
+    """SHA-256 of `uv.lock`, or None where the project's file is not at hand (a container image)."""
+    lock = PROJECT / "uv.lock"
+    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else None
+
+
+def machine() -> dict[str, str]:
+    """The kind of machine this is, without its name."""
+    return {"system": platform.platform(), "processor": _processor(), "cores": str(cores())}
+
+
+def _processor() -> str:
+    """The model of the CPU where Linux tells it."""
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text(encoding="utf-8").splitlines() if facts.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def cores() -> int:
+    """The CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

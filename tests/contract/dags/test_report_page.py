@@ -1,0 +1,52 @@
+"""The report in Airflow's UI: no page of it acts as the person who reads it."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from dags.plugins import report_page
+from tests.support.browser import loaded, needs_browser
+from tests.support.http_server import answer, server
+
+EVIL = "<!doctype html><html><body><script>document.documentElement.dataset.owned=1</script></body></html>"
+
+
+@needs_browser
+def test_the_headers_alone_let_no_script_run(tmp_path):
+    """Whatever the store holds under the report's name, a browser that got it from the UI runs none of it."""
+    headers: dict[str, str] = {}
+    with server(lambda handler: answer(handler, EVIL.encode(), Content_Type="text/html", **headers)) as address:
+        assert "data-owned" in loaded(address, tmp_path)
+        headers |= {name.replace("-", "_"): value for name, value in report_page.HEADERS.items()}
+        assert "data-owned" not in loaded(address, tmp_path)
+
+
+@pytest.fixture
+def client(tmp_path, monkeypatch):
+    """The application without Airflow's login, over a store with one report and one secret beside it."""
+    for name in ("reports/r/report.html", "reports/r/secret.txt", "secret.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"content of {name}")
+    monkeypatch.setenv("STORE", tmp_path.as_uri())
+    app = report_page.application()
+    for route in app.routes:
+        for dependency in getattr(route, "dependant", app).dependencies:
+            app.dependency_overrides[dependency.call] = lambda: None
+    return TestClient(app)
+
+
+def test_a_report_is_served_with_its_policy(client):
+    """The page arrives under the headers that the browser test is about."""
+    answer = client.get("/r")
+    assert (answer.status_code, answer.text) == (200, "content of reports/r/report.html")
+    assert answer.headers.items() >= {name.lower(): value for name, value in report_page.HEADERS.items()}.items()
+
+
+OTHERS = ["/r/secret.txt", "/%2e%2e/secret.txt", "/../secret.txt", "/r/..%2fsecret.txt", "/..%2f..%2fsecret.txt", "/x"]
+
+
+@pytest.mark.parametrize("path", OTHERS)
+def test_no_other_object_is_served(client, path):
+    """Four names of a run's folder, and no way out of it."""
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "content of" not in answer.text

@@ -1,0 +1,91 @@
+"""How a stage is executed: its command line, its environment, and what its exit code means."""
+
+import json
+from pathlib import Path
+
+import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from dags.runners.local import LocalStage
+from dags.stage_operators import settings
+from tasks.settings.orchestration import Orchestration
+
+STAND_IN = """#!/usr/bin/env python3
+import json, os, sys
+heard = {"arguments": sys.argv[1:], "environment": dict(os.environ), "folder": os.getcwd()}
+json.dump(heard, open(os.environ["HEARD"], "w"))
+sys.exit(int(os.environ.get("CODE", 0)))
+"""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Execute a stage whose interpreter only writes down what it was given."""
+    stand_in, heard = tmp_path / "python", tmp_path / "heard.json"
+    stand_in.write_text(STAND_IN)
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("STAGE_PYTHON", str(stand_in))
+    monkeypatch.setenv("HEARD", str(heard))
+
+    def execute(run_id="quick-1", code=0, **options):
+        monkeypatch.setenv("CODE", str(code))
+        operator = LocalStage(task_id="stage", **options)
+        operator.env = operator.env | {"RUN_ID": run_id}  # what rendering the template does
+        operator.execute({})
+        return json.loads(heard.read_text())
+
+    return execute
+
+
+def test_command_line(run):
+    """A stage is `python -m tasks STAGE --run RUN` with the names of its place, from the project's folder."""
+    heard = run(stage="train", dataset="cifar10", family="cnn", budget=30_000, seed=3)
+    expected = "-m tasks train --run quick-1 --dataset cifar10 --family cnn --budget 30000 --seed 3"
+    assert heard["arguments"] == expected.split()
+    assert (Path(heard["folder"]) / "tasks" / "__main__.py").exists()
+
+
+def test_seed_zero_is_a_seed(run):
+    """The first replicate is named like any other."""
+    assert run(stage="train", seed=0)["arguments"][-2:] == ["--seed", "0"]
+
+
+def test_no_character_means_anything_to_the_shell(run):
+    """A run id and parameters with quotes, spaces and substitutions arrive as they are and execute nothing."""
+    hostile = """x"; touch /tmp/owned; $(touch /tmp/owned) `id` ' $HOME \n"""
+    heard = run(run_id=hostile, stage="plan", env={"RUN_PARAMETERS": hostile})
+    assert heard["arguments"] == ["-m", "tasks", "plan", "--run", hostile]
+    assert heard["environment"]["RUN_PARAMETERS"] == hostile
+
+
+def test_the_workers_environment_is_inherited(run, monkeypatch):
+    """The store's address and credentials reach the stage without standing in a field of the operator."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t")
+    assert run(stage="fetch")["environment"]["AWS_SECRET_ACCESS_KEY"] == "s3cr3t"
+
+
+def test_threads(run):
+    """Every numeric library of a stage gets the configured number of threads, so that neighbours do not fight."""
+    environment = run(**settings("train", Orchestration(threads=3)))["environment"]
+    assert environment["OMP_NUM_THREADS"] == environment["TF_NUM_INTRAOP_THREADS"] == "3"
+
+
+@pytest.mark.parametrize("code", [64, 65])
+def test_what_cannot_heal_is_not_retried(run, code):
+    """Bad configuration and bad data fail at once."""
+    with pytest.raises(AirflowFailException, match=str(code)):
+        run(stage="fetch", code=code)
+
+
+@pytest.mark.parametrize("code", [1, 2, 137])
+def test_what_may_heal_is_retried(run, code):
+    """Any other failure leaves the retries to Airflow."""
+    with pytest.raises(AirflowException) as caught:
+        run(stage="fetch", code=code)
+    assert not isinstance(caught.value, AirflowFailException)
+
+
+def test_not_asked_for_is_skipped(run):
+    """A stage that the run leaves out is neither a success nor a failure."""
+    with pytest.raises(AirflowSkipException):
+        run(stage="fetch", code=99)

@@ -1,0 +1,218 @@
+import gzip
+import tarfile
+from functools import partial
+from io import BytesIO
+
+import pytest
+
+from tasks.data import downloads, transfer
+from tasks.data.downloads import DownloadError
+from tasks.errors import DataError, RequestError
+from tasks.settings.dataset import Source
+from tests.support.http_server import answer, server
+from tests.support.tiny_data import sha256, tar_bytes
+
+BODY = bytes(range(256)) * 40
+PLAIN = Source(name="a.gz", urls=("http://127.0.0.1:9/a.gz",), sha256=sha256(BODY))
+ARCHIVE = Source(
+    name="a.tar.gz",
+    urls=("http://127.0.0.1:9/a.tar.gz",),
+    members={"top/one.bin": sha256(b"one"), "top/two.bin": sha256(b"two")},
+)
+GOOD = {"top/readme": b"hello", "top/one.bin": b"one", "top/two.bin": b"two", "top/more.bin": b"more"}
+
+
+def bring(source, mirror, folder, progress):
+    """Bring a source as the machine's owner does, whose own mirror and servers are never out of reach."""
+    downloads.bring(source, mirror, folder, progress, allowed_addresses=(mirror,) if mirror else source.urls)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out"
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch):
+    monkeypatch.setattr(downloads.time, "sleep", lambda seconds: None)
+
+
+def quiet(line):
+    pass
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_folder_mirror_serves_a_plain_file_and_an_archives_members(tmp_path, folder):
+    """From a folder, the file comes as it is, and of an archive exactly the configured members, by base name."""
+    (tmp_path / "a.gz").write_bytes(BODY)
+    (tmp_path / "a.tar.gz").write_bytes(tar_bytes(GOOD))
+    bring(PLAIN, str(tmp_path), folder, quiet)
+    bring(ARCHIVE, tmp_path.as_uri(), folder, quiet)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        "a.gz": BODY, "one.bin": b"one", "two.bin": b"two",
+    }  # fmt: skip
+
+
+def test_an_http_download_shows_progress_and_survives_faults_that_heal(folder):
+    """A 503 and a body cut short are tried again, and the third answer is taken, with progress in tenths."""
+    answers = iter([partial(answer, body=b"", status=503), partial(answer, body=BODY[:99], length=len(BODY))])
+    lines = []
+
+    def respond(handler):
+        next(answers, partial(answer, body=BODY))(handler)
+
+    with server(respond) as address:
+        bring(PLAIN, address, folder, lines.append)
+    assert names(folder) == ["a.gz"]
+    assert lines[-1].startswith("a.gz: 100 %")
+
+
+def test_the_next_address_is_tried_when_one_does_not_serve(folder):
+    """Upstream addresses are an ordered list: a dead first one is passed over."""
+    with server(partial(answer, body=BODY)) as address:
+        source = PLAIN.model_copy(update={"urls": ("http://127.0.0.1:9/a.gz", f"{address}/a.gz")})
+        bring(source, None, folder, quiet)
+    assert names(folder) == ["a.gz"]
+
+
+def test_no_network_is_an_error_that_may_be_retried_and_a_404_is_not(folder):
+    """Unreachable is DownloadError and names the way out; absent is DataError. Neither leaves a file."""
+    with pytest.raises(DownloadError, match="check the network, or name a mirror"):
+        bring(PLAIN, None, folder, quiet)
+    with server(partial(answer, body=b"", status=404)) as address, pytest.raises(DataError, match="received HTTP 404"):
+        bring(PLAIN, address, folder, quiet)
+    with pytest.raises(DataError, match="expected the upstream file here, found none; check the mirror"):
+        bring(PLAIN, str(folder), folder, quiet)
+    assert names(folder) == []
+
+
+def test_an_endless_download_is_cut_off(folder, monkeypatch):
+    """A server that sends more than any data set has is left, not followed until the disk is full."""
+    monkeypatch.setattr(transfer, "MAX_DOWNLOAD", 1000)
+    with server(partial(answer, body=BODY)) as address, pytest.raises(DataError, match="expected at most"):
+        bring(PLAIN, address, folder, quiet)
+    assert names(folder) == []
+
+
+def archive_with(**changes):
+    """A tar whose one member has these odd fields."""
+    stream = BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        info = tarfile.TarInfo("top/one.bin")
+        for name, value in changes.items():
+            setattr(info, name, value)
+        archive.addfile(info, BytesIO(b"x" * info.size))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("archive", "expected"),
+    [
+        (tar_bytes(GOOD)[:60], "expected a whole .tar.gz"),
+        (tar_bytes({"top/one.bin": bytes(range(256)) * 9})[:250], "expected a whole .tar.gz"),
+        (b"no archive", "expected a whole .tar.gz"),
+        (tar_bytes({"top/one.bin": b"one"}), "expected the members top/two.bin"),
+        (tar_bytes(GOOD | {"top/two.bin": b"tow"}), "two.bin .*expected SHA-256 .*received"),
+        (archive_with(name="../one.bin"), "expected plain files in folders, received the member '../one.bin'"),
+        (archive_with(name="/etc/passwd"), "expected plain files in folders"),
+        (archive_with(type=tarfile.SYMTYPE, linkname="/etc/passwd"), "expected plain files in folders"),
+        (archive_with(size=200_000), "expected at most"),
+        (tar_bytes({f"m{n}": b"" for n in range(60)}), "expected at most"),
+    ],
+    ids=[
+        "cut",
+        "cut in a member",
+        "foreign",
+        "incomplete",
+        "changed",
+        "escaping",
+        "absolute",
+        "linking",
+        "swollen",
+        "crowded",
+    ],
+)
+def test_a_bad_archive_is_a_clear_error(tmp_path, folder, monkeypatch, archive, expected):
+    """Cut, foreign, incomplete, changed, escaping, linking, swollen or crowded: one line, and no path of it is used."""
+    monkeypatch.setattr(downloads, "MAX_MEMBER", 100_000)
+    monkeypatch.setattr(downloads, "MAX_MEMBERS", 50)
+    (tmp_path / "a.tar.gz").write_bytes(archive)
+    with pytest.raises(DataError, match=expected):
+        bring(ARCHIVE, str(tmp_path), folder, quiet)
+    assert set(names(folder)) <= {"one.bin"}
+
+
+def test_a_wrong_digest_names_both_and_leaves_nothing(tmp_path, folder):
+    """A changed file is refused with the expected and the received digest, and nothing stays."""
+    (tmp_path / "a.gz").write_bytes(BODY[:-1])
+    with pytest.raises(DataError, match=f"expected SHA-256 {sha256(BODY)}, received {sha256(BODY[:-1])}"):
+        bring(PLAIN, str(tmp_path), folder, quiet)
+    assert names(folder) == []
+
+
+def bomb_of(*members):
+    """A .tar.gz of (type, size, repetitions): headers followed by zeros, which pack to a thousandth."""
+    stream = BytesIO()
+    with gzip.open(stream, "wb") as packed:
+        for kind, size, times in members:
+            info = tarfile.TarInfo("top/x")
+            info.type, info.size = kind, size
+            for _ in range(times):
+                packed.write(info.tobuf(tarfile.USTAR_FORMAT))
+                packed.write(bytes(-size % 512 + size))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("archive", "expected"),
+    [
+        (bomb_of((tarfile.REGTYPE, 2**20, 70)), "expected at most 64 MiB unpacked"),
+        (bomb_of((tarfile.XHDTYPE, 2**21, 1)), "expected plain headers, received one of 2,097,152 bytes"),
+        (bomb_of((tarfile.GNUTYPE_LONGNAME, 2**21, 1)), "expected plain headers"),
+        (bomb_of((tarfile.GNUTYPE_LONGNAME, 2**20 - 512, 70)), "expected at most 64 MiB unpacked"),
+        (bomb_of((tarfile.XGLTYPE, 512, 5000)), "expected a whole .tar.gz"),
+        (gzip.compress(gzip.compress(tar_bytes(GOOD))), "expected a whole .tar.gz"),
+        (gzip.compress(tar_bytes(GOOD)), "expected a whole .tar.gz"),
+    ],
+    ids=["ratio", "extended header", "long name", "long names", "chain of headers", "thrice packed", "twice packed"],
+)
+def test_a_bomb_does_not_go_off(tmp_path, folder, archive, expected):
+    """What unpacks to more than 100 times its size, in members, in headers or in headers of headers, is left."""
+    (tmp_path / "a.tar.gz").write_bytes(archive)
+    with pytest.raises(DataError, match=expected):
+        bring(ARCHIVE, str(tmp_path), folder, quiet)
+    assert names(folder) == []
+
+
+def test_a_mirror_that_is_a_store_is_bounded_too(stores, folder, monkeypatch):
+    """A file too long for any data set, in a folder or in a bucket, is left in the words of a long download."""
+    stores.write("a.gz", BODY)
+    monkeypatch.setattr(downloads, "MAX_DOWNLOAD", len(BODY))
+    bring(PLAIN, stores.uri, folder, quiet)
+    assert names(folder) == ["a.gz"]
+    (folder / "a.gz").unlink()
+    monkeypatch.setattr(downloads, "MAX_DOWNLOAD", len(BODY) - 1)
+    with pytest.raises(DataError, match=r"a\.gz: expected at most 0 MiB, received more; check the mirror"):
+        bring(PLAIN, stores.uri, folder, quiet)
+    assert names(folder) == []
+
+
+def test_nobody_but_the_owner_names_a_folder(tmp_path, folder):
+    """A mirror that is not the owner's word is not read, though it holds the right file."""
+    (tmp_path / "a.gz").write_bytes(BODY)
+    with pytest.raises(RequestError, match="expected a public address, or a folder in `allowed_addresses`"):
+        downloads.bring(PLAIN, str(tmp_path), folder, quiet)
+    assert names(folder) == []
+
+
+def test_the_next_address_is_tried_when_one_leads_inside(folder):
+    """An official site that was taken over and points at loopback is passed over like a dead one."""
+    astray = partial(answer, status=302, Location="http://127.0.0.1:9/a")
+    with server(astray) as bad, server(partial(answer, body=BODY)) as good:
+        source = PLAIN.model_copy(update={"urls": (f"{bad}/a.gz", f"{good}/a.gz")})
+        bring(source, None, folder, quiet)
+    assert names(folder) == ["a.gz"]

@@ -1,0 +1,219 @@
+"""Training on data that a network can learn in seconds."""
+
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+
+from tasks.learning import loop, optimizers
+from tasks.learning.loop import DivergenceError, Recipe, fit
+from tasks.learning.network import Description, assemble
+from tasks.learning.optimizers import optimizer_from
+from tasks.settings.dataset import Augmentation
+from tasks.settings.training import Training, Tricks
+
+DESCRIPTION = Description(family="cnn", shape=(8, 8, 1), classes=3, budget=6_000, mean=(90,), std=(50,))
+TRICKS = Tricks()
+TRAINING = Training(replicates=1, epochs=3, batch_size=32, deterministic=True)
+
+
+def data(n, seed):
+    """Noise whose brightness tells the class."""
+    generator = np.random.default_rng(seed)
+    labels = (np.arange(n) % 3).astype(np.uint8)
+    return (generator.integers(0, 60, (n, 8, 8, 1)) + 80 * labels[:, None, None, None]).astype(np.uint8), labels
+
+
+def trained(
+    family="cnn",
+    seed=0,
+    report=lambda line: None,
+    train=None,
+    checkpoints=None,
+    validation=None,
+    tricks=TRICKS,
+    **chosen,
+):
+    facts = {"family": family, "hyperparameters": chosen, "tricks": tricks}
+    build = partial(assemble, DESCRIPTION.model_copy(update=facts))
+    recipe = Recipe(TRAINING.model_copy(update={"tricks": tricks}), Augmentation(flip=True, shift=1), chosen, seed)
+    return fit(build, train or data(300, 1), validation or data(90, 2), recipe, report, checkpoints)
+
+
+@pytest.mark.parametrize("family", ["ann", "cnn"])
+def test_a_network_learns_and_its_epochs_are_told(family):
+    """Every epoch has its line, in the history and in the report, and the clocks add up."""
+    lines = []
+    result = trained(family, report=lines.append)
+    assert result.history[-1]["val_accuracy"] > 0.6
+    assert [line["epoch"] for line in result.history] == [1, 2, 3]
+    assert set(result.history[0]) == {
+        "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds",
+    }  # fmt: skip
+    assert lines[-1] == f"epoch 3/3, val_accuracy {result.history[-1]['val_accuracy']:.3f}"
+    assert result.train_seconds == pytest.approx(sum(line["seconds"] for line in result.history))
+    assert min(result.train_seconds, result.setup_seconds, result.validation_seconds) > 0
+
+
+def test_the_learning_rate_makes_one_cycle():
+    """It rises from zero, and falls to zero at the last step."""
+    result = trained(learning_rate=0.004)
+    rates = [line["learning_rate"] for line in result.history]
+    assert rates[0] == 0
+    assert 0 < rates[2] < rates[1] <= 0.004
+    assert float(result.model.optimizer.learning_rate) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_seed_gives_the_same_weights_and_another_seed_others():
+    """Two deterministic trainings are equal, weight by weight."""
+    first, again, other = (trained(seed=seed).model.get_weights() for seed in (5, 5, 6))
+    assert all(np.array_equal(one, two) for one, two in zip(first, again, strict=True))
+    assert not all(np.array_equal(one, two) for one, two in zip(first, other, strict=True))
+
+
+def test_fewer_images_than_a_batch_still_train():
+    """The batch shrinks to what there is."""
+    assert len(trained(train=data(12, 3)).history) == 3
+
+
+def test_divergence_is_an_error_that_says_so():
+    """A loss that is no number is not a result."""
+    with pytest.raises(DivergenceError, match="expected a finite loss"):
+        trained(learning_rate=float("nan"))
+
+
+def test_the_optimizer_has_defaults_and_takes_what_it_is_given():
+    """Architecture choices among the hyper-parameters are not the optimizer's business."""
+    assert optimizer_from({"depth": 3, "learning_rate": 0.003})._replace(learning_rate=0) == optimizer_from(
+        {}
+    )._replace(learning_rate=0)
+    assert optimizer_from({"learning_rate": 0.003}).learning_rate == 0.003
+
+
+def test_augmentation_is_what_the_dataset_allows_and_the_settings_want():
+    """Neither side alone decides; shifting can be limited on its own, since short runs do better without it."""
+    allowed = Augmentation(flip=True, shift=2)
+    recipe = Recipe(TRAINING, allowed, {}, 0)
+    assert loop._wanted(recipe) == allowed
+    for change, expected in (
+        ({"augment": False}, Augmentation()),
+        ({"shift_limit": 1}, Augmentation(flip=True, shift=1)),
+        ({"shift_limit": 9}, allowed),
+    ):
+        assert loop._wanted(recipe._replace(training=TRAINING.model_copy(update=change))) == expected
+
+
+@pytest.mark.parametrize("family", ["ann", "cnn"])
+def test_no_image_of_the_validation_part_enters_a_weight(family):
+    """Poisoned validation images change what is measured on them, and no weight: no start, no step."""
+    images, labels = data(90, 2)
+    clean, poisoned = (trained(family, validation=(part, labels)) for part in (images, np.full_like(images, 255)))
+    assert clean.history[-1]["val_loss"] != poisoned.history[-1]["val_loss"]
+    for one, other in zip(clean.model.get_weights(), poisoned.model.get_weights(), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_averaging_ends_with_the_mean_of_the_way():
+    """The final weights are the moving average of the weights after every step, against the recursion in float64."""
+    decay, way = 0.8, []
+    averaged = optimizers.optimizer("adamw", 0.1, 0.0, decay, steps=10)
+    weight = keras.Variable(np.array([1.0, -2.0], np.float32))
+    averaged.build([weight])
+    for step in range(10):
+        averaged.apply([keras.ops.convert_to_tensor(np.array([step - 4.0, 1.0], np.float32))], [weight])
+        way.append(np.asarray(weight, np.float64))
+    expected = way[0]
+    for value in way[1:]:
+        expected = decay * expected + (1 - decay) * value
+    averaged.finalize_variable_values([weight])
+    assert np.allclose(np.asarray(weight), expected, atol=1e-6)
+    assert not np.allclose(expected, way[-1], atol=1e-3)
+
+
+def test_an_averaged_training_is_validated_with_its_final_weights():
+    """The last line of the history is the model that is handed over."""
+    result = trained(tricks=Tricks(averaging=0.5))
+    images, labels = data(90, 2)
+    accuracy = (result.model.predict(images, verbose=0).argmax(axis=1) == labels).mean()
+    assert result.history[-1]["val_accuracy"] == pytest.approx(accuracy, abs=1e-6)
+
+
+class Interrupted(Exception):  # noqa: N818 - an event
+    """What ends a training in the middle."""
+
+
+class Notebook:
+    """Checkpoints in memory, every one of them."""
+
+    def __init__(self):
+        self.states = []
+
+    def latest(self):
+        return self.states[-1] if self.states else None
+
+    def save(self, step, state):
+        self.states.append(state)
+
+
+EVERY_TRICK = Tricks(averaging=0.9, mixup=0.5, erasing=3)
+NO_TRICK = Tricks(optimizer="adamw", whitening=False, identity=False, alternating_flip=False)
+
+
+@pytest.mark.parametrize("family", ["ann", "cnn"])
+@pytest.mark.parametrize("tricks", [EVERY_TRICK, NO_TRICK], ids=["every-trick", "no-trick"])
+def test_a_resumed_training_is_the_undisturbed_one_bit_by_bit(family, tricks, monkeypatch):
+    """From any epoch: equal weights, optimizer state, steps and history; augmentation and dropout draw the same."""
+    monkeypatch.setattr(loop._Pace, "allows", lambda pace: True)
+    kept = Notebook()
+    whole = trained(family, checkpoints=kept, tricks=tricks, dropout=0.2)
+    assert len(kept.states) == TRAINING.epochs
+    for done, state in enumerate(kept.states, 1):
+        again, lines = Notebook(), []
+        again.save(0, state)
+        resumed = trained(family, checkpoints=again, tricks=tricks, dropout=0.2, report=lines.append)
+        assert lines[0] == f"goes on after epoch {done}/3"
+        assert len(lines) == 1 + TRAINING.epochs - done
+        assert without_seconds(resumed.history) == without_seconds(whole.history)
+        assert resumed.history[:done] == whole.history[:done]
+        assert int(resumed.model.optimizer.iterations) == int(whole.model.optimizer.iterations) == 3 * (300 // 32)
+        for one, other in zip(variables(resumed.model), variables(whole.model), strict=True):
+            assert np.array_equal(one, other)
+
+
+def test_an_interrupted_training_goes_on_from_what_it_kept():
+    """Ended in an epoch, it starts again after the last checkpoint; its clocks go on, with a second set-up."""
+    kept = Notebook()
+
+    def interrupt(line):
+        if line.startswith("epoch 2"):
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        trained(report=interrupt, checkpoints=kept)
+    assert len(kept.states) == 1
+    lines = []
+    resumed = trained(report=lines.append, checkpoints=kept)
+    assert lines[0] == "goes on after epoch 1/3"
+    assert [line["epoch"] for line in resumed.history] == [1, 2, 3]
+    assert resumed.train_seconds == pytest.approx(sum(line["seconds"] for line in resumed.history))
+
+
+def test_checkpoints_keep_to_their_share_of_the_time():
+    """One that took long waits until it is 2 % of the time since; the first, whose cost nobody knows, is taken."""
+    pace = loop._Pace()
+    assert pace.allows()
+    with pace:
+        pass
+    pace._cost, pace._end = 1.0, pace._end - 49
+    assert not pace.allows()
+    pace._end -= 2
+    assert pace.allows()
+
+
+def without_seconds(history):
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in history]
+
+
+def variables(model):
+    return [np.asarray(variable) for variable in (*model.variables, *model.optimizer.variables)]

@@ -1,0 +1,70 @@
+"""Networks from descriptions, and back from disk."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from tasks.learning import network
+from tasks.learning.network import Description, assemble, load, probabilities, save
+
+DESCRIPTION = Description(
+    family="cnn", shape=(8, 8, 3), classes=4, budget=6_000, mean=(100, 110, 120), std=(50, 55, 60)
+)
+
+
+def images(n=5, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, 8, 8, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("family", ["ann", "cnn"])
+def test_a_saved_network_answers_as_before(family, tmp_path):
+    """Weights and configuration are all that a network is: what is loaded predicts the same, bit by bit."""
+    description = DESCRIPTION.model_copy(update={"family": family})
+    model = assemble(description)
+    save(model, description, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.weights.h5"]
+    assert np.array_equal(probabilities(load(tmp_path), images()), probabilities(model, images()))
+
+
+def test_probabilities_are_a_distribution():
+    """float32 [n, classes], every row sums to 1, the largest is the largest logit."""
+    model = assemble(DESCRIPTION)
+    odds = probabilities(model, images())
+    assert odds.dtype == np.float32
+    assert odds.sum(axis=1) == pytest.approx(1, abs=1e-6)
+    assert np.array_equal(odds.argmax(axis=1), keras.ops.convert_to_numpy(model(images())).argmax(axis=1))
+
+
+def test_standardisation_happens_inside_without_weights():
+    """uint8 goes in; mean and deviation shape the result but are no parameters."""
+    model = assemble(DESCRIPTION)
+    standardised = keras.ops.convert_to_numpy(model.layers[1](images()))
+    assert standardised == pytest.approx((images() - np.array([100.0, 110, 120])) / np.array([50.0, 55, 60]), abs=1e-4)
+    assert model.count_params() == pytest.approx(6_000, rel=0.01)
+    assert model.layers[1].count_params() == 0
+
+
+def test_hyperparameters_shape_the_network():
+    """What the search found is what is built."""
+    plain = assemble(DESCRIPTION.with_hyperparameters({"residuals": 0}))
+    deep = assemble(DESCRIPTION.with_hyperparameters({"residuals": 2, "learning_rate": 0.01}))
+    assert len(deep.layers[-1].layers) > len(plain.layers[-1].layers)
+
+
+@pytest.mark.parametrize("family", ["transformer", "os", "__init__", "../ann", "ann.build"])
+def test_an_unknown_family_is_refused(family):
+    """Only files of tasks/models/ are families; a name cannot reach elsewhere."""
+    with pytest.raises((ValueError, ValidationError)):
+        assemble(Description(**DESCRIPTION.model_dump() | {"family": family}))
+
+
+def test_weights_of_another_size_are_refused(tmp_path):
+    """Code that now builds another size says so before it reads weights."""
+    save(assemble(DESCRIPTION), DESCRIPTION, tmp_path)
+    facts = json.loads((tmp_path / network.CONFIGURATION).read_text())
+    (tmp_path / network.CONFIGURATION).write_text(json.dumps(facts | {"parameters": 5}))
+    with pytest.raises(ValueError, match="expected 5 parameters"):
+        load(tmp_path)

@@ -1,0 +1,180 @@
+"""Garbage: what goes, what stays, and that nothing which anybody can still need goes."""
+
+import os
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from tasks.project import PROJECT
+from tasks.runs.garbage import find_garbage
+from tasks.runs.records import recorded
+from tasks.settings.place import Place
+from tasks.storage.artifacts import commit, find_whole
+from tasks.storage.contract import MIB
+from tasks.storage.location import open_store
+from tests.contract.storage.test_store import begin_write
+
+NOW, WEEK = timedelta(0), timedelta(days=7)
+
+
+def artifact(store, tmp_path, key, body=b"x", run=None):
+    """Commit one artifact; with `run`, its record names it. Its manifest."""
+    folder = tmp_path / f"{key}-{body.decode()}"
+    folder.mkdir()
+    (folder / "a.bin").write_bytes(body)
+    if not run:
+        return commit(store, "train", key, folder, {}, {})
+    with recorded(store, run, Place("cifar10", "cnn", 0), "train") as record:
+        record.fields["key"] = key
+        return commit(store, "train", key, folder, {}, {})
+
+
+def age(store, key, days):
+    """Make what a folder store holds under `key` older."""
+    path = Path(unquote(urlsplit(store.uri).path), key)
+    os.utime(path, times=(path.stat().st_atime, path.stat().st_mtime - days * 86_400))
+
+
+def swept(store, age=NOW, **options):
+    """Sweep; the reason for each name that went."""
+    found = list(find_garbage(store, age, **options))
+    for garbage in found:
+        garbage.discard()
+    return {garbage.name: garbage.reason for garbage in found}
+
+
+def test_only_what_nobody_needs_goes(stores, tmp_path):
+    """Files without a manifest, checkpoints and unfinished writes go; artifacts, runs and reports are untouched."""
+    whole = artifact(stores, tmp_path, "k1", run="r1")
+    loser = artifact(stores, tmp_path, "k1", b"of the writer that lost")
+    assert loser == whole
+    for key in ("artifacts/train/k2/0123/b.bin", "checkpoints/train/k1/000001-a", "reports/r1/report.json"):
+        stores.write(key, b"12")
+    begin_write(stores, b"x" * 5 * 1024**2)
+    before = set(stores.list(""))
+    gone = swept(stores)
+    half = gone.keys() - before
+    assert len(half) == 1
+    assert {gone[name] for name in half} == {"unfinished write"}
+    assert gone["checkpoints/train/k1/000001-a"] == "old checkpoint"
+    losers = {name for name, reason in gone.items() if reason == "file that no manifest names"}
+    assert "artifacts/train/k2/0123/b.bin" in losers
+    assert len(losers) == 2
+    assert set(stores.list("")) == before - gone.keys()
+    assert find_whole(stores, "train", "k1") == whole
+    assert "reports/r1/report.json" in before - gone.keys()
+    assert list(stores.unfinished()) == []
+    assert swept(stores) == {}
+
+
+def test_what_is_young_stays(stores, tmp_path):
+    """A writer between its files and its manifest, a checkpoint in use, an upload under way: none is touched."""
+    stores.write("artifacts/train/k2/0123/b.bin", b"12")
+    stores.write("checkpoints/train/k1/000001-a", b"12")
+    begin_write(stores, b"x" * 5 * 1024**2)
+    artifact(stores, tmp_path, "k1")
+    assert swept(stores, WEEK, unused=True) == {}
+
+
+def test_what_a_killed_writer_left_goes_when_it_is_old(tmp_path, sweep):
+    """A process that gets SIGKILL in the middle of an upload leaves a file under no key; a week later it is swept."""
+    store, source = open_store((tmp_path / "store").as_uri()), tmp_path / "source"
+    os.mkfifo(source)
+    program = "import sys; from pathlib import Path; from tasks.storage.location import open_store\n"
+    program += "open_store(sys.argv[1]).upload('artifacts/train/k1/0123/b.bin', Path(sys.argv[2]))"
+    line = [sys.executable, "-c", program, store.uri, str(source)]
+    with subprocess.Popen(line, cwd=PROJECT) as writer, source.open("wb") as feed:
+        feed.write(bytes(MIB))
+        feed.flush()
+        end = time.monotonic() + 60
+        while sum(write.size for write in store.unfinished()) < MIB and time.monotonic() < end:
+            time.sleep(0.02)
+        writer.kill()
+    (left,) = store.unfinished()
+    assert list(store.list("")) == []
+    assert sweep() == (0, "removed 0 objects, 0 B\n")
+    age(store, left.key, 8)
+    assert sweep() == (0, f"    1,048,576 B  unfinished write: {left.key}\nremoved 1 objects, 1,048,576 B\n")
+    assert list(store.unfinished()) == []
+    assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
+
+
+def test_the_age_is_that_of_each_file_and_of_a_checkpoints_newest(tmp_path):
+    """Eight days are old and six are not; a training that saved today keeps its older checkpoint too."""
+    store = open_store((tmp_path / "store").as_uri())
+    for days in (6, 8):
+        store.write(f"artifacts/train/k{days}/0123/b.bin", b"12")
+        age(store, f"artifacts/train/k{days}/0123/b.bin", days)
+        store.write(f"checkpoints/train/k{days}/000001-a", b"12")
+        age(store, f"checkpoints/train/k{days}/000001-a", days)
+    store.write("checkpoints/train/k0/000001-a", b"12")
+    age(store, "checkpoints/train/k0/000001-a", 8)
+    store.write("checkpoints/train/k0/000002-b", b"12")
+    assert swept(store, WEEK).keys() == {"artifacts/train/k8/0123/b.bin", "checkpoints/train/k8/000001-a"}
+
+
+def test_a_writer_that_comes_back_is_not_robbed(tmp_path):
+    """An old file that is written anew after it was listed stays: its writer is about to name it in a manifest."""
+    store = open_store((tmp_path / "store").as_uri())
+    orphan = artifact(store, tmp_path, "k1")
+    store.delete("artifacts/train/k1/manifest.json")
+    age(store, orphan.files["a.bin"].object, 8)
+    (garbage,) = find_garbage(store, WEEK)
+    commit(store, "train", "k1", tmp_path / "k1-x", {}, {})
+    garbage.discard()
+    assert find_whole(store, "train", "k1") == orphan
+
+
+def test_unused_artifacts_go_when_asked(stores, tmp_path):
+    """An artifact that no run names goes with `unused`, manifest first; one that any attempt of any run names stays."""
+    artifact(stores, tmp_path, "k1", b"named", run="r1")
+    artifact(stores, tmp_path, "k2", b"named by a second attempt", run="r1")
+    artifact(stores, tmp_path, "k3", b"unnamed")
+    assert swept(stores) == {}
+    gone = list(swept(stores, unused=True))
+    assert gone[0] == "artifacts/train/k3/manifest.json"
+    assert len(gone) == 2
+    assert find_whole(stores, "train", "k1")
+    assert find_whole(stores, "train", "k2")
+    assert not any("k3" in key for key in stores.list(""))
+
+
+def test_files_of_a_damaged_manifest_stay(tmp_path):
+    """What a manifest names that cannot be read is unknown, so nothing of it goes, asked for or not."""
+    store = open_store((tmp_path / "store").as_uri())
+    artifact(store, tmp_path, "k1")
+    store.write("artifacts/train/k1/manifest.json", b"{}")
+    assert swept(store, unused=True) == {}
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """Type `python -m tasks sweep ...`; exit code and output."""
+
+    def type_it(*arguments):
+        line = [sys.executable, "-m", "tasks", "sweep", *arguments]
+        place = {"cwd": PROJECT, "env": os.environ | {"STORE": (tmp_path / "store").as_uri()}}
+        done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False, **place)
+        return done.returncode, done.stdout + done.stderr
+
+    return type_it
+
+
+def test_the_command_acts_and_a_dry_run_only_says(tmp_path, sweep):
+    """`--dry-run` lists names, sizes and the sum; the plain command takes them away; the age is a choice."""
+    store = open_store((tmp_path / "store").as_uri())
+    store.write("checkpoints/train/k1/000001-a", b"x" * 1234)
+    assert sweep() == (0, "removed 0 objects, 0 B\n")
+    expected = "        1,234 B  old checkpoint: checkpoints/train/k1/000001-a\n{} 1 objects, 1,234 B\n"
+    assert sweep("--dry-run", "--age", "0") == (0, expected.format("would remove"))
+    assert store.exists("checkpoints/train/k1/000001-a")
+    assert sweep("--age", "0") == (0, expected.format("removed"))
+    assert not store.exists("checkpoints/train/k1/000001-a")
+    code, output = sweep("--age", "-1")
+    assert code != 0
+    assert "argument --age: invalid" in output

@@ -1,0 +1,161 @@
+"""The promises of `tasks.comparison.assembly` and `tasks.comparison.pairing`."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tasks.comparison.assembly import compare
+from tasks.comparison.evidence import Branch
+from tasks.comparison.pairing import conclusion, differences
+from tests.support import synthetic
+
+TWO = (synthetic.dataset(), synthetic.dataset("fashion_mnist", "Fashion-MNIST", 125_000))
+
+
+def _compared(request, branches):
+    return compare(request, branches, synthetic.records(request), synthetic.facts(request), synthetic.ENVIRONMENT)
+
+
+def test_a_clear_difference_is_said_with_its_size():
+    """The verdict names the data set, the size, the better family, the interval, the seeds and the cost."""
+    request = synthetic.request()
+    comparison = _compared(request, synthetic.everything(request, examples=2000))
+    (dataset,) = comparison.datasets
+    difference = dataset.difference
+    assert comparison.status == "complete"
+    assert difference.conclusion == "better"
+    assert difference.low < difference.estimate < difference.high
+    assert dataset.verdict.startswith("On CIFAR-10 at 250,000 parameters the CNN is better than the ANN by ")
+    assert "3 seeds, p < 0.001), and takes 6.0 times as long to train." in dataset.verdict
+
+
+def test_the_difference_is_the_mean_of_the_paired_ones():
+    """The estimate is the mean accuracy of the one minus that of the other, and each seed's cells add up."""
+    request = synthetic.request()
+    comparison = _compared(request, synthetic.everything(request))
+    (dataset,) = comparison.datasets
+    ann, cnn = dataset.models
+    assert dataset.difference.estimate == pytest.approx(cnn.accuracy - ann.accuracy)
+    for test in dataset.difference.seeds:
+        assert test.both_right + test.only_family + test.only_reference + test.both_wrong == 400
+        assert test.estimate == pytest.approx((test.only_family - test.only_reference) / 400)
+
+
+def test_models_alike_have_no_detectable_difference():
+    """Families of the same accuracy are not declared better or worse."""
+    request = synthetic.request()
+    branches = [synthetic.branch(request, request.datasets[0], family, accuracy=0.6) for family in ("ann", "cnn")]
+    (dataset,) = _compared(request, branches).datasets
+    assert dataset.difference.conclusion == "undetected"
+    assert "no detectable difference between the CNN and the ANN" in dataset.verdict
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p_value", "expected"),
+    [
+        (0.1, 0.2, 0.01, "better"),
+        (-0.2, -0.1, 0.01, "worse"),
+        (-0.1, 0.2, 0.01, "undetected"),
+        (0.1, 0.2, 0.05, "undetected"),
+        (0.0, 0.2, 0.01, "undetected"),
+    ],
+)
+def test_interval_and_test_must_agree(low, high, p_value, expected):
+    """A difference is detected only when the interval leaves out 0 and the p-value is small."""
+    assert conclusion(low, high, p_value) == expected
+
+
+def test_a_failed_branch_is_a_row_with_its_reason():
+    """The other branches are reported, the gap is named in the row and in the verdict, its trials are kept."""
+    request = synthetic.request(TWO)
+    branches = synthetic.everything(request)
+    branches[3] = Branch("fashion_mnist", "cnn", "failed", "train, seed 1: out of memory", search=branches[3].search)
+    comparison = _compared(request, branches)
+    whole, gap = comparison.datasets
+    assert comparison.status == "partial"
+    assert whole.difference is not None
+    assert gap.difference is None
+    assert (gap.models[1].status, gap.models[1].accuracy, len(gap.models[1].trials)) == ("failed", None, 3)
+    assert "The CNN has no result: train, seed 1: out of memory." in gap.verdict
+
+
+def test_what_nobody_mentions_is_missing():
+    """With no branch at all, every family that was asked for has its row."""
+    request = synthetic.request(TWO)
+    comparison = compare(request, [], [], {}, synthetic.ENVIRONMENT)
+    assert [[model.status for model in dataset.models] for dataset in comparison.datasets] == [["missing"] * 2] * 2
+    assert "there is no result" in comparison.datasets[0].verdict
+
+
+def test_p_values_are_adjusted_over_the_whole_run():
+    """A difference that is one of two has its p-value doubled at most, and never made smaller."""
+    request = synthetic.request(TWO, replicates=1)
+    branches = synthetic.everything(request, examples=300, accuracy=0.6)
+    alone = differences(branches[:2], request.families, 0)["cifar10", None][0]
+    together = differences(branches, request.families, 0)["cifar10", None][0]
+    assert alone.p_value == alone.p_value_unadjusted
+    assert alone.p_value <= together.p_value <= min(1, 2 * alone.p_value)
+
+
+def test_every_family_is_measured_against_the_same_one():
+    """A third family adds a difference to the reference, and a sentence to the verdict."""
+    request = synthetic.request(families=("ann", "cnn", "mixer"))
+    (dataset,) = _compared(request, synthetic.everything(request, examples=2000)).datasets
+    assert [(d.family, d.reference) for d in dataset.differences] == [("cnn", "ann"), ("mixer", "ann")]
+    assert dataset.difference == dataset.differences[0]
+    assert "; the mixer is better than the ANN by" in dataset.verdict
+
+
+def test_a_run_without_the_usual_reference_takes_its_first_family():
+    """Families other than ann are compared with the first of them."""
+    request = synthetic.request(families=("cnn", "mixer"))
+    (dataset,) = _compared(request, synthetic.everything(request)).datasets
+    assert [(d.family, d.reference) for d in dataset.differences] == [("mixer", "cnn")]
+
+
+def test_one_replicate_has_no_deviation():
+    """With one seed the standard deviation is unknown, not zero, and the interval is of the examples."""
+    request = synthetic.request(replicates=1)
+    (dataset,) = _compared(request, synthetic.everything(request)).datasets
+    assert dataset.models[0].spread["accuracy"].std is None
+    assert dataset.difference.low < dataset.difference.high
+
+
+def test_models_measured_on_different_examples_are_not_compared():
+    """Labels that differ make pairing impossible: no difference, and a broken contract."""
+    request = synthetic.request()
+    ann, cnn = synthetic.everything(request)
+    shuffled = tuple(
+        replace(r, y_true=np.roll(r.y_true, 1), y_pred=np.roll(r.y_pred, 1), measured_on="f" * 40)
+        for r in cnn.replicates
+    )
+    (dataset,) = _compared(request, [ann, replace(cnn, replicates=shuffled)]).datasets
+    assert dataset.difference is None
+    assert "not fair: the contract is broken on data" in dataset.verdict
+
+
+def test_predictions_of_another_model_are_noticed():
+    """Predictions that do not have the accuracy of the metrics are an error that names them."""
+    request = synthetic.request()
+    ann, cnn = synthetic.everything(request)
+    swapped = replace(cnn.replicates[0], y_pred=ann.replicates[0].y_pred)
+    with pytest.raises(ValueError, match=r"cifar10-cnn-seed-0\.npz: expected predictions of accuracy"):
+        _compared(request, [ann, replace(cnn, replicates=(swapped, *cnn.replicates[1:]))])
+
+
+def test_confusion_and_classes_are_of_all_replicates():
+    """The matrix is the sum over the seeds; the most confused pairs are its largest shares off the diagonal."""
+    request = synthetic.request()
+    model = _compared(request, synthetic.everything(request)).datasets[0].models[0]
+    assert np.sum(model.confusion_matrix) == 3 * 400
+    shares = [pair.share for pair in model.most_confused]
+    assert shares == sorted(shares, reverse=True)
+    assert all(pair.true != pair.predicted for pair in model.most_confused)
+    assert sum(score.support for score in model.classes) == 400
+
+
+def test_no_address_of_the_mirror_is_published():
+    """Where the mirror is, and what else of a private network may be reached, is not in the report."""
+    request = synthetic.request()
+    assert "secret" not in _compared(request, synthetic.everything(request)).model_dump_json()

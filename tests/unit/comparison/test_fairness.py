@@ -1,0 +1,123 @@
+"""The promises of `tasks.comparison.fairness`: each clause holds on equal terms, and breaks when its terms differ."""
+
+from dataclasses import replace
+
+import pytest
+
+from tasks.comparison.fairness import clauses
+from tests.support import synthetic
+
+NAMES = {
+    "data", "seeds", "trials", "epochs", "batch size", "augmentation", "tricks", "optimizer space", "parameters",
+    "test part",
+}  # fmt: skip
+
+
+def _holds(branches, request=None, records=None) -> dict[str, bool | None]:
+    request = request or synthetic.request()
+    records = synthetic.records(request) if records is None else records
+    return {clause.name: clause.holds for clause in clauses(request, request.datasets[0], branches, records)}
+
+
+def _with_replicates(branch, **changes):
+    return replace(branch, replicates=tuple(replace(replicate, **changes) for replicate in branch.replicates))
+
+
+def _with_settings(branch, **changes):
+    return _with_replicates(branch, settings=dict(branch.replicates[0].settings) | changes)
+
+
+def _with_trials(branch, trials):
+    return replace(branch, search=replace(branch.search, trials=trials))
+
+
+def test_equal_terms_are_fair():
+    """Two families treated alike keep every clause."""
+    assert _holds(synthetic.everything(synthetic.request())) == dict.fromkeys(NAMES, True)
+
+
+TRAINING = synthetic.TRAINING.model_dump()
+BREACHES = {
+    "data": lambda b: _with_replicates(b, learned_from="f" * 40),
+    "seeds": lambda b: replace(b, replicates=b.replicates[:2]),
+    "trials": lambda b: _with_trials(b, b.search.trials[:2]),
+    "epochs": lambda b: _with_replicates(b, history=b.replicates[0].history * 2),
+    "batch size": lambda b: _with_settings(b, training=TRAINING | {"batch_size": 64}),
+    "augmentation": lambda b: _with_settings(b, training=TRAINING | {"augment": False}),
+    "tricks": lambda b: _with_settings(b, training=TRAINING | {"tricks": TRAINING["tricks"] | {"erasing": 4}}),
+    "optimizer space": lambda b: _with_trials(b, [t | {"hyperparameters": {"depth": 2}} for t in b.search.trials]),
+    "parameters": lambda b: _with_trials(b, [t | {"parameters": 253_000} for t in b.search.trials]),
+}
+
+
+@pytest.mark.parametrize("name", BREACHES)
+def test_a_breach_breaks_its_clause_and_no_other(name):
+    """Whatever is not alike is found, and named."""
+    ann, cnn = synthetic.everything(synthetic.request())
+    assert _holds([ann, BREACHES[name](cnn)]) == dict.fromkeys(NAMES, True) | {name: False}
+
+
+def test_a_failed_trial_is_a_breach():
+    """A family that lost a trial had fewer chances."""
+    ann, cnn = synthetic.everything(synthetic.request())
+    lost = [*cnn.search.trials[:2], cnn.search.trials[2] | {"status": "failed", "score": None, "error": "no memory"}]
+    assert _holds([ann, _with_trials(cnn, lost)])["trials"] is False
+
+
+def test_seeds_that_both_lack_are_a_breach():
+    """Two families that agree on fewer seeds than were asked for do not keep the contract."""
+    fewer = [replace(b, replicates=b.replicates[:2]) for b in synthetic.everything(synthetic.request())]
+    assert _holds(fewer)["seeds"] is False
+
+
+def test_a_second_evaluation_is_a_breach():
+    """The test part is read once for each family."""
+    request = synthetic.request()
+    twice = [*synthetic.records(request), synthetic.record("evaluate", "cifar10", "cnn")]
+    assert _holds(synthetic.everything(request), request, twice)["test part"] is False
+
+
+def test_a_breach_says_who_did_what():
+    """The clause that broke shows both sides."""
+    request = synthetic.request()
+    ann, cnn = synthetic.everything(request)
+    found = clauses(request, request.datasets[0], [ann, BREACHES["batch size"](cnn)], synthetic.records(request))
+    assert next(c.found for c in found if c.holds is False) == "ANN 256 images and CNN 64 images"
+
+
+def test_with_one_result_nothing_can_be_compared():
+    """A clause that needs two families is not checked, rather than held, when one of them failed."""
+    ann, cnn = synthetic.everything(synthetic.request())
+    alone = _holds([ann, replace(cnn, status="failed", error="x", replicates=())])
+    assert alone == dict.fromkeys(NAMES) | {"parameters": True}
+    assert set(_holds([]).values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("training", "expected"),
+    [
+        ({}, "shift by up to 2 pixels and horizontal flip"),
+        ({"shift_limit": 1}, "shift by up to 1 pixel and horizontal flip"),
+        ({"shift_limit": 0}, "horizontal flip"),
+        ({"augment": False}, "none"),
+    ],
+)
+def test_augmentation_is_told_as_it_was_done(training, expected):
+    """What the dataset allows and the training limits to, not the one alone."""
+    params = TRAINING | training
+    done = [
+        _with_settings(branch, training=params, augmentation={"flip": True, "shift": 2})
+        for branch in synthetic.everything(synthetic.request())
+    ]
+    request = synthetic.request()
+    found = {clause.name: clause.found for clause in clauses(request, request.datasets[0], done, [])}
+    assert found["augmentation"] == expected
+
+
+def test_tricks_are_told_by_name():
+    """Those that are on, with their size where they have one."""
+    request = synthetic.request()
+    params = TRAINING | {"tricks": TRAINING["tricks"] | {"identity": False, "averaging": 0.99}}
+    done = [_with_settings(branch, training=params) for branch in synthetic.everything(request)]
+    found = {clause.name: clause.found for clause in clauses(request, request.datasets[0], done, [])}
+    assert found["tricks"] == "muon, whitening, alternating flip and averaging 0.99"

@@ -1,0 +1,95 @@
+import gzip
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.data.readers import read
+from tasks.errors import DataError
+from tests.support.tiny_data import cifar_bytes, idx_bytes, images_and_labels
+
+
+def write(folder, **files):
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return [folder / name for name in files]
+
+
+def test_idx_files_become_images_with_a_channel_and_labels(tmp_path):
+    """What was written as gzipped IDX is read back pixel for pixel."""
+    images, labels = images_and_labels(30, 1, seed=0)
+    part = read("idx", write(tmp_path, images=idx_bytes(images[..., 0]), labels=idx_bytes(labels)), (8, 8, 1), 3)
+    np.testing.assert_array_equal(part.images, images)
+    np.testing.assert_array_equal(part.labels, labels)
+
+
+def test_cifar_batches_become_channel_last_images_in_order(tmp_path):
+    """Channel-first records of several batches are read back pixel for pixel, in reading order."""
+    images, labels = images_and_labels(30, 3, seed=0)
+    batches = write(tmp_path, a=cifar_bytes(images[:20], labels[:20]), b=cifar_bytes(images[20:], labels[20:]))
+    part = read("cifar", batches, (8, 8, 3), 3)
+    np.testing.assert_array_equal(part.images, images)
+    np.testing.assert_array_equal(part.labels, labels)
+
+
+IMAGES, LABELS = images_and_labels(30, 1, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "expected"),
+    [
+        (b"not gzip", idx_bytes(LABELS), "expected a gzipped IDX file"),
+        (idx_bytes(IMAGES)[:-20], idx_bytes(LABELS), "expected a gzipped IDX file"),
+        (gzip.compress(b"\0\0\x0d\x03" + b"\0" * 20), idx_bytes(LABELS), "expected an IDX file of unsigned bytes"),
+        (gzip.compress(gzip.decompress(idx_bytes(IMAGES)) + b"x"), idx_bytes(LABELS), "or more"),
+        (gzip.compress(b"\0\0\x08\x04" + b"\xff" * 16), idx_bytes(LABELS), "expected at most"),
+        (gzip.compress(b"\0\0\x08\x03" + b"\0\0\x04\0" * 3 + bytes(9)), idx_bytes(LABELS), "expected 1,073,741,824"),
+        (idx_bytes(IMAGES[:, :7]), idx_bytes(LABELS), r"expected images of \(8, 8, 1\)"),
+        (idx_bytes(IMAGES[:-1]), idx_bytes(LABELS), "as many labels as images"),
+        (idx_bytes(IMAGES), idx_bytes(LABELS + 1), "expected labels 0 to 2, received 3"),
+    ],
+    ids=[
+        "foreign",
+        "cut",
+        "other type",
+        "too long",
+        "endless",
+        "empty promise",
+        "other shape",
+        "unpaired",
+        "mislabelled",
+    ],
+)
+def test_a_wrong_idx_file_is_a_clear_error(tmp_path, images, labels, expected):
+    """Cut, foreign, too long, of another shape, unpaired or mislabelled: one line says what was expected."""
+    with pytest.raises(DataError, match=expected):
+        read("idx", write(tmp_path, images=images, labels=labels), (8, 8, 1), 3)
+
+
+def test_no_more_is_unpacked_than_the_header_promises(tmp_path):
+    """64 MiB of zeros behind a header that promises a few bytes are refused without a place in memory for them."""
+    bomb = gzip.compress(gzip.decompress(idx_bytes(IMAGES)) + bytes(64 * 2**20))
+    paths = write(tmp_path, images=bomb, labels=idx_bytes(LABELS))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="or more"):
+            read("idx", paths, (8, 8, 1), 3)
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+@settings(max_examples=200)
+@given(data=st.binary(max_size=200), zipped=st.booleans(), reader=st.sampled_from(["idx", "cifar"]))
+def test_random_bytes_never_crash_a_reader(tmp_path_factory, data, zipped, reader):
+    """Whatever the bytes, a reader returns a part of the right shape or raises DataError."""
+    folder = tmp_path_factory.mktemp("bytes")
+    body = gzip.compress(data) if zipped else data
+    paths = write(folder, a=body, b=body) if reader == "idx" else write(folder, a=body)
+    try:
+        part = read(reader, paths, (2, 2, 1), 10)
+    except DataError:
+        return
+    assert part.images.shape == (len(part.labels), 2, 2, 1)

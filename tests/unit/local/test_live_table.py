@@ -1,0 +1,110 @@
+"""The live table: every task in the workflow's order, with what its stage says."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from tasks.local.live_table import LineView, TerminalView, rows, view
+from tasks.settings.place import Place
+from tests.support import synthetic
+
+START, END = "2026-11-23T10:00:00Z", "2026-11-23T10:01:05Z"
+
+
+REQUEST = synthetic.request(replicates=2).model_copy(update={"seed": 7})
+REQUEST = REQUEST.model_copy(update={"search": REQUEST.search.model_copy(update={"shards": 2})})
+
+
+def instance(task, state=None, index=-1, start=None, end=None):
+    """A task instance as Airflow's API describes it."""
+    described = {"task_id": task, "state": state, "map_index": index, "start_date": start, "end_date": end}
+    return described | {"dag_id": "d", "dag_run_id": "r", "try_number": 1}
+
+
+@pytest.fixture
+def shown():
+    instances = [
+        instance("report"),
+        instance("cifar10.train_ann", "running", 1, START),
+        instance("cifar10.train_ann", "success", 0, START, END),
+        instance("cifar10.search_ann", "running", 1, START),
+        instance("cifar10.choose_ann", index=0),
+        instance("cifar10.search_cnn", "failed", start=START, end=END),
+        instance("cifar10.fetch", "success", start=START, end=END),
+        instance("plan", "success", start=START, end=END),
+    ]
+    return rows(instances, REQUEST, lambda place, stage: f"{stage} of {place}")
+
+
+def test_rows_follow_the_workflow(shown):
+    """Plan, then a dataset's stages, then the join; replicates by their seeds, searches by their shards."""
+    assert [row.task for row in shown] == [
+        "plan",
+        "cifar10.fetch",
+        "cifar10.search_ann shard 1",
+        "cifar10.choose_ann",
+        "cifar10.train_ann seed 7",
+        "cifar10.train_ann seed 8",
+        "cifar10.search_cnn",
+        "report",
+    ]
+
+
+def test_with_several_budgets_every_row_names_its_own():
+    """An index counts the budgets, and for each of them its shards or its seeds, as Airflow counts."""
+    request = REQUEST.model_copy(update={"budgets": (5_000, 8_000)})
+    names = ["search_ann", "train_ann", "choose_ann", "evaluate_ann", "search_ann", "normalize"]
+    indexes = [2, 3, 1, 0, -1, -1]
+    made = [instance(f"cifar10.{name}", "running", index) for name, index in zip(names, indexes, strict=True)]
+    shown = {row.task: row.place for row in rows(made, request, lambda place, stage: "")}
+    assert shown == {
+        "cifar10.normalize": Place("cifar10"),
+        "cifar10.search_ann": Place("cifar10", "ann"),
+        "cifar10.search_ann budget 8000, shard 0": Place("cifar10", "ann", shard=0, budget=8_000),
+        "cifar10.choose_ann budget 8000": Place("cifar10", "ann", budget=8_000),
+        "cifar10.train_ann budget 8000, seed 8": Place("cifar10", "ann", 8, budget=8_000),
+        "cifar10.evaluate_ann budget 5000": Place("cifar10", "ann", budget=5_000),
+    }
+
+
+def test_a_running_row_shows_what_its_stage_says(shown):
+    """Only a running stage is asked for its progress, at its own place."""
+    said = ["search of cifar10/ann/shard-1", "train of cifar10/ann/seed-8"]
+    assert [row.progress for row in shown if row.progress] == said
+    assert shown[5].place == Place("cifar10", "ann", 8)
+
+
+def test_times_are_minutes_and_seconds(shown):
+    """A finished task shows how long it took, one that waits shows nothing."""
+    assert (shown[0].shown_time, shown[-1].shown_time) == ("1:05", "")
+
+
+def test_a_log_is_named_below_the_log_folder(shown):
+    """The path is the one that Airflow writes: mapped tasks carry their index."""
+    assert shown[5].log == "dag_id=d/run_id=r/task_id=cifar10.train_ann/map_index=1/attempt=1.log"
+    assert shown[6].log == "dag_id=d/run_id=r/task_id=cifar10.search_cnn/attempt=1.log"
+
+
+def test_without_a_terminal_only_changes_are_printed(shown):
+    """A line a change: showing the same rows again prints nothing."""
+    out = io.StringIO()
+    lines = LineView(Console(file=out, width=200), "r")
+    with lines:
+        lines.show(shown)
+        once = out.getvalue()
+        lines.show(shown)
+    assert out.getvalue() == once
+    assert len(once.splitlines()) == 6
+    assert "cifar10.search_cnn               failed             1:05" in once
+
+
+def test_a_terminal_gets_the_table(shown):
+    """Every row is drawn, with its state."""
+    out = io.StringIO()
+    console = Console(file=out, width=120, force_terminal=True)
+    drawn = view(console, "quick-1")
+    assert isinstance(drawn, TerminalView)
+    with drawn:
+        drawn.show(shown)
+    assert all(row.task in out.getvalue() for row in shown)

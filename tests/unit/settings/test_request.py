@@ -1,0 +1,209 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from tasks.errors import RequestError
+from tasks.settings.loading import Downloads, load_configuration, resolve
+from tasks.settings.request import Parameters, Request, RunId, slug
+from tasks.settings.training import Search
+from tasks.settings.values import parse
+from tests.support.tiny_data import make_configuration
+
+
+@pytest.fixture(scope="module")
+def config():
+    return load_configuration()
+
+
+def test_the_committed_configuration_is_valid_and_has_the_promised_budgets(config):
+    """The repository's own config/ loads, with both datasets at their budgets, both families and four profiles."""
+    assert {name: dataset.budget for name, dataset in config.datasets.items()} == {
+        "cifar10": 250_000,
+        "fashion_mnist": 125_000,
+    }
+    assert config.families == ("ann", "cnn")
+    assert {"smoke", "quick", "full", "gpu"} == set(config.profiles)
+
+
+def test_a_request_is_the_profile_with_the_parameters_laid_over_it(config):
+    """What the form leaves empty comes from the profile; what it names wins; seeds follow the replicates."""
+    wanted = Parameters(profile="smoke", datasets=("cifar10",), epochs=7, replicates=4, budgets=(30_000,))
+    request = resolve(config, wanted, "r")
+    assert [dataset.name for dataset in request.datasets] == ["cifar10"]
+    assert (request.training.epochs, request.datasets[0].budget, request.seeds) == (7, 30_000, (0, 1, 2, 3))
+    assert request.search == config.profiles["smoke"].search
+    assert Request.model_validate_json(request.model_dump_json()) == request
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({"profile": "huge"}, "expected one of .*quick.*; received 'huge'"),
+        ({"datasets": ["mnist"]}, "expected some of cifar10, fashion_mnist; received mnist"),
+        ({"families": ["rnn"]}, "expected some of ann, cnn; received rnn"),
+        ({"datasets": ["../etc"]}, "datasets.0: .*received '../etc'"),
+        ({"epochs": 0}, "epochs: .*greater than or equal to 1; received 0"),
+        ({"epoch": 3}, "epoch: Extra inputs are not permitted; received 3"),
+        ({"budgets": [12]}, "budgets.0: .*1000; received 12"),
+        ({"budgets": [-5_000]}, "budgets.0: .*1000; received -5000"),
+        ({"budgets": [5_000.5]}, "budgets.0: .*valid integer.*; received 5000.5"),
+        ({"budgets": list(range(1_000, 10_000, 1_000))}, "budgets: .*at most 8 items"),
+        ({"budgets": [5_000, 8_000, 5_000]}, "budgets: .*expected different budgets, received 5000 more than once"),
+        ({"budget": 5_000}, "budget: Extra inputs"),
+        ({"mirror": "ftp://example.org"}, "mirror: .*expected https://.*; received 'ftp://example.org'"),
+        ({"mirror": "https://me:secret@example.org"}, "mirror: .*no password in an address"),
+        ({"mirror": "/etc"}, "mirror: expected a public address, or a folder in `allowed_addresses` .*received '/etc'"),
+        ({"mirror": "a\n{{ 1 }}"}, "mirror: .*printable characters"),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_place_expectation_and_what_came(config, wanted, expected):
+    """Bad parameters never reach a stage, and the message tells a person what to mend."""
+    with pytest.raises(RequestError, match=expected) as caught:
+        resolve(config, parse(Parameters, wanted, "parameters"), "r")
+    assert "\n" not in str(caught.value)
+
+
+def test_one_budget_stands_in_place_of_each_datasets_own(config):
+    """A run of one budget is one like any other, whoever named it; nothing is left of the list."""
+    request = resolve(config, Parameters(budgets=(30_000,)), "r")
+    assert request.budgets == ()
+    assert [dataset.budget for dataset in request.datasets] == [30_000, 30_000]
+    assert request.comparisons == request.datasets
+    for wanted in (Parameters(), Parameters(budgets=())):
+        assert resolve(config, wanted, "r").comparisons == tuple(config.datasets.values())
+
+
+def test_several_budgets_make_a_comparison_each(config):
+    """Every dataset is compared at every budget, fewest parameters first, in whatever order they were asked for."""
+    request = resolve(config, Parameters(budgets=(120_000, 30_000)), "r")
+    assert request.budgets == (30_000, 120_000)
+    assert [(compared.name, compared.budget) for compared in request.comparisons] == [
+        (name, budget) for name in ("cifar10", "fashion_mnist") for budget in (30_000, 120_000)
+    ]
+    assert Request.model_validate_json(request.model_dump_json()) == request
+
+
+@pytest.mark.parametrize(
+    ("tuner", "shards", "expected"),
+    [
+        ("bayesian", 2, "expected shards = 1 for bayesian, which learns from earlier trials, received 2"),
+        ("hyperband", 3, "expected shards = 1 for hyperband"),
+        ("random", 5, "expected at most one shard a trial .4., received 5"),
+        ("random", 65, "shards: .*less than or equal to 64; received 65"),
+        ("random", 0, "shards: .*greater than or equal to 1; received 0"),
+    ],
+)
+def test_a_search_that_cannot_be_shared_out_is_refused(tuner, shards, expected):
+    """Tuners that learn from earlier trials have one shard, and no shard is without a trial: one line says so."""
+    with pytest.raises(RequestError, match=expected) as caught:
+        parse(Search, {"tuner": tuner, "trials": 4, "epochs": 1, "shards": shards}, "search")
+    assert "\n" not in str(caught.value)
+    assert parse(Search, {"tuner": tuner, "trials": 4, "epochs": 1}, "search").shards == 1
+
+
+def test_fewer_trials_than_shards_are_shared_by_fewer(config):
+    """Asking for fewer trials than the profile has shards is no error: shards change only the pace."""
+    smoke = config.profiles["smoke"].search
+    assert resolve(config, Parameters(profile="smoke", trials=1), "r").search.shards == 1
+    assert resolve(config, Parameters(profile="smoke", trials=9), "r").search.shards == smoke.shards == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("replicates = 3", "replicate"), ("[profiles.quick.training]", "not valid TOML"), ("fraction = 0.5", "fraction")],
+)
+def test_a_typo_in_the_configuration_is_refused_with_its_file(tmp_path, text, expected):
+    """An unknown key, broken TOML or a value out of range names the file or the field, and is never ignored."""
+    folder = make_configuration(tmp_path / "config")
+    path = folder / "workflow.toml"
+    changed = {"replicates = 3": "replicate = 3", "[profiles.quick.training]": "[profiles.quick.training", "fraction = 0.5": "fraction = 3.0"}  # fmt: skip  # noqa: E501
+    assert text in path.read_text()
+    path.write_text(path.read_text().replace(text, changed[text]))
+    with pytest.raises(RequestError, match=expected):
+        load_configuration(folder)
+
+
+def test_datasets_families_formats_and_runners_are_one_file_each(tmp_path):
+    """A new TOML is a dataset, a new Python file a family, a format or a runner; nothing else needs a change."""
+    folder, project = make_configuration(tmp_path / "config"), tmp_path / "project"
+    for place, names in {
+        "tasks/models": ("ann", "kan", "__init__"),
+        "tasks/data/formats": ("cifar", "idx", "jpeg"),
+        "dags/runners": ("local", "slurm"),
+    }.items():
+        (project / place).mkdir(parents=True)
+        for name in names:
+            (project / place / f"{name}.py").touch()
+    mine = (folder / "datasets" / "cifar10.toml").read_text().replace('reader = "cifar"', 'reader = "jpeg"')
+    (folder / "datasets" / "mine.toml").write_text(mine)
+    config = load_configuration(folder, project)
+    request = resolve(config, Parameters(datasets=("mine",), families=("kan",)), "r")
+    assert (request.datasets[0].name, request.datasets[0].reader, request.families) == ("mine", "jpeg", ("kan",))
+    assert config.with_runner("slurm").orchestration.runner == "slurm"
+
+
+def test_an_unknown_format_or_runner_is_refused_with_those_there_are(tmp_path, config):
+    """The message lists the files among which to choose."""
+    folder = make_configuration(tmp_path / "other")
+    path = folder / "datasets" / "cifar10.toml"
+    path.write_text(path.read_text().replace('reader = "cifar"', 'reader = "jpeg"'))
+    with pytest.raises(RequestError, match=r"datasets.cifar10.reader: expected a file of tasks/data/formats/ .*idx"):
+        load_configuration(folder)
+    with pytest.raises(RequestError, match=r"runner: expected a file of dags/runners/ \(docker, .*received 'slurm'"):
+        config.with_runner("slurm")
+
+
+def test_only_the_owner_names_any_mirror(tmp_path, config):
+    """A folder passes when the configuration names it, or when it is the owner's own; a form cannot widen that."""
+    wanted = Parameters(mirror=str(tmp_path / "below"))
+    allowed = config.model_copy(update={"downloads": Downloads(allowed_addresses=(str(tmp_path),))})
+    assert resolve(allowed, wanted, "r").mirror == wanted.mirror
+    own = resolve(config, Parameters(), "r", own_mirror=str(tmp_path))
+    assert (own.mirror, own.allowed_addresses) == (str(tmp_path), (str(tmp_path),))
+    with pytest.raises(RequestError, match="allowed_addresses: Extra inputs"):
+        parse(Parameters, {"mirror": "/etc", "allowed_addresses": ["/etc"]}, "form")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('title = "Tiny CIFAR"', 'title = "Tiny\\u0007"', "title"),
+        ("shape = [8, 8, 3]", "shape = [8, -8, 3]", "shape.1"),
+        ("shape = [8, 8, 3]", "shape = [8, 8, 9999999]", "shape.2"),
+        ('"cifar-10-batches-bin/test_batch.bin"', '"../test_batch.bin"', "members"),
+        ('"cifar-10-batches-bin/test_batch.bin"', '"/etc/test_batch.bin"', "members"),
+        ('"cifar-10-batches-bin/test_batch.bin"', '"other/data_batch_1.bin"', "two of one"),
+        ("splits.test = ['test_batch.bin']", "splits.test = ['tset_batch.bin']", "expected files of the sources"),
+        ('mirror_folder = "cifar-10"', 'mirror_folder = "../cifar-10"', "mirror_folder"),
+        ('urls = ["http:', 'urls = ["gopher:', "urls"),
+    ],
+)
+def test_a_dataset_that_reaches_elsewhere_is_refused(tmp_path, old, new, expected):
+    """No path, size, address or file name of a dataset's TOML leads out of where it belongs."""
+    folder = make_configuration(tmp_path / "config")
+    path = folder / "datasets" / "cifar10.toml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(RequestError, match=expected) as caught:
+        load_configuration(folder)
+    assert "\n" not in str(caught.value)
+
+
+ANY_TEXT = st.text(st.characters(), max_size=300)  # lone surrogates too: a command line may hold any bytes
+
+
+@given(ANY_TEXT, ANY_TEXT)
+def test_slugs_are_safe_and_never_meet(first, second):
+    """Any run id becomes a key segment, a safe one stays as it is, and two ids never share a slug."""
+    for text in (first, second):
+        made = slug(text)
+        assert TypeAdapter(RunId).validate_python(made) == made
+        assert slug(made) == made
+    if first != second and not _is_slug_of(first, second):
+        assert slug(first) != slug(second)
+
+
+def _is_slug_of(first: str, second: str) -> bool:
+    """An id may be typed that is another's slug, digest included; that alone is a meeting."""
+    return first in (second, slug(second)) or second == slug(first)
