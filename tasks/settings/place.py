@@ -37,7 +37,8 @@ class Place:
 
     def given(self) -> dict[str, str | int]:
         """What names this place, without what is not said."""
-        return {name: value for name, value in vars(self).items() if value is not None}
+        names = ("dataset", "family", "budget", "seed", "shard")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def numbered(self) -> Iterator[str]:
         """Budget, seed and shard as parts of a path, `seed-0`, without what is not said."""

@@ -10,9 +10,9 @@ from uuid import uuid4
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
-from dags.runners.stage_command import RunnerError
 
 from dags.runners import docker as runner
+from dags.stage_command import RunnerError
 from tasks.project import PROJECT
 from tasks.settings.orchestration import Docker, Orchestration
 from tests.engine.conftest import ANOTHER, IMAGE, RUN, containers

@@ -17,7 +17,7 @@ from annotated_types import Le
 
 from dags.compare_image_models import schedule
 from tasks.project import PROJECT
-from tasks.settings.request import BUDGETS
+from tasks.settings.request import MAX_BUDGETS
 from tasks.settings.training import Search, Training
 
 EDGES = Path(__file__).with_name("edges.txt")
@@ -130,7 +130,7 @@ def test_no_run_maps_more_tasks_than_airflow_takes():
     limits = [Training.model_fields["replicates"], Search.model_fields["shards"]]
     most = [next(each.le for each in field.metadata if isinstance(each, Le)) for field in limits]
     assert most == [100, 64]
-    assert BUDGETS * max(most) <= conf.getint("core", "max_map_length")
+    assert MAX_BUDGETS * max(most) <= conf.getint("core", "max_map_length")
 
 
 @pytest.mark.parametrize(

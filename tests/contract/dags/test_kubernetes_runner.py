@@ -14,17 +14,18 @@ import yaml
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from airflow.serialization.serialized_objects import DagSerialization
-from dags.runners.stage_command import TRAINING, RunnerError
 from kubernetes.client import ApiClient
 
 from dags.runners.kubernetes import KubernetesStage, check, options
-from dags.stage_operators import TIMEOUTS, settings
+from dags.stage_command import RunnerError
+from dags.stage_operators import settings
 from tasks.errors import RequestError
 from tasks.project import PROJECT
 from tasks.settings.loading import load_configuration
 from tasks.settings.orchestration import Orchestration
 from tasks.settings.values import parse
-from tests.dags.stand_in_cluster import Cluster
+from tasks.settings.workflow import STAGES
+from tests.contract.dags.stand_in_cluster import Cluster
 
 PODS = Path(__file__).with_name("stage_pods.yaml")
 EDGES = Path(__file__).with_name("edges.txt")
@@ -162,14 +163,14 @@ def test_gpus_go_where_models_are_trained():
         "other": {"limits": {"memory": "1Gi"}},
     }
     orchestration = parse(Orchestration, {"runner": "kubernetes", "kubernetes": wanted}, "test")
-    for name in TIMEOUTS:
+    for name in STAGES:
         found = options(name, orchestration)
         limits = found["container_resources"].limits
-        expected = {"nvidia.com/gpu": "2"} if name in TRAINING else {"memory": "1Gi"}
+        expected = {"nvidia.com/gpu": "2"} if STAGES[name].trains else {"memory": "1Gi"}
         assert limits == expected
-        assert found["node_selector"] == ({"pool": "gpu"} if name in TRAINING else {})
+        assert found["node_selector"] == ({"pool": "gpu"} if STAGES[name].trains else {})
         tolerations = stage(**found).tolerations
-        assert [toleration.key for toleration in tolerations] == (["nvidia.com/gpu"] if name in TRAINING else [])
+        assert [toleration.key for toleration in tolerations] == (["nvidia.com/gpu"] if STAGES[name].trains else [])
 
 
 @pytest.mark.parametrize(
@@ -303,8 +304,8 @@ def test_waiting_is_no_work(dag):
     """A stage's time begins when its pod does; the task's includes a queue of an hour and a slow pull of the image."""
     for task_id, name in {"plan": "plan", "cifar10.train_cnn": "train"}.items():
         task = rendered(dag, task_id)
-        assert task.active_deadline_seconds == TIMEOUTS[name].total_seconds()
-        assert task.execution_timeout == TIMEOUTS[name] + timedelta(seconds=3600 + 900)
+        assert task.active_deadline_seconds == STAGES[name].limit.total_seconds()
+        assert task.execution_timeout == STAGES[name].limit + timedelta(seconds=3600 + 900)
         assert (task.schedule_timeout_seconds, task.startup_timeout_seconds) == (3600, 900)
 
 

@@ -8,9 +8,9 @@ import yaml
 from airflow.configuration import conf
 
 from dags.runners.kubernetes import USER, require_environment
-from dags.stage_operators import POOL, TIMEOUTS
 from tasks.project import PROJECT
 from tasks.settings.loading import load_configuration
+from tasks.settings.workflow import POOL, STAGES
 
 FOLDER = PROJECT / "docker" / "kubernetes"
 SECRETS = {"like-for-like-store", "like-for-like-database", "like-for-like-airflow", "like-for-like-passwords"}
@@ -81,7 +81,7 @@ def test_every_option_is_airflows(values):
 
 def test_a_token_outlives_a_task(values, pods):
     """The longest stage, its queue and its start included, ends before its task's token does."""
-    longest = max(TIMEOUTS.values()).total_seconds() + pods.queue_seconds + pods.startup_seconds
+    longest = max(stage.limit for stage in STAGES.values()).total_seconds() + pods.queue_seconds + pods.startup_seconds
     assert int(values["config"]["execution_api"]["jwt_expiration_time"]) > longest
 
 

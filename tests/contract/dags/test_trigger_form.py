@@ -7,7 +7,7 @@ from airflow.sdk.exceptions import ParamValidationError
 
 from dags.trigger_form import trigger_form
 from tasks.settings.loading import load_configuration, resolve
-from tasks.settings.request import BUDGETS, Parameters
+from tasks.settings.request import MAX_BUDGETS, Parameters
 from tasks.settings.values import parse
 
 
@@ -98,4 +98,4 @@ def test_the_limits_of_the_budgets_are_those_of_the_request(form):
     expected = next(kind for kind in kinds if kind["type"] == "array")
     limits = form["budgets"].schema
     assert limits["items"] == expected["items"]
-    assert limits["maxItems"] == expected["maxItems"] == BUDGETS
+    assert limits["maxItems"] == expected["maxItems"] == MAX_BUDGETS

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.learning.budget import TOLERANCE
 from tasks.models import ann, cnn
+from tasks.settings.training import BUDGET_TOLERANCE as TOLERANCE
 from tasks.settings.training import Tricks
 
 FAMILIES = [ann, cnn]

@@ -62,7 +62,7 @@ def run(settings=SETTINGS, finished=(), shard=0, **changes):
     """The trials of a shard, and what was kept after each that ran."""
     kept = []
     share = TrialShare(settings, settings.numbers(shard), finished)
-    return search(given(**changes), share, kept.append, lambda line: None), kept
+    return search(search_input(**changes), share, kept.append, lambda line: None), kept
 
 
 def reached(tried):
