@@ -8,6 +8,7 @@ import platform
 import tokenize
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def code_digest(modules: Iterable[str], project: Path = PROJECT) -> str:
     """
     digest = hashlib.sha256()
     for module in sorted(computing_modules(modules, project)):
-        digest.update(f"{module}\n{_code(_path(module, project))}".encode())
+        digest.update(f"{module}\n{_code(_text(module, project))}".encode())
     return digest.hexdigest()
 
 
@@ -57,7 +58,7 @@ def _is_within(module: str, packages: Iterable[str]) -> bool:
 
 def _imports(module: str, project: Path) -> Iterator[str]:
     """The `tasks` modules that a module names in import statements, inside functions too."""
-    for node in ast.walk(ast.parse(_path(module, project).read_text(encoding="utf-8"))):
+    for node in ast.walk(_tree(_text(module, project))):
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
@@ -72,9 +73,18 @@ def _path(module: str, project: Path) -> Path:
     return plain / "__init__.py" if plain.is_dir() else plain.with_suffix(".py")
 
 
-def _code(path: Path) -> str:
-    """The text of a file without comments, docstrings and blank lines; other strings stay as they are."""
-    text = path.read_text(encoding="utf-8")
+def _text(module: str, project: Path) -> str:
+    return _path(module, project).read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=256)
+def _tree(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+@lru_cache(maxsize=256)
+def _code(text: str) -> str:
+    """`text` without comments, docstrings and blank lines; other strings stay as they are."""
     lines = text.splitlines()
     docstrings, strings = _multiline(text)
     for row, column in _comments(text):
@@ -87,7 +97,7 @@ def _multiline(text: str) -> tuple[set[int], set[int]]:
     """The lines, from 0, of all docstrings, and those of all other strings; a docstring has its lines for itself."""
     docstrings: set[int] = set()
     strings: set[int] = set()
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(_tree(text)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             if ast.get_docstring(node, clean=False) is not None:
                 docstrings |= _rows(node.body[0])

@@ -29,7 +29,9 @@ def test_an_unknown_runner(tmp_path):
     code, lines = preflight(tmp_path, RUNNER="dokcer")
     assert code == 64
     assert len(lines) == 1
-    assert lines[0].startswith("runner: expected a file of dags/runners/ (docker, kubernetes, local), received 'dokcer'")
+    assert lines[0].startswith(
+        "runner: expected a file of dags/runners/ (docker, kubernetes, local), received 'dokcer'"
+    )
 
 
 def test_no_engine(tmp_path):

@@ -21,7 +21,7 @@ ROW = re.compile(r"\| (?P<what>[^`|]*)`(?P<path>tasks/[^`]+|dags/[^`]+)`(?P<rest
 
 @pytest.fixture(scope="module")
 def request_(tmp_path_factory):
-    """A run over both formats and both families."""
+    """A run over two formats and two families."""
     config = load_configuration(make_configuration(tmp_path_factory.mktemp("keys") / "config"))
     return resolve(config, Parameters(profile="smoke"), "keys")
 
@@ -44,11 +44,10 @@ def digests(request, project):
 
 def _by_variant(name, request, project):
     stage = importlib.import_module(f"tasks.stages.{name}").STAGE
-    for dataset in request.datasets:
-        for family in request.families:
-            place = Place(dataset.name, family)
-            variant = dataset.reader if name == "normalize" else family
-            yield variant, code_digest((f"tasks.stages.{name}", *stage.modules(request, place)), project)
+    for dataset, family in zip(request.datasets, request.families, strict=True):
+        variant = dataset.reader if name == "normalize" else family
+        modules = stage.modules(request, Place(dataset.name, family))
+        yield variant, code_digest((f"tasks.stages.{name}", *modules), project)
 
 
 def cells(before, after):
@@ -68,7 +67,7 @@ def test_a_key_moves_only_when_the_work_does(tmp_path, request_, path, is_commen
     """An edit changes the keys of the stages that the table in tasks/README.md says, and of no others."""
     shutil.copytree(PROJECT / "tasks", tmp_path / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
     before = digests(request_, tmp_path)
-    edited = tmp_path / path
+    edited = tmp_path / path / "new.py" if path.endswith("/") else tmp_path / path
     text = edited.read_text(encoding="utf-8") if edited.exists() else '"""A new file."""\n'
     edited.parent.mkdir(parents=True, exist_ok=True)
     edited.write_text(text + (COMMENT if is_comment else CODE), encoding="utf-8")
