@@ -1,8 +1,8 @@
-"""Artifacts: the immutable files of a stage, under a key that is the digest of all that went in.
+"""Artifacts: the immutable files of a stage, under a key that is the digest of everything that determines them.
 
-Commit protocol: files first, under names that carry their digest, then the manifest by a conditional write. Two writers
-of one key never touch each other's files; the first manifest wins and both go on with it. A killed writer leaves no
-manifest, so nothing that a reader could take for a result.
+Commit protocol: the files come first, under names that carry their digest. The manifest follows by a conditional write.
+Two writers of one key never touch each other's files: the first manifest wins, and both use it. A killed writer leaves
+no manifest, so a reader cannot take its files for a result.
 """
 
 import hashlib
@@ -24,14 +24,14 @@ KEY_LENGTH = 40  # hex digits: 160 bits, short enough to read in a listing
 
 
 class DamagedError(DataError):
-    """What is stored is not what was committed. No retry can mend that; the next run's stage, which verifies, does."""
+    """The stored bytes differ from the committed ones. A retry does not help; the next run makes the artifact again."""
 
-    def __init__(self, place: str, found: str):
-        super().__init__(f"{place}: {found}; run the workflow again, and the stage makes its artifact anew")
+    def __init__(self, place: str, difference: str):
+        super().__init__(f"{place}: {difference}; run the workflow again, and the stage makes its artifact again")
 
 
 class File(Frozen):
-    """One file of an artifact: where its bytes are, and what they must be; `size` in bytes."""
+    """One file of an artifact: the key of its object, its SHA-256, and its size in bytes."""
 
     object: str
     sha256: Sha256
@@ -39,9 +39,10 @@ class File(Frozen):
 
 
 class Manifest(Frozen):
-    """What names an artifact, written last; `made` says from what, `summary` holds the stage's small results.
+    """The description of an artifact, written last. `made` says from what; `summary` holds the stage's small results.
 
-    `seal` is the digest of all the rest, so that a damaged manifest is known too; null in one older than seals.
+    `seal` is the digest of all other fields, so that damage to the manifest shows. It is null in manifests older than
+    seals.
     """
 
     version: int = 1
@@ -53,7 +54,7 @@ class Manifest(Frozen):
     seal: str | None = None
 
     def sealed(self) -> "Manifest":
-        """The same manifest with its seal, taken of the JSON: what a reader gets (NaN is null there)."""
+        """The same manifest with its seal: the digest of the JSON that a reader gets, in which NaN is null."""
         return self.model_copy(update={"seal": digest_of(json.loads(self.model_dump_json(exclude={"seal"})))})
 
     @property
@@ -77,7 +78,7 @@ def find(store: Store, stage: str, key: str) -> Manifest | None:
     """The manifest under `key`, or None when the artifact was never completed.
 
     Raises:
-        DamagedError: what is there is no manifest, or not the one that was written.
+        DamagedError: the object is not a manifest, or not the manifest that was written.
     """
     place = _manifest_object(stage, key)
     try:
@@ -92,7 +93,7 @@ def find(store: Store, stage: str, key: str) -> Manifest | None:
 
 
 def find_whole(store: Store, stage: str, key: str) -> Manifest | None:
-    """The manifest under `key` with every byte that it promises, or None where there is no such artifact."""
+    """The manifest under `key` after every file was verified, or None when the artifact is missing or damaged."""
     try:
         manifest = find(store, stage, key)
         if manifest is not None:
@@ -113,13 +114,13 @@ def is_whole(store: Store, manifest: Manifest) -> bool:
 
 
 def verify(store: Store, manifest: Manifest) -> None:
-    """Read every file of the artifact; raises as `materialize` does."""
+    """Read every file of the artifact and check its digest; raises as `materialize` does."""
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         materialize(store, manifest, manifest.files, Path(folder))
 
 
 def materialize(store: Store, manifest: Manifest, names: Iterable[str], folder: Path) -> None:
-    """Bring the named files of an artifact into `folder`.
+    """Download the named files of an artifact into `folder`.
 
     Raises:
         DamagedError: a file is missing, or its bytes are not those that the manifest promises.
@@ -127,21 +128,21 @@ def materialize(store: Store, manifest: Manifest, names: Iterable[str], folder: 
     for name in names:
         file, place = manifest.files[name], f"{store.uri}/{manifest.files[name].object}"
         try:
-            found = _downloaded(store, file, folder / name)
+            received = _downloaded(store, file, folder / name)
         except ObjectMissing:
-            raise DamagedError(place, "expected what its manifest names, found nothing") from None
-        if found != file.sha256:
-            raise DamagedError(place, f"expected SHA-256 {file.sha256}, received {found}")
+            raise DamagedError(place, "expected the file that its manifest names, found nothing") from None
+        if received != file.sha256:
+            raise DamagedError(place, f"expected SHA-256 {file.sha256}, received {received}")
 
 
 def _downloaded(store: Store, file: File, path: Path) -> str:
-    """The digest of what came to `path`; asked for twice, if need be, as the way here may be what is at fault."""
+    """The digest of the file downloaded to `path`. A wrong one is downloaded twice: the transfer may be at fault."""
     for _ in range(2):
         store.download(file.object, path)
-        found = file_digest(path)
-        if found == file.sha256:
+        received = file_digest(path)
+        if received == file.sha256:
             break
-    return found
+    return received
 
 
 def read_file(store: Store, manifest: Manifest, name: str) -> bytes:
@@ -152,17 +153,17 @@ def read_file(store: Store, manifest: Manifest, name: str) -> bytes:
 
 
 def commit(store: Store, stage: str, key: str, folder: Path, made: dict, summary: dict) -> Manifest:
-    """Store every file in `folder` as the artifact `key`; the manifest that stands, ours or an earlier writer's."""
+    """Store every file in `folder` as the artifact `key`. Return its manifest: ours, or that of an earlier writer."""
     files = {path.name: _put(store, stage, key, path) for path in sorted(folder.iterdir())}
     manifest = Manifest(stage=stage, key=key, files=files, made=made, summary=summary).sealed()
     body = manifest.model_dump_json(indent=1).encode()
     if store.write(_manifest_object(stage, key), body, if_absent=True):
         return manifest
-    return _settle(store, manifest, body)
+    return _kept_or_replaced(store, manifest, body)
 
 
-def _settle(store: Store, ours: Manifest, body: bytes) -> Manifest:
-    """Another manifest came first: keep it when its files are whole, else mend it with ours."""
+def _kept_or_replaced(store: Store, ours: Manifest, body: bytes) -> Manifest:
+    """The manifest that stands when another one came first: theirs if its files are whole, otherwise ours."""
     theirs = find_whole(store, ours.stage, ours.key)
     if theirs is not None:
         return theirs

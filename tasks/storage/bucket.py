@@ -35,7 +35,7 @@ from tasks.storage.contract import (
 from tasks.storage.retries import PATIENT, RetryPolicy
 
 Result = TypeVar("Result")
-ATTEMPTS = 3  # botocore's own, for one request among many; the policy of a store is for the whole of an operation
+ATTEMPTS = 3  # botocore's attempts at one request; the retry policy of a store covers a whole operation
 CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".json": "application/json",
@@ -43,11 +43,12 @@ CONTENT_TYPES = {
     ".md": "text/markdown; charset=utf-8",
     ".txt": "text/plain; charset=utf-8",
 }
-# What passes: servers that are away, busy, or cut the line. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
-PASSING_FAULTS = (RetriesExceededError, HTTPClientError, ConnectionError, IncompleteReadError, FlexibleChecksumError)
-PASSING_STATUS = (408, 409, 429)
-# NoSuchUpload: the answer to the end of a multipart upload was lost, and the end was asked for again.
-PASSING_CODES = ("RequestTimeout", "IncompleteBody", "BadDigest", "SlowDown", "NoSuchUpload")
+# Temporary faults: the server is away or busy, or it drops the connection.
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+TEMPORARY_FAULTS = (RetriesExceededError, HTTPClientError, ConnectionError, IncompleteReadError, FlexibleChecksumError)
+TEMPORARY_STATUS = (408, 409, 429)
+# NoSuchUpload: a multipart upload was completed, but the answer was lost, so the completion was requested again.
+TEMPORARY_CODES = ("RequestTimeout", "IncompleteBody", "BadDigest", "SlowDown", "NoSuchUpload")
 CHECK_CREDENTIALS = (
     "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or the profile, or the identity of this machine)"
 )
@@ -74,15 +75,15 @@ ADVICE = {
 
 
 class S3Store:
-    """A bucket, or the part of it under a prefix, through boto3: any server that speaks S3.
+    """A bucket, or the part of it under a prefix, through boto3. The server may be any that speaks S3.
 
-    Every operation may be done twice without harm, so an outage of the server is waited for, as `retries` says.
+    Repeating an operation does no harm. So an operation waits for a server that is away, as long as `retries` allows.
     """
 
     def __init__(self, bucket: str, prefix: str = "", retries: RetryPolicy = PATIENT):
         self.uri = f"s3://{bucket}/{prefix}".rstrip("/")
         self._bucket, self._prefix, self._retries = bucket, f"{prefix}/" if prefix else "", retries
-        # The classic client, as the other one (the AWS Common Runtime) takes neither these retries nor this endpoint.
+        # The classic client: the other one, the AWS Common Runtime, accepts neither these retries nor this endpoint.
         self._transfer = TransferConfig(
             multipart_threshold=16 * MIB,
             multipart_chunksize=16 * MIB,
@@ -96,36 +97,37 @@ class S3Store:
 
     def read(self, key: str) -> bytes:
         """See Store."""
-        return self._done(key, partial(self._read, self._at(key)))
+        return self._with_retries(key, partial(self._read, self._location(key)))
 
-    def _read(self, at: dict[str, Any]) -> bytes:
-        return self._client.get_object(**at)["Body"].read()
+    def _read(self, location: dict[str, Any]) -> bytes:
+        return self._client.get_object(**location)["Body"].read()
 
     def write(self, key: str, data: bytes, *, if_absent: bool = False, content_type: str | None = None) -> bool:
         """See Store."""
-        what = self._at(key) | {"Body": data, "ContentType": content_type or _content_type(key)}
-        put = _ConditionalPut(self._client, what, partial(self.read, key)) if if_absent else partial(self._put, what)
-        return self._done(key, put)
+        arguments = self._location(key) | {"Body": data, "ContentType": content_type or _content_type(key)}
+        if if_absent:
+            return self._with_retries(key, _ConditionalPut(self._client, arguments, partial(self.read, key)))
+        return self._with_retries(key, partial(self._put, arguments))
 
-    def _put(self, what: dict[str, Any]) -> bool:
-        self._client.put_object(**what)
+    def _put(self, arguments: dict[str, Any]) -> bool:
+        self._client.put_object(**arguments)
         return True
 
     def upload(self, key: str, path: Path) -> None:
         """See Store."""
-        what = self._at(key) | {"ExtraArgs": {"ContentType": _content_type(key)}, "Config": self._transfer}
-        self._done(key, lambda: self._client.upload_file(str(path), **what))
+        arguments = self._location(key) | {"ExtraArgs": {"ContentType": _content_type(key)}, "Config": self._transfer}
+        self._with_retries(key, lambda: self._client.upload_file(str(path), **arguments))
 
     def download(self, key: str, path: Path, at_most: int = ANY_SIZE) -> None:
         """See Store; boto3 downloads to a temporary name beside `path` and renames."""
-        what = self._at(key) | {"Filename": str(path), "Config": self._transfer}
-        self._done(key, lambda: self._client.download_file(**what, Callback=Bound(at_most)))
+        arguments = self._location(key) | {"Filename": str(path), "Config": self._transfer}
+        self._with_retries(key, lambda: self._client.download_file(**arguments, Callback=Bound(at_most)))
 
     def exists(self, key: str) -> bool:
         """See Store."""
-        at = self._at(key)
+        location = self._location(key)
         try:
-            self._done(key, lambda: self._client.head_object(**at))
+            self._with_retries(key, lambda: self._client.head_object(**location))
         except ObjectMissing:
             return False
         return True
@@ -135,20 +137,21 @@ class S3Store:
         return (entry.key for entry in self.entries(prefix))
 
     def entries(self, prefix: str) -> Iterator[Entry]:
-        """See Store; a name that is no key (a folder that some console made) is passed over."""
+        """See Store. Names that are not keys are skipped: a console's folder, for example."""
         items = self._listed("list_objects_v2", "Contents", checked_prefix(prefix))
-        found = (Entry(self._key(item), item["Size"], item["LastModified"]) for item in items)
-        return (entry for entry in found if is_key(entry.key))
+        entries = (Entry(self._key(item), item["Size"], item["LastModified"]) for item in items)
+        return (entry for entry in entries if is_key(entry.key))
 
     def unfinished(self) -> Iterator[Unfinished]:
         """See Store: the multipart uploads that were neither completed nor aborted."""
         for item in self._listed("list_multipart_uploads", "Uploads", ""):
             key, upload = self._key(item), {"Bucket": self._bucket, "Key": item["Key"], "UploadId": item["UploadId"]}
-            size = self._done(key, partial(self._size, upload))
-            yield Unfinished(key, size, item["Initiated"], partial(self._done, key, partial(self._abort, upload)))
+            size = self._with_retries(key, partial(self._size, upload))
+            discard = partial(self._with_retries, key, partial(self._abort, upload))
+            yield Unfinished(key, size, item["Initiated"], discard)
 
     def _size(self, upload: dict[str, str]) -> int:
-        """The bytes of an upload's parts; none when it has ended meanwhile."""
+        """The bytes of an upload's parts; 0 when the upload has ended meanwhile."""
         with suppress(self._client.exceptions.NoSuchUpload):
             pages = self._client.get_paginator("list_parts").paginate(**upload)
             return sum(part["Size"] for page in pages for part in page.get("Parts", ()))
@@ -160,31 +163,31 @@ class S3Store:
 
     def delete(self, key: str) -> None:
         """See Store."""
-        at = self._at(key)
-        self._done(key, lambda: self._client.delete_object(**at))
+        location = self._location(key)
+        self._with_retries(key, lambda: self._client.delete_object(**location))
 
     def _listed(self, operation: str, field: str, prefix: str) -> Sequence[dict[str, Any]]:
-        """The items of all pages; after a fault it begins again, as a page cannot be asked for twice."""
+        """The items of all pages. After a fault the listing begins again: one page cannot be requested twice."""
         pages = self._client.get_paginator(operation).paginate(Bucket=self._bucket, Prefix=self._prefix + prefix)
-        return self._done(prefix, lambda: [item for page in pages for item in page.get(field, ())])
+        return self._with_retries(prefix, lambda: [item for page in pages for item in page.get(field, ())])
 
     def _key(self, item: dict[str, Any]) -> str:
         return item["Key"].removeprefix(self._prefix)
 
-    def _at(self, key: str) -> dict[str, Any]:
+    def _location(self, key: str) -> dict[str, Any]:
         return {"Bucket": self._bucket, "Key": self._prefix + checked_key(key)}
 
-    def _done(self, key: str, action: Callable[[], Result]) -> Result:
-        """What `action` on `key` returns, however often it must be asked for; its faults in this project's words."""
+    def _with_retries(self, key: str, action: Callable[[], Result]) -> Result:
+        """The result of `action` on `key`, after retries. A fault that stays is raised as an error of this project."""
         try:
-            return self._retries.call(action, _is_passing, f"{self.uri}/{key}")
+            return self._retries.call(action, _is_temporary, f"{self.uri}/{key}")
         except (BotoCoreError, Boto3Error, ClientError) as error:
             raise self._fault(key, error) from error
 
     def _fault(self, key: str, error: Exception) -> Exception:
         cause = _cause(error)
         code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause).__name__
-        if code == "404" and not self._has_bucket():  # the answer to a HEAD has no body to say what is missing
+        if code == "404" and not self._has_bucket():  # the answer to a HEAD has no body that says what is missing
             code = "NoSuchBucket"
         if code in ("NoSuchKey", "404"):
             return ObjectMissing(f"{self.uri}/{key}: no such object")
@@ -197,55 +200,55 @@ class S3Store:
         except ClientError as error:
             return error.response["Error"]["Code"] != "404"
         except BotoCoreError:
-            pass  # nobody knows; the first answer stands
+            pass  # unknown: believe the first answer
         return True
 
 
 class _ConditionalPut:
-    """One conditional PUT, asked for until there is an answer: True when the object is ours.
+    """One conditional PUT, to be called until it is answered. It returns True when the object is ours.
 
-    412: somebody has it; 409: two writers met, ask again.
+    Status 412: the object exists. Status 409: two writers met, so try again.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-    Once an answer was lost, that somebody may be us: then the bytes are ours, and are put once more, as a server that
-    failed in the middle may hold an object that it does not list.
+    After a lost answer, the existing object may be ours: then it has our bytes. It is put once more, since a server
+    that failed in the middle may hold an object that it does not list.
     """
 
-    def __init__(self, client: Any, what: dict[str, Any], read: Callable[[], bytes]):
-        self._client, self._what, self._read, self._lost = client, what, read, False
+    def __init__(self, client: Any, arguments: dict[str, Any], read: Callable[[], bytes]):
+        self._client, self._arguments, self._read, self._lost = client, arguments, read, False
 
     def __call__(self) -> bool:
         try:
-            self._client.put_object(**self._what, IfNoneMatch="*")
+            self._client.put_object(**self._arguments, IfNoneMatch="*")
         except ClientError as error:
             answer = error.response["ResponseMetadata"]
             self._lost |= answer.get("RetryAttempts", 0) > 0 or answer.get("HTTPStatusCode", 0) >= 500
             if answer.get("HTTPStatusCode") != 412:
                 raise
-            if not self._lost or self._read() != self._what["Body"]:
+            if not self._lost or self._read() != self._arguments["Body"]:
                 return False
-            self._client.put_object(**self._what)
+            self._client.put_object(**self._arguments)
         except BotoCoreError:
             self._lost = True
             raise
         return True
 
 
-def _is_passing(error: Exception) -> bool:
+def _is_temporary(error: Exception) -> bool:
     """Whether the same request may succeed later."""
     cause = _cause(error)
     if isinstance(cause, ClientError):
         status = cause.response["ResponseMetadata"].get("HTTPStatusCode", 0)
-        return status >= 500 or status in PASSING_STATUS or cause.response["Error"]["Code"] in PASSING_CODES
-    return isinstance(cause, PASSING_FAULTS) and not isinstance(cause, SSLError)
+        return status >= 500 or status in TEMPORARY_STATUS or cause.response["Error"]["Code"] in TEMPORARY_CODES
+    return isinstance(cause, TEMPORARY_FAULTS) and not isinstance(cause, SSLError)
 
 
 def _cause(error: Exception) -> BaseException:
-    """The fault itself: boto3 wraps those of uploads."""
+    """The underlying fault; boto3 wraps the faults of uploads."""
     return error.__context__ or error if isinstance(error, S3UploadFailedError) else error
 
 
 def _client(silence: float) -> Any:
-    """An S3 client of the standard AWS variables; with an endpoint of one's own, buckets stand in the path."""
+    """An S3 client that reads the standard AWS variables. Outside Amazon, the path names the bucket."""
     settings = Config(
         connect_timeout=min(5.0, silence),
         read_timeout=silence,

@@ -1,7 +1,7 @@
 """The store: bytes under keys, in an S3 bucket or in a plain folder, with one meaning for both.
 
-A write is atomic and, once it returned, lasting: a reader sees the old bytes or the new ones, never a mixture.
-`write(..., if_absent=True)` has exactly one winner among any number of writers at once.
+A write is atomic: a reader sees the old bytes or the new ones, never a mixture. A write that has returned survives a
+crash. Among any number of simultaneous calls of `write(..., if_absent=True)`, exactly one wins.
 """
 
 import re
@@ -14,27 +14,27 @@ from pathlib import Path
 from typing import Protocol
 
 MIB = 1024 * 1024
-MAX_KEY = 900  # S3 and Swift stop at 1,024 bytes; the store's own prefix needs room too
-MAX_SEGMENT = 255  # what file systems take
+MAX_KEY = 900  # S3 and Swift allow 1,024 bytes; the store's own prefix needs room too
+MAX_SEGMENT = 255  # the limit of common file systems
 ANY_SIZE = sys.maxsize
 
 
 class ObjectMissing(KeyError):  # noqa: N818 - a plain fact that callers expect, not a fault
-    """The key that was to be read is not there."""
+    """There is no object under the key."""
 
     __str__ = Exception.__str__  # a KeyError would show its message in quotes
 
 
 class StoreError(RuntimeError):
-    """The store refused or could not be reached: one line, which store, what happened, what to do."""
+    """The store refused or could not be reached. The message is one line: which store, what happened, what to do."""
 
 
 class TooLarge(StoreError):  # noqa: N818 - as above
-    """More bytes came than were asked for at the most."""
+    """A transfer brought more bytes than its limit."""
 
 
 class Bound:
-    """Counts the bytes of one transfer, which may come from several threads.
+    """Counts the bytes of one transfer; several threads may call it at once.
 
     Raises:
         TooLarge: there are more than `limit`.
@@ -44,7 +44,7 @@ class Bound:
         self._left, self._lock = limit, threading.Lock()
 
     def __call__(self, size: int) -> None:
-        """Count `size` more bytes; fewer, where some are sent again."""
+        """Count `size` more bytes; a negative `size` takes back bytes that are sent again."""
         with self._lock:
             self._left -= size
             if self._left < 0:
@@ -53,7 +53,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class Entry:
-    """One object in a listing: its size in bytes, and when the store took it in, by the store's own clock."""
+    """One object in a listing: its key, its size in bytes, and its time of writing by the store's own clock."""
 
     key: str
     size: int
@@ -62,7 +62,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Unfinished(Entry):
-    """A write that has not ended, or never will; `key` may be a temporary name, and `discard` takes it away."""
+    """A write that has not ended, or never will. `key` may be a temporary name; `discard` removes the write."""
 
     discard: Callable[[], None]
 
@@ -79,15 +79,18 @@ class Store(Protocol):
         """The bytes under `key`; ObjectMissing when there are none."""
 
     def write(self, key: str, data: bytes, *, if_absent: bool = False, content_type: str | None = None) -> bool:
-        """Put `data` under `key`; False when it was to be absent and is not. The suffix decides the content type."""
+        """Put `data` under `key`; return False, and write nothing, when `if_absent` is set and the key exists.
+
+        Without a `content_type`, the suffix of the key decides it.
+        """
 
     def upload(self, key: str, path: Path) -> None:
         """Put the file at `path` under `key`, streamed and atomic."""
 
     def download(self, key: str, path: Path, at_most: int = ANY_SIZE) -> None:
-        """Bring `key` to `path`, streamed; `path` gets the whole file or stays as it is. ObjectMissing as in read.
+        """Download `key` to `path`, streamed; `path` gets the whole file or stays as it is. ObjectMissing as in read.
 
-        TooLarge, as soon as they come, when there are more than `at_most` bytes.
+        Raises TooLarge as soon as more than `at_most` bytes have arrived.
         """
 
     def exists(self, key: str) -> bool:
@@ -97,13 +100,13 @@ class Store(Protocol):
         """The keys that start with `prefix` (text, not a folder), sorted."""
 
     def entries(self, prefix: str) -> Iterator[Entry]:
-        """What `list` gives, with sizes and ages."""
+        """The objects that `list` names, with their sizes and times."""
 
     def unfinished(self) -> Iterator[Unfinished]:
-        """Writes whose end is not there: at work now, or left by a killed writer."""
+        """Writes that have not ended: those under way, and those that a killed writer left."""
 
     def delete(self, key: str) -> None:
-        """Take `key` away; an absent one is fine."""
+        """Delete `key`; a missing key is no error."""
 
 
 def is_key(key: str) -> bool:
@@ -128,7 +131,7 @@ def checked_key(key: str) -> str:
 
 
 def checked_prefix(prefix: str) -> str:
-    """`prefix` itself: a key, or what some letter makes a key of.
+    """`prefix` itself: a key, or text that one more letter makes a key.
 
     Raises:
         ValueError: no key starts like this.

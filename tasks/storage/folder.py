@@ -29,7 +29,7 @@ TEMPORARY = re.compile(r"~[0-9a-f]{32}")  # '~' keeps the name from being a key
 
 
 class FileStore:
-    """A folder. One limit that S3 does not have: `a` and `a/b` cannot both be keys."""
+    """A store in a folder. Unlike in S3, `a` and `a/b` cannot both be keys."""
 
     def __init__(self, folder: Path):
         self._folder = folder
@@ -41,11 +41,11 @@ class FileStore:
             return source.read()
 
     def write(self, key: str, data: bytes, *, if_absent: bool = False, content_type: str | None = None) -> bool:
-        """See Store; a folder keeps no content types."""
+        """See Store. A folder keeps no content types."""
         target = self._path(key)
         if if_absent and self.exists(key):
             return False
-        with self._explained(key), self._landing(target) as (stream, temporary):
+        with self._explained(key), self._temporary_beside(target) as (stream, temporary):
             stream.write(data)
             _sync(stream)
             return _linked(temporary, target) if if_absent else _moved(temporary, target)
@@ -53,7 +53,7 @@ class FileStore:
     def upload(self, key: str, path: Path) -> None:
         """See Store."""
         target = self._path(key)
-        with path.open("rb") as source, self._explained(key), self._landing(target) as (stream, temporary):
+        with path.open("rb") as source, self._explained(key), self._temporary_beside(target) as (stream, temporary):
             shutil.copyfileobj(source, stream, MIB)
             _sync(stream)
             _moved(temporary, target)
@@ -78,13 +78,12 @@ class FileStore:
         return (entry.key for entry in self.entries(prefix))
 
     def entries(self, prefix: str) -> Iterator[Entry]:
-        """See Store; a name that is no key (a writer's temporary file) is passed over."""
+        """See Store. Names that are not keys are skipped: a writer's temporary file, for example."""
         folder = self._folder / checked_prefix(prefix).rpartition("/")[0]
         with self._explained(prefix):
-            found = [Entry(*about) for about in self._files(folder)]
-        return iter(
-            sorted((e for e in found if e.key.startswith(prefix) and is_key(e.key)), key=lambda entry: entry.key)
-        )
+            entries = [Entry(*file) for file in self._files(folder)]
+        matching = (entry for entry in entries if entry.key.startswith(prefix) and is_key(entry.key))
+        return iter(sorted(matching, key=lambda entry: entry.key))
 
     def unfinished(self) -> Iterator[Unfinished]:
         """See Store: the temporary files of `_temporary`."""
@@ -94,13 +93,13 @@ class FileStore:
                     yield Unfinished(key, size, modified, partial(self._unlink, key))
 
     def _files(self, folder: Path) -> Iterator[tuple[str, int, datetime]]:
-        """Name, size and age of every file below `folder`; one that goes meanwhile is passed over."""
+        """Name, size and time of change of every file below `folder`; a file that vanishes meanwhile is skipped."""
         for path in folder.rglob("*"):
             with suppress(FileNotFoundError):
-                about = path.stat()
-                if stat.S_ISREG(about.st_mode):
+                status = path.stat()
+                if stat.S_ISREG(status.st_mode):
                     name = path.relative_to(self._folder).as_posix()
-                    yield name, about.st_size, datetime.fromtimestamp(about.st_mtime, UTC)
+                    yield name, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC)
 
     def delete(self, key: str) -> None:
         """See Store."""
@@ -124,10 +123,10 @@ class FileStore:
                 raise ObjectMissing(f"{self.uri}/{key}: no such object") from None
 
     @contextmanager
-    def _landing(self, target: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    def _temporary_beside(self, target: Path) -> Iterator[tuple[BinaryIO, Path]]:
         _make(target.parent)
-        with _temporary(target.parent) as landing:
-            yield landing
+        with _temporary(target.parent) as file:
+            yield file
 
     @contextmanager
     def _explained(self, key: str) -> Iterator[None]:
@@ -135,13 +134,14 @@ class FileStore:
             yield
         except OSError as error:
             raise StoreError(
-                f"{self.uri}/{key}: {error.strerror or error}; check the folder's permissions, free space and kind"
+                f"{self.uri}/{key}: {error.strerror or error}; "
+                "check the folder's permissions, free space and file system"
             ) from error
 
 
 @contextmanager
 def _temporary(folder: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """A new file in `folder`, gone after the block unless it was moved."""
+    """A new file in `folder`; it is deleted after the block unless it was moved."""
     path = folder / f"~{uuid.uuid4().hex}"
     try:
         with path.open("xb") as stream:
@@ -162,7 +162,7 @@ def _moved(source: Path, target: Path) -> bool:
 
 
 def _linked(source: Path, target: Path) -> bool:
-    """Give `source` the name `target` too, unless that is taken: link(2) decides it atomically."""
+    """Give `source` the additional name `target`, unless that is taken; link(2) decides it atomically."""
     try:
         os.link(source, target)
     except FileExistsError:
@@ -172,7 +172,7 @@ def _linked(source: Path, target: Path) -> bool:
 
 
 def _make(folder: Path) -> None:
-    """Make `folder` and those above it, so that their names last."""
+    """Make `folder` and its parents, so that their names survive a crash."""
     if not folder.is_dir():
         _make(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -180,7 +180,7 @@ def _make(folder: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a new name last: https://man7.org/linux/man-pages/man2/fsync.2.html."""
+    """Let a new name in `folder` survive a crash: https://man7.org/linux/man-pages/man2/fsync.2.html."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Where a store is: an address, and the store at it."""
+"""From a store's address to the store."""
 
 import re
 from pathlib import Path
@@ -10,15 +10,15 @@ from tasks.storage.retries import PATIENT, RetryPolicy
 
 
 def open_store(uri: str, retries: RetryPolicy = PATIENT) -> Store:
-    """The store at `s3://bucket/prefix` or `file:///folder`; S3 is reached by boto3's standard AWS variables.
+    """The store at `s3://bucket/prefix` or `file:///folder`; boto3's standard AWS variables say how to reach S3.
 
-    `retries` says how long an outage of an S3 server is waited for.
+    `retries` says how long to wait for an S3 server that is away.
 
     Raises:
         RequestError: the address is neither.
         StoreError: boto3 cannot use the AWS variables that it found.
     """
-    # Each kind is imported where it is wanted: boto3 takes its time.
+    # Each kind is imported only when it is used: importing boto3 is slow.
     scheme, _, rest = uri.partition("://")
     if scheme == "file" and rest.startswith("/"):
         from tasks.storage.folder import FileStore

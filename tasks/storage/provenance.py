@@ -1,4 +1,4 @@
-"""Where a result comes from: the code that computed it, the releases, the lock file, the kind of machine."""
+"""Where a result comes from: the code that computed it, the library releases, the lock file, the kind of machine."""
 
 import ast
 import hashlib
@@ -15,8 +15,8 @@ from pathlib import Path
 from tasks.project import PROJECT
 
 LIBRARIES = ("keras", "keras-tuner", "tensorflow-cpu", "tensorflow", "jax", "numpy", "scikit-learn", "scipy", "pandas")
-# No result depends on these. They say what is asked for, keep it, run it or bring it; what a stage uses of the settings
-# is in its key by value, and what it downloads is checked by digest.
+# No result depends on these modules. They read a request, store data, run a stage or download files. The settings that
+# a stage uses are in its key by value. The files that it downloads are checked by digest.
 NOT_COMPUTING = (
     "tasks.errors",
     "tasks.project",
@@ -29,10 +29,10 @@ NOT_COMPUTING = (
 
 
 def code_digest(modules: Iterable[str], project: Path = PROJECT) -> str:
-    """SHA-256 over the code of `modules` and all that they import from `tasks`, less NOT_COMPUTING.
+    """SHA-256 over the code of `modules` and all that they import from `tasks`, without NOT_COMPUTING.
 
-    Comments, docstrings and blank lines do not count. The text counts, not its syntax tree, which differs from one
-    release of Python to the next: so the digest is the same in a container image and outside.
+    Comments, docstrings and blank lines do not count. The digest is of the text, not of the syntax tree, which differs
+    between releases of Python. So it is the same inside a container image and outside.
     """
     digest = hashlib.sha256()
     for module in sorted(computing_modules(modules, project)):
@@ -41,15 +41,15 @@ def code_digest(modules: Iterable[str], project: Path = PROJECT) -> str:
 
 
 def computing_modules(modules: Iterable[str], project: Path = PROJECT) -> set[str]:
-    """`modules` and all that they import from `tasks`, wherever the import stands, less NOT_COMPUTING."""
-    found: set[str] = set()
+    """`modules` and all that they import from `tasks`, inside functions too, without NOT_COMPUTING."""
+    computing: set[str] = set()
     waiting = list(modules)
     while waiting:
         module = waiting.pop()
-        if module not in found and not _is_within(module, NOT_COMPUTING):
-            found.add(module)
+        if module not in computing and not _is_within(module, NOT_COMPUTING):
+            computing.add(module)
             waiting.extend(_imports(module, project))
-    return found
+    return computing
 
 
 def _is_within(module: str, packages: Iterable[str]) -> bool:
@@ -94,7 +94,7 @@ def _code(text: str) -> str:
 
 
 def _multiline(text: str) -> tuple[set[int], set[int]]:
-    """The lines, from 0, of all docstrings, and those of all other strings; a docstring has its lines for itself."""
+    """The lines, from 0, of all docstrings, and of all other strings. Nothing else stands on a docstring's lines."""
     docstrings: set[int] = set()
     strings: set[int] = set()
     for node in ast.walk(_tree(text)):
@@ -118,27 +118,27 @@ def _comments(text: str) -> Iterator[tuple[int, int]]:
 
 
 def versions() -> dict[str, str]:
-    """The releases that shape a result, as installed here."""
-    found = {"python": platform.python_version()}
+    """The installed releases of everything that can change a result."""
+    releases = {"python": platform.python_version()}
     for name in LIBRARIES:
         with suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+            releases[name] = metadata.version(name)
+    return releases
 
 
 def lock_digest() -> str | None:
-    """SHA-256 of `uv.lock`, or None where the project's file is not at hand (a container image)."""
+    """SHA-256 of `uv.lock`, or None where that file is missing, as in a container image."""
     lock = PROJECT / "uv.lock"
     return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else None
 
 
 def machine() -> dict[str, str]:
-    """The kind of machine this is, without its name."""
+    """The kind of this machine; its name is left out."""
     return {"system": platform.platform(), "processor": _processor(), "cores": str(cores())}
 
 
 def _processor() -> str:
-    """The model of the CPU where Linux tells it."""
+    """The model of the CPU, where Linux reports it."""
     facts = Path("/proc/cpuinfo")
     lines = facts.read_text(encoding="utf-8").splitlines() if facts.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

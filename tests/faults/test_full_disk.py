@@ -40,7 +40,7 @@ def test_a_write_beyond_a_limit_leaves_the_old_bytes(tmp_path):
     (tmp_path / "big").write_bytes(b"x" * 20_000)
     line = [sys.executable, "-c", LIMITED, store.uri, tmp_path / "big"]
     done = subprocess.run(line, cwd=PROJECT, capture_output=True, text=True, check=True)
-    said = f"{store.uri}/key: File too large; check the folder's permissions, free space and kind"
+    said = f"{store.uri}/key: File too large; check the folder's permissions, free space and file system"
     assert done.stdout.splitlines() == [said, said]
     assert store.read("key") == b"before"
     assert list(store.list("")) == ["key", "small"]

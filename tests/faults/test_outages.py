@@ -205,8 +205,8 @@ def test_a_stage_that_starts_before_its_store_waits_for_it(proxy, store, tmp_pat
     environment = os.environ | {"STORE": store.uri, "WORKFLOW_CONFIG": str(make_configuration(tmp_path / "config"))}
     line = [sys.executable, "-u", "-m", "tasks", "plan", "--run", "r1"]
     with subprocess.Popen(line, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True) as stage:
-        said = next(text for text in stage.stdout if "tried again" in text)
-        assert "it is tried again for up to 120 s" in said
+        said = next(text for text in stage.stdout if "trying again" in text)
+        assert "trying again for up to 120 s" in said
         back = fault.FaultProxy(f"http://{proxy.target[0]}:{proxy.target[1]}", proxy.server_port)
         assert stage.wait(120) == 0
     assert store.exists("runs/r1/request.json")

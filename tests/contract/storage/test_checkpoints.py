@@ -91,7 +91,7 @@ def test_what_does_not_fit_its_seal_is_passed_over(store, tmp_path, harm, caplog
     first, second = sorted((tmp_path / "store" / FOLDER).iterdir())
     harm(second, first)
     assert attempt(store).latest() == state(1)
-    assert "damaged, or of other work; it is ignored" in caplog.text
+    assert "damaged, or belongs to other work; it is ignored" in caplog.text
 
 
 def test_other_work_is_never_gone_on_from(store, tmp_path, monkeypatch):

@@ -50,7 +50,7 @@ def test_an_outage_without_end_is_given_up(clock, caplog):
     with pytest.raises(OSError, match="away"):
         RetryPolicy(30).call(failing_until(clock, float("inf")), lambda _: True, "s3://bucket/key")
     assert 20 < clock.now - start <= 30
-    assert caplog.messages == ["s3://bucket/key: away; it is tried again for up to 30 s"]
+    assert caplog.messages == ["s3://bucket/key: away; trying again for up to 30 s"]
 
 
 def test_pauses_grow_and_differ(clock):
