@@ -1,4 +1,4 @@
-"""The arrays and the scaling that `normalize` left, as the training stages read them."""
+"""The arrays and statistics that `normalize` wrote, read for the later stages."""
 
 import json
 from pathlib import Path
@@ -16,6 +16,6 @@ def read(path: Path) -> Part:
 
 
 def scaling(folder: Path) -> dict[str, Any]:
-    """Mean and deviation per channel, in pixel values from 0 to 255, of the training part."""
+    """Mean and standard deviation per channel of the training part, in pixel values from 0 to 255."""
     statistics = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
     return {"mean": statistics["mean"], "std": statistics["std"]}

@@ -1,4 +1,4 @@
-"""One part of a dataset as arrays: what every format reads and every stage after it uses."""
+"""One part of a dataset as arrays. Every format makes one, and the stages use it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,16 +7,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Shape = tuple[int, int, int]
-
 
 class Part(NamedTuple):
-    """Images as uint8 [n, height, width, channels] with labels as uint8 [n]."""
+    """Images, uint8 [n, height, width, channels], and their labels, uint8 [n]."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
 
 
 def file_names(paths: Sequence[Path]) -> str:
-    """The names of `paths` in one line, for messages."""
+    """The names of `paths` on one line, for messages."""
     return ", ".join(path.name for path in paths)

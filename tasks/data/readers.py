@@ -1,25 +1,26 @@
-"""Files to arrays, by the format that a dataset names: one file of `tasks/data/formats/` each, found by its name.
+"""From files to arrays. Each format is one file of `tasks/data/formats/`, which the dataset names.
 
-A format offers `read(paths, shape) -> Part`. Nothing is unpickled, and nothing is believed before its size is checked.
+A format offers `read(paths, shape) -> Part`. It unpickles nothing, and checks every size before it believes it.
 """
 
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from tasks.data.part import Part, Shape, file_names
+from tasks.data.part import Part, file_names
 from tasks.errors import DataError
+from tasks.settings.dataset import Shape
 
 FORMATS = "tasks.data.formats"
 
 
 def format_module(reader: str) -> str:
-    """The module that a format's name stands for."""
+    """The module of the format `reader`."""
     return f"{FORMATS}.{reader}"
 
 
 def read(reader: str, paths: Sequence[Path], shape: Shape, classes: int) -> Part:
-    """The part that `paths` hold, in the format that `reader` names.
+    """The part in the files `paths`, which have the format `reader`.
 
     Raises:
         DataError: the bytes are not of that format, shape or number of classes.

@@ -1,8 +1,8 @@
 """One file over HTTP: bounded in size and in time, and only from servers inside a perimeter.
 
-Every hop is judged, those of redirects too, by the addresses that its name has and by the one that answered: a name
-that was public a moment ago helps nobody (DNS rebinding). A proxy of the environment is the owner's own; behind it
-names are the proxy's to judge, and only addresses in figures are judged here.
+Every request is checked, also a redirected one. The perimeter must admit the addresses that the server's name stands
+for, and the address that really answered: a name may change its address in between (DNS rebinding). A proxy of the
+environment belongs to the owner. The proxy resolves names itself, so behind it only literal IP addresses are checked.
 """
 
 import contextlib
@@ -23,35 +23,35 @@ from urllib3.exceptions import HTTPError
 from tasks.errors import DataError
 from tasks.settings.addresses import server_of
 from tasks.settings.perimeter import Perimeter
+from tasks.storage.contract import MIB
 
 TIMEOUT = (10, 60)  # seconds to connect, and between two reads
 MAX_HEADERS_SECONDS = 120
 MAX_SECONDS = 2 * 60 * 60
 MAX_REDIRECTS = 5
-MIB = 2**20
 MAX_DOWNLOAD = 1024 * MIB
 FAULTS = (requests.RequestException, HTTPError)
 
 
 def receive(address: str, target: Path, perimeter: Perimeter, progress: Callable[[str], None]) -> None:
-    """Write what `address` serves to `target`, as it came: nothing is decompressed.
+    """Write what `address` serves to `target`, without decompressing it.
 
     Raises:
-        DataError: too much, too slowly, or from where no download may go.
-        FAULTS: the transfer failed; another attempt may not.
+        DataError: the file is too large, it comes too slowly, or its server is outside the perimeter.
+        FAULTS: the transfer failed; another attempt may succeed.
     """
     with _session(perimeter) as session, session.get(address, stream=True, timeout=TIMEOUT) as answer:
         answer.raise_for_status()
         meter = Meter(address, answer.raw.length_remaining or 0, progress)
         with target.open("wb") as file:
-            # What one read gives, however little: a full buffer may be hours away.
+            # read1 returns what one read gives, however little; filling a whole buffer may take hours.
             while chunk := answer.raw.read1(MIB, decode_content=False):
                 meter.count(len(chunk))
                 file.write(chunk)
 
 
 class Meter:
-    """Progress of one download: a line each tenth of the way, and the bounds on size and time."""
+    """The progress of one download, one line each tenth, and its bounds on size and time."""
 
     def __init__(self, address: str, total: int, progress: Callable[[str], None]):
         self._address, self._total, self._progress = address, total, progress
@@ -74,7 +74,7 @@ class Meter:
 
 
 def _session(perimeter: Perimeter) -> requests.Session:
-    """A session that knows http and https, and no way out of the perimeter."""
+    """A session for http and https that connects only to servers inside the perimeter."""
     session = requests.Session()
     session.adapters.clear()
     for scheme in ("http://", "https://"):
@@ -85,7 +85,7 @@ def _session(perimeter: Perimeter) -> requests.Session:
 
 
 class _Adapter(HTTPAdapter):
-    """Hands every request, a redirected one too, to connections that look where they arrive."""
+    """Sends every request, also a redirected one, over connections that check which server they reach."""
 
     def __init__(self, perimeter: Perimeter):
         self._perimeter = perimeter
@@ -102,24 +102,24 @@ class _Adapter(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
         server = server_of(request.url or "")
-        if _in_figures(server[1]):  # a name is judged where it is resolved
+        if _is_literal_ip(server[1]):  # a name is checked where it is resolved
             _check(self._perimeter, server, [server[1]])
         return super().send(request, *arguments, **options)
 
 
 class _Guarded:
-    """A connection that is made inside `perimeter` or not at all, and whose headers arrive in time or not at all."""
+    """A connection to a server inside `perimeter`, whose headers arrive in time. Anything else is an error."""
 
     perimeter: Perimeter
     scheme: str
 
     def _new_conn(self: Any) -> socket.socket:
         server = (self.scheme, self.host, self.port)
-        # Before anybody is spoken to, so that no open port of a private network shows itself ...
+        # Check before connecting, so that a caller cannot learn which ports of a private network are open ...
         _check(self.perimeter, server, _addresses(self.host, self.port))
         connection = super()._new_conn()  # type: ignore[misc]
         try:
-            # ... and after, since a second look-up may have had another answer.
+            # ... and after connecting, since the connection looked the name up a second time.
             _check(self.perimeter, server, [connection.getpeername()[0]])
         except BaseException:
             connection.close()
@@ -127,20 +127,20 @@ class _Guarded:
         return connection
 
     def getresponse(self: Any) -> Any:
-        with _cut_off(self.sock, MAX_HEADERS_SECONDS):
+        with _closed_after(MAX_HEADERS_SECONDS, self.sock):
             return super().getresponse()  # type: ignore[misc]
 
 
 def _check(perimeter: Perimeter, server: tuple[str, str, int | None], addresses: Iterable[str]) -> None:
-    found = sorted(addresses)
-    if not perimeter.admits(server, found):
+    received = sorted(addresses)
+    if not perimeter.admits(server, received):
         raise DataError(
-            f"{server[0]}://{server[1]}: expected a public address, received {', '.join(found)}; "
+            f"{server[0]}://{server[1]}: expected a public address, received {', '.join(received)}; "
             "a server of your own goes into `allowed_addresses` of config/workflow.toml"
         )
 
 
-def _in_figures(host: str) -> bool:
+def _is_literal_ip(host: str) -> bool:
     try:
         return bool(ip_address(host))
     except ValueError:
@@ -148,23 +148,26 @@ def _in_figures(host: str) -> bool:
 
 
 def _addresses(host: str, port: int) -> set[str]:
-    """What a name stands for; nothing when nobody knows, which the connection itself will say better."""
+    """The addresses of a host name; none when it cannot be resolved, which the connection itself then reports."""
     with contextlib.suppress(OSError, UnicodeError):
-        return {str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+        return {str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
     return set()
 
 
 @contextlib.contextmanager
-def _cut_off(connection: socket.socket, seconds: float) -> Iterator[None]:
-    """End `connection` when the block takes longer; a byte a minute would satisfy the time-out of a read."""
+def _closed_after(seconds: float, connection: socket.socket) -> Iterator[None]:
+    """Shut `connection` down when the block takes longer than `seconds`.
+
+    The time-out of a read is not enough: a server that sends one byte a minute never exceeds it.
+    """
     late = threading.Event()
 
-    def cut() -> None:
+    def shut_down() -> None:
         late.set()
         with contextlib.suppress(OSError):
             connection.shutdown(socket.SHUT_RDWR)
 
-    timer = threading.Timer(seconds, cut)
+    timer = threading.Timer(seconds, shut_down)
     timer.daemon = True
     timer.start()
     try:

@@ -11,6 +11,7 @@ from tasks.settings.values import FILE, Budget, FileName, Frozen, Name, Sha256
 Member = Annotated[str, StringConstraints(pattern=f"^({FILE}/){{0,9}}{FILE}$")]
 Text = Annotated[str, StringConstraints(pattern=r"^[^\p{Cc}]{1,200}$")]  # for people: no control characters
 Side = Annotated[int, Field(ge=1, le=1024)]
+Shape = tuple[Side, Side, Side]  # height, width, channels
 MAX_SHIFT = 16  # pixels
 
 
@@ -59,7 +60,7 @@ class Dataset(Frozen):
     name: Name
     title: Text
     reader: Name
-    shape: tuple[Side, Side, Side]
+    shape: Shape
     classes: tuple[Text, ...] = Field(min_length=2, max_length=256)  # labels are bytes
     budget: Budget
     mirror_folder: FileName

@@ -23,6 +23,7 @@ NOT_COMPUTING = (
     "tasks.settings",
     "tasks.storage",
     "tasks.runs",
+    "tasks.data.archives",
     "tasks.data.downloads",
     "tasks.data.transfer",
 )

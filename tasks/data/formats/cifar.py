@@ -1,4 +1,4 @@
-"""The format `cifar`: records of one label byte and the pixels (https://www.cs.toronto.edu/~kriz/cifar.html)."""
+"""The format `cifar`: records of one label byte and an image's pixels (https://www.cs.toronto.edu/~kriz/cifar.html)."""
 
 import math
 from collections.abc import Sequence
@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.data.part import Part, Shape
+from tasks.data.part import Part
 from tasks.errors import DataError
+from tasks.settings.dataset import Shape
 
 
 def read(paths: Sequence[Path], shape: Shape) -> Part:
-    """The part in any number of files of records; the pixels of a record come channel by channel.
+    """The part in the records of one or more files. The pixels of a record come channel by channel.
 
     Raises:
         DataError: a file is not made of whole records.

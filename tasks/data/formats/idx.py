@@ -9,18 +9,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.data.part import Part, Shape, file_names
+from tasks.data.part import Part, file_names
 from tasks.errors import DataError
+from tasks.settings.dataset import Shape
 
 UNSIGNED_BYTE = 0x08
-MAX_BYTES = 2**30  # of one array; a header can promise 2**128
+MAX_BYTES = 2**30  # of one array; a header can claim 2**128
 
 
 def read(paths: Sequence[Path], shape: Shape) -> Part:
-    """The part in a file of images and a file of labels, in this order.
+    """The part in two files: the images, then the labels.
 
     Raises:
-        DataError: there are not two files, or one is not IDX of that shape.
+        DataError: there are not two files, or one is not an IDX file of that shape.
     """
     if len(paths) != 2:
         raise DataError(f"{file_names(paths)}: the idx reader expected a file of images and a file of labels")
@@ -43,7 +44,7 @@ def _array(path: Path) -> NDArray[np.uint8]:
             expected = math.prod(sizes)
             if expected > MAX_BYTES:
                 raise DataError(f"{path.name}: expected at most {MAX_BYTES:,} bytes, the header says {sizes}")
-            body = stream.read(expected + 1)  # one more byte than promised shows what is too long, and reads no bomb
+            body = stream.read(expected + 1)  # the extra byte shows that a file is too long; the rest is never unpacked
     except (OSError, EOFError, ValueError, zlib.error) as error:
         if isinstance(error, DataError):
             raise
