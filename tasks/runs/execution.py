@@ -20,30 +20,31 @@ log = logging.getLogger(__name__)
 
 
 def execute(stage: Stage, request: Request, place: Place, store: Store) -> Manifest:
-    """Run `stage` at `place`, or reuse what an earlier run made from the same request part, inputs and code."""
+    """Run `stage` at `place`, or reuse what an earlier run made from the same settings, inputs and code."""
     place = require(request, stage.scope, place)
     with recorded(store, request.run, place, stage.name) as record:
         job = _Job(stage, request, place, store, record)
-        manifest = job.reused() or job.done()
-        job.checkpoints.clear()  # of a reused one too: its maker may have been killed right here, or been overtaken
+        manifest = job.reused() or job.made()
+        # A reused artifact may have checkpoints too: its maker was killed at this line, or another attempt was faster.
+        job.checkpoints.clear()
         return manifest
 
 
 class _Job:
-    """One stage at one place: what goes into its key, and the two ways to its artifact."""
+    """One stage at one place: the parts of its key, and the two ways to get its artifact."""
 
     def __init__(self, stage: Stage, request: Request, place: Place, store: Store, record: Record):
         self._stage, self._place, self._store, self._record = stage, place, store, record
         self._request = request
         self._settings = stage.settings(request, place)
         self._inputs = stage.inputs(request, place)
-        self._manifests = {name: input_manifest(store, request.run, given) for name, given in self._inputs.items()}
-        self._made = self._provenance(forced_by=request.run if request.force else None)
-        self._key = record.fields["key"] = artifact_key(stage.name, **self._made)
+        self._manifests = {name: input_manifest(store, request.run, input_) for name, input_ in self._inputs.items()}
+        self._key_parts = self._parts_of_key(forced_by=request.run if request.force else None)
+        self._key = record.fields["key"] = artifact_key(stage.name, **self._key_parts)
         self.checkpoints = StoredCheckpoints(store, stage.name, self._key)
 
-    def _provenance(self, forced_by: str | None) -> dict[str, Any]:
-        """All that goes into the key. A forced run's name does too: only its own retries reuse what it made."""
+    def _parts_of_key(self, forced_by: str | None) -> dict[str, Any]:
+        """Everything that the key depends on. A forced run is part of it, so that only its own retries reuse it."""
         settings = self._settings.model_dump(mode="json")
         return {
             "settings": settings | ({"forced_by": forced_by} if forced_by else {}),
@@ -52,7 +53,7 @@ class _Job:
         }
 
     def reused(self) -> Manifest | None:
-        """The complete artifact of an earlier run, every byte of it checked, or None."""
+        """The artifact of an earlier run, if it is complete and every byte is right, or None."""
         manifest = find_whole(self._store, self._stage.name, self._key)
         if manifest is None:
             return None
@@ -60,8 +61,8 @@ class _Job:
         log.info("cached: %s of %s is artifact %s", self._stage.name, self._place, self._key)
         return manifest
 
-    def done(self) -> Manifest:
-        """Do the work in a folder that vanishes, and commit what it left."""
+    def made(self) -> Manifest:
+        """Do the work in a temporary folder, and commit the files that it made."""
         self._record.spent_on_setup(_import(self._stage.heavy))
         with tempfile.TemporaryDirectory(prefix=f"{self._stage.name}-") as scratch:
             output = Path(scratch, "output")
@@ -69,7 +70,7 @@ class _Job:
             folders = self._materialized(Path(scratch))
             work = Work(self._settings, folders, output, self._record.progress, self.checkpoints)
             summary = self._stage.run(work)
-            by = {
+            circumstances = {
                 "run": self._request.run,
                 "request": digest_of(self._request.model_dump(mode="json")),
                 "place": str(self._place),
@@ -78,10 +79,10 @@ class _Job:
                 "versions": versions(),
                 "lock": lock_digest(),
             }
-            return commit(self._store, self._stage.name, self._key, output, self._made | by, summary)
+            return commit(self._store, self._stage.name, self._key, output, self._key_parts | circumstances, summary)
 
     def _materialized(self, scratch: Path) -> dict[str, Path]:
-        """A folder an input, with the files that the stage asked for, verified."""
+        """A folder for each input, with the files that the stage asked for, verified."""
         folders = {name: scratch / "inputs" / name for name in self._inputs}
         for name, folder in folders.items():
             folder.mkdir(parents=True)
@@ -90,7 +91,7 @@ class _Job:
 
 
 def _import(module: str | None) -> float:
-    """Import `module`; the seconds that it took."""
+    """Import `module`, and return the seconds that it took."""
     start = time.perf_counter()
     if module:
         importlib.import_module(module)

@@ -1,8 +1,8 @@
-"""Garbage: what a store holds and no run can use any more.
+"""Garbage: objects in a store that no run can use any more.
 
-Only what is older than an age goes. A writer that has stored its files and not yet their manifest looks like garbage,
-and so does a checkpoint of a training at work: the age is what protects them. It is counted by the store's own clock
-alone, so that a machine whose clock is wrong sweeps nothing away.
+Only objects older than a given age are removed. The age protects work in progress: files whose manifest is not written
+yet, and the checkpoints of a running training. It is measured by the store's own clock, so a wrong clock on this
+machine does no harm.
 """
 
 import json
@@ -20,7 +20,7 @@ from tasks.storage.contract import Entry, ObjectMissing, Store
 
 
 class Garbage(NamedTuple):
-    """One thing to remove: its name in the store, its size in bytes, why nobody needs it, and what removes it."""
+    """One thing to remove: its name in the store, its size in bytes, the reason, and the function that removes it."""
 
     name: str
     size: int
@@ -29,9 +29,9 @@ class Garbage(NamedTuple):
 
 
 def find_garbage(store: Store, age: timedelta, *, unused: bool = False) -> Iterator[Garbage]:
-    """All that is garbage and older than `age`; with `unused`, also the artifacts that no run's records name.
+    """All garbage older than `age`; with `unused`, also the artifacts that no run's records name.
 
-    An artifact's manifest comes before its files: a sweep that is killed leaves garbage, never half an artifact.
+    An artifact's manifest comes before its files. So a killed sweep leaves garbage, never half an artifact.
     """
     before = _clock(store) - age
     used = _used(store) if unused else None
@@ -48,7 +48,7 @@ def find_garbage(store: Store, age: timedelta, *, unused: bool = False) -> Itera
 def _of_artifact(
     store: Store, place: str, entries: list[Entry], before: datetime, used: set[str] | None
 ) -> Iterator[Garbage]:
-    """The garbage in one artifact's folder. What a damaged manifest names is unknown, so all of it stays."""
+    """The garbage in one artifact's folder. With a damaged manifest, all files stay: it may name any of them."""
     try:
         manifest = find(store, *place.split("/")[1:])
     except DamagedError:
@@ -68,30 +68,30 @@ def _garbage(store: Store, entry: Entry, reason: str) -> Garbage:
 
 
 def _remove(store: Store, entry: Entry) -> None:
-    """Delete what was listed, unless a writer has put it there anew since."""
+    """Delete the object that was listed, unless a writer has replaced it since."""
     if list(store.entries(entry.key))[:1] == [entry]:
         store.delete(entry.key)
 
 
 def _groups(store: Store, prefix: str) -> Iterator[tuple[str, list[Entry]]]:
-    """What lies under `prefix`, by its folder `PREFIX/STAGE/KEY`."""
+    """The objects under `prefix`, grouped by their folder `PREFIX/STAGE/KEY`."""
     for place, entries in groupby(store.entries(prefix), lambda entry: "/".join(entry.key.split("/")[:3])):
         yield place, list(entries)
 
 
 def _used(store: Store) -> set[str]:
-    """The places of the artifacts that a record of any run, of any attempt, names."""
-    found = set()
+    """The folders of the artifacts that the records of all runs and attempts name."""
+    folders = set()
     for key in store.list("runs/"):
         if RECORD.fullmatch(key):
             with suppress(ObjectMissing):
                 record = json.loads(store.read(key))
-                found.add(f"artifacts/{record['stage']}/{record['key']}")
-    return found
+                folders.add(f"artifacts/{record['stage']}/{record['key']}")
+    return folders
 
 
 def _clock(store: Store) -> datetime:
-    """This moment by the store's clock."""
+    """The present time by the store's clock."""
     probe = f"clock/{uuid.uuid4().hex}"
     store.write(probe, b"")
     (entry,) = store.entries(probe)

@@ -1,7 +1,7 @@
-"""The scratch folder of a stage process: all that it writes to this machine's disk for a while, in one place.
+"""The scratch folder of a stage process, which holds all its temporary files.
 
-A killed process cannot clean up after itself, so the next one does: each holds a lock on its folder (flock, which the
-kernel drops when a process dies, however it dies), and a folder that can be locked is nobody's.
+A killed process cannot delete its folder, so the next process does. Each process locks its folder with flock. The
+kernel releases the lock when the process dies, however it dies. So a folder that can be locked belongs to no process.
 """
 
 import fcntl
@@ -17,7 +17,7 @@ PREFIX = "like-for-like-"
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """During the block every temporary file of this process lies in one folder, which then vanishes."""
+    """During the block, every temporary file of this process goes into one folder, which is deleted afterwards."""
     before = tempfile.gettempdir()
     _sweep(Path(before))
     folder, lock = _made()
@@ -31,12 +31,12 @@ def scratch() -> Iterator[Path]:
 
 
 def _made() -> tuple[Path, int]:
-    """A new folder and the descriptor that holds its lock; again, when a sweep came between the two."""
+    """A new folder, and the descriptor that holds its lock; a folder swept before it was locked is made again."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         with suppress(FileNotFoundError):
             lock = os.open(folder, os.O_RDONLY)
-            with suppress(OSError):  # a file system without locks: nobody else can lock it either, so it is safe
+            with suppress(OSError):  # a file system without locks: no other process can lock the folder either
                 fcntl.flock(lock, fcntl.LOCK_EX)
             if folder.exists():
                 return folder, lock
@@ -46,7 +46,7 @@ def _made() -> tuple[Path, int]:
 def _sweep(place: Path) -> None:
     """Remove the folders of this user's dead processes below `place`."""
     for folder in place.glob(f"{PREFIX}*"):
-        with suppress(OSError):  # another's, gone by now, or in use
+        with suppress(OSError):  # another user's folder, already deleted, or in use
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 if os.fstat(lock).st_uid == os.getuid():

@@ -1,4 +1,4 @@
-"""What a stage is: a function from input artifacts to output artifacts, with everything that its key depends on."""
+"""What a stage is: a function from input artifacts to output artifacts, and everything that its key depends on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,22 +21,28 @@ class Input:
 
 
 class Checkpoints(Protocol):
-    """Where a long stage keeps the states that it reaches, so that another attempt at the same work goes on from there.
+    """The states that a long stage has reached, from which another attempt at the same work resumes.
 
-    The same work is the same artifact key. A stage without use for it leaves it alone.
+    The same work is the same artifact key. A stage need not use them.
     """
 
     def latest(self) -> bytes | None:
-        """The state of the highest step that any attempt has saved, exactly as it was saved; None to begin afresh."""
+        """The state of the highest step that any attempt has saved, exactly as it was saved; None if there is none."""
 
     def save(self, step: int, state: bytes) -> None:
-        """Keep `state`, reached at `step`, which counts up: whole or not at all; a store that is away ends nothing."""
+        """Keep `state` as that of `step`, whole or not at all. Steps count up. A store that is away is no error."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a stage gets: its settings, folders of verified inputs, a folder for its files, a line for progress, and
-    the checkpoints of earlier attempts.
+    """What a stage receives.
+
+    Attributes:
+        settings: its settings, as `Stage.settings` made them.
+        inputs: a folder of verified files for each input, by the input's name.
+        output: a folder for the files that it makes.
+        progress: takes one line of text.
+        checkpoints: the states that earlier attempts have reached.
     """
 
     settings: Any
@@ -52,10 +58,10 @@ class Stage:
 
     Attributes:
         settings: the part of the request that the stage uses; every field that pydantic dumps is part of the key.
-        inputs: the artifacts it reads, by name.
-        run: makes files in `work.output`; what it returns is kept in the manifest as the summary.
-        modules: code that the stage reaches by name only, which an import statement does not show.
-        heavy: the module whose import is slow; it is imported, and timed, only when there is work to do.
+        inputs: the artifacts that it reads, by name.
+        run: makes files in `work.output`; the manifest keeps what it returns as the summary.
+        modules: code that the stage loads by name, so that no import statement shows it.
+        heavy: a module whose import is slow; it is imported, and timed, only when there is work to do.
     """
 
     name: str
