@@ -1,8 +1,8 @@
 """The dense family: fully connected layers, batch normalisation, dropout; no convolution, no weight sharing.
 
-A first layer takes the whole image in; blocks of one width follow, with shortcuts. The first layer may be narrower, and
-linear: a bottleneck, which pays for wider blocks (Lin et al., https://arxiv.org/abs/1511.02580).
-`build` is what a family offers. `widths` and `parameters` are the arithmetic behind it, public for their tests.
+The first layer reads the whole image. Blocks of one width follow, with shortcuts. The first layer may be narrower and
+linear: such a bottleneck saves parameters for wider blocks (Lin et al., https://arxiv.org/abs/1511.02580).
+`build` is the interface of a family. `widths` and `parameters` are its arithmetic, public for their tests.
 """
 
 from functools import partial
@@ -14,10 +14,10 @@ from keras import layers
 from tasks.learning.budget import Widths, solve
 from tasks.learning.initialisation import PartialIdentity, PrincipalDense
 from tasks.learning.optimizers import HEAD
+from tasks.settings.dataset import Shape
 from tasks.settings.training import Tricks
 
-Shape = tuple[int, int, int]
-BATCH_NORM = 4  # weights a unit: scale, offset, moving mean, moving variance
+BATCH_NORM = 4  # weights for each unit: scale, offset, moving mean, moving variance
 
 
 class Choices(NamedTuple):
@@ -33,12 +33,12 @@ class Choices(NamedTuple):
 
 
 def choices(hp, tricks: Tricks) -> Choices:
-    """Read the choices from a `keras_tuner.HyperParameters`, which learns the space by it; defaults do well."""
+    """Read the choices from a `keras_tuner.HyperParameters`, which thereby learns the space; the defaults do well."""
     return Choices(
         blocks=hp.Int("blocks", 1, 4, default=1),
-        intake=hp.Choice("intake", [0.5, 0.75, 1.0], default=1.0),  # the first layer's width by that of the blocks
+        intake=hp.Choice("intake", [0.5, 0.75, 1.0], default=1.0),  # the first layer's width, relative to the blocks'
         is_bottleneck=hp.Boolean("bottleneck", default=False),  # the first layer is linear
-        pool=hp.Choice("pool", [1, 2], default=2),  # pixels that are averaged, each way; has no weights
+        pool=hp.Choice("pool", [1, 2], default=2),  # squares of this side, in pixels, are averaged
         activation=hp.Choice("activation", ["relu", "gelu", "silu"], default="gelu"),
         dropout=hp.Float("dropout", 0.0, 0.2, step=0.05, default=0.0),
         tricks=tricks,
@@ -49,7 +49,7 @@ def build(hp, shape: Shape, classes: int, budget: int, tricks: Tricks) -> keras.
     """A model from standardised images, float32 [n, h, w, c], to logits [n, classes], within 1 % of `budget`.
 
     Batch normalisation after every dense layer: Ioffe and Szegedy, 2015, https://arxiv.org/abs/1502.03167.
-    A layer of `tricks.whitening` has yet to be adapted.
+    The layer of `tricks.whitening` must still be adapted.
 
     Raises:
         ValueError: no widths meet the budget.
@@ -84,12 +84,12 @@ def _activated(x: keras.KerasTensor, chosen: Choices) -> keras.KerasTensor:
 
 
 def widths(chosen: Choices, shape: Shape, classes: int, budget: int) -> Widths:
-    """The width of the first layer, and that of every block."""
+    """The width of the first layer, and the width of every block."""
     return solve(partial(parameters, chosen, shape, classes), (chosen.intake, 1.0), budget)
 
 
 def parameters(chosen: Choices, shape: Shape, classes: int, hidden: Widths) -> int:
-    """How many weights the model with these hidden widths carries; equal to Keras' own count."""
+    """The number of weights of the model with these hidden widths; it equals Keras' own count."""
     height, width, channels = shape
     inputs = -(-height // chosen.pool) * -(-width // chosen.pool) * channels
     intake, block = hidden

@@ -1,8 +1,9 @@
 """The convolutional family: convolutions with batch norm and shortcuts, pooling between stages, global pooling.
 
-The image is halved after each stage, and twice between the first and the second: most weights stand where it is small,
-and an epoch is cheap on CPUs at any choice. `Tricks.middle_stage` puts a late stage there, which costs twice the time.
-`build` is what a family offers. `widths` and `parameters` are the arithmetic behind it, public for their tests.
+The image is halved after each stage, and twice between the first and the second. So most weights work on small images,
+and an epoch is cheap on CPUs for any choice. `Tricks.middle_stage` puts a late stage between these two halvings, which
+costs twice the time.
+`build` is the interface of a family. `widths` and `parameters` are its arithmetic, public for their tests.
 """
 
 from functools import partial
@@ -14,12 +15,12 @@ from keras import layers
 from tasks.learning.budget import Widths, solve
 from tasks.learning.initialisation import PartialIdentity, PatchWhitening
 from tasks.learning.optimizers import HEAD
+from tasks.settings.dataset import Shape
 from tasks.settings.training import Tricks
 
-Shape = tuple[int, int, int]
-BATCH_NORM = 4  # weights a channel: scale, offset, moving mean, moving variance
-KERNEL = 3  # of what comes before the late stages
-STEM, FIRST, SECOND = 0.25, 0.5, 1.0  # widths of a learnt stem and of the stages, by the second stage's
+BATCH_NORM = 4  # weights for each channel: scale, offset, moving mean, moving variance
+KERNEL = 3  # the side of the kernels before the late stages
+STEM, FIRST, SECOND = 0.25, 0.5, 1.0  # widths of a learned stem and of the stages, relative to the second stage
 
 
 class Choices(NamedTuple):
@@ -36,11 +37,11 @@ class Choices(NamedTuple):
 
 
 def choices(hp, tricks: Tricks) -> Choices:
-    """Read the choices from a `keras_tuner.HyperParameters`, which learns the space by it; defaults do well."""
+    """Read the choices from a `keras_tuner.HyperParameters`, which thereby learns the space; the defaults do well."""
     return Choices(
-        residuals=hp.Int("residuals", 0, 2, default=1),  # more convolutions in each late stage, with a shortcut
-        kernel=hp.Choice("kernel", [3, 5], default=3),  # of the late stages
-        growth=hp.Choice("growth", [1.5, 2.0], default=2.0),  # the last stage's width by that of the one before
+        residuals=hp.Int("residuals", 0, 2, default=1),  # further convolutions of each late stage, with shortcuts
+        kernel=hp.Choice("kernel", [3, 5], default=3),  # the side of the late stages' kernels
+        growth=hp.Choice("growth", [1.5, 2.0], default=2.0),  # the last stage's width, relative to the one before
         early_pooling=hp.Boolean("early_pooling", default=False),  # before the first stage: cheaper by a third
         pooling=hp.Choice("pooling", ["max", "average"], default="max"),
         activation=hp.Choice("activation", ["relu", "gelu", "silu"], default="gelu"),
@@ -52,15 +53,15 @@ def choices(hp, tricks: Tricks) -> Choices:
 def build(hp, shape: Shape, classes: int, budget: int, tricks: Tricks) -> keras.Model:
     """A model from standardised images, float32 [n, h, w, c], to logits [n, classes], within 1 % of `budget`.
 
-    Shortcuts: He et al., 2015, https://arxiv.org/abs/1512.03385. A layer of `tricks.whitening` has yet to be adapted.
+    Shortcuts: He et al., 2015, https://arxiv.org/abs/1512.03385. The layer of `tricks.whitening` must still be adapted.
 
     Raises:
         ValueError: no widths meet the budget.
     """
     chosen = choices(hp, tricks)
     channels = widths(chosen, shape, classes, budget)
-    *stem, first = channels[: _plain(chosen)]
-    *middle, second, third = channels[_plain(chosen) :]
+    *stem, first = channels[: _early(chosen)]
+    *middle, second, third = channels[_early(chosen) :]
     images = keras.Input(shape)
     x = (
         _whitened(images, chosen)
@@ -82,14 +83,14 @@ def _whitened(images: keras.KerasTensor, chosen: Choices) -> keras.KerasTensor:
 
 
 def _halved(x: keras.KerasTensor, width: int, chosen: Choices) -> keras.KerasTensor:
-    """The first stage's convolution, where the image is largest, before or after the image is halved."""
+    """The first stage: its convolution, then the image halved, or the other way round, which is cheaper."""
     if chosen.early_pooling:
         return _convolved(_pooled(x, chosen), width, KERNEL, chosen)
     return _pooled(_convolved(x, width, KERNEL, chosen), chosen)
 
 
 def _stage(x: keras.KerasTensor, width: int, chosen: Choices) -> keras.KerasTensor:
-    """A late stage: a convolution to its width, then those with a shortcut."""
+    """A late stage: a convolution to its width, then further ones with shortcuts."""
     x = _activated(_convolved(x, width, chosen.kernel, chosen), chosen)
     for _ in range(chosen.residuals):
         x = layers.Add()([x, _activated(_convolved(x, width, chosen.kernel, chosen), chosen)])
@@ -111,7 +112,7 @@ def _activated(x: keras.KerasTensor, chosen: Choices) -> keras.KerasTensor:
 
 
 def widths(chosen: Choices, shape: Shape, classes: int, budget: int) -> Widths:
-    """The channels of the stem, if it is learnt, and of each stage."""
+    """The channels of the stem, if it is learned, and of each stage."""
     stem = () if chosen.tricks.whitening else (STEM,)
     middle = (SECOND,) if chosen.tricks.middle_stage else ()
     ratios = (*stem, FIRST, *middle, SECOND, SECOND * chosen.growth)
@@ -119,31 +120,31 @@ def widths(chosen: Choices, shape: Shape, classes: int, budget: int) -> Widths:
 
 
 def parameters(chosen: Choices, shape: Shape, classes: int, channels: Widths) -> int:
-    """How many weights the model with these channels carries, frozen ones too; equal to Keras' own count."""
+    """The number of weights of the model with these channels, frozen ones included; it equals Keras' own count."""
     total, before = 0, shape[-1]
     if chosen.tricks.whitening:
         side = _patch_side(before)
         total, before = side**2 * before * _filters(before), _filters(before)
-    for width in channels[: _plain(chosen)]:
+    for width in channels[: _early(chosen)]:
         total += KERNEL**2 * before * width + BATCH_NORM * width
         before = width
-    for width in channels[_plain(chosen) :]:
+    for width in channels[_early(chosen) :]:
         convolutions = chosen.kernel**2 * width * (before + chosen.residuals * width)
         total += convolutions + BATCH_NORM * width * (1 + chosen.residuals)
         before = width
     return total + (before + 1) * classes
 
 
-def _plain(chosen: Choices) -> int:
-    """How many widths come before the late stages: the first stage's, and that of a learnt stem."""
+def _early(chosen: Choices) -> int:
+    """The number of widths before the late stages: the first stage's, and that of a learned stem."""
     return 1 if chosen.tricks.whitening else 2
 
 
 def _patch_side(channels: int) -> int:
-    """Grey images need the larger patch for as many directions as a first stage can use."""
+    """The side of a patch in pixels. Grey images need a larger one, to have as many directions as a stage can use."""
     return 3 if channels == 1 else 2
 
 
 def _filters(channels: int) -> int:
-    """Every direction of a patch, and its negative, so that no signal is lost behind the activation."""
+    """The number of filters: each direction of a patch and its negative, so that the activation loses no signal."""
     return 2 * _patch_side(channels) ** 2 * channels
