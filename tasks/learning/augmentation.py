@@ -1,6 +1,6 @@
-"""Cheap augmentation of whole arrays: mirror images, small shifts, noise on a part; the same for every family.
+"""Cheap augmentation of whole arrays: mirror images, small shifts, squares of noise. It is the same for every family.
 
-One call augments an epoch, so that Python's cost is per epoch, not per batch.
+One call augments a whole epoch, so that Python's overhead is per epoch, not per batch.
 """
 
 from itertools import product
@@ -14,7 +14,7 @@ Images = NDArray[np.uint8]
 
 
 def augment(images: Images, settings: Augmentation, mirrored: NDArray[np.bool_], rng: np.random.Generator) -> Images:
-    """A new array in which images are mirrored and shifted at random; what is shifted in is black.
+    """A new array in which images are mirrored, and shifted at random; the uncovered borders are black.
 
     Args:
         images: uint8 [n, h, w, c]; not changed.
@@ -31,24 +31,24 @@ def augment(images: Images, settings: Augmentation, mirrored: NDArray[np.bool_],
 
 
 def mirrors(n: int, epoch: int, seed: int, alternating: bool) -> NDArray[np.bool_]:
-    """Which of `n` images an epoch shows mirrored, half of them, bool [n]; it depends on nothing but the arguments.
+    """Which half of `n` images an epoch shows mirrored, bool [n]. It depends on the arguments only.
 
-    Alternating, an image is mirrored in every second epoch, so that two epochs show every image both ways:
+    With `alternating`, an image is mirrored in every second epoch, so that two epochs show every image both ways:
     Jordan, https://arxiv.org/abs/2404.00498, section 3.6.
     """
     rng = np.random.default_rng([seed, 0 if alternating else epoch])
     return (rng.random(n) < 0.5) ^ (alternating and epoch % 2 == 1)
 
 
-def flipped(images: Images, chosen: NDArray[np.bool_]) -> Images:
-    """`images` with those of `chosen`, bool [n], mirrored left to right."""
-    mirrored = images.copy()
-    mirrored[chosen] = images[chosen, :, ::-1]
-    return mirrored
+def flipped(images: Images, mirrored: NDArray[np.bool_]) -> Images:
+    """A copy of `images` in which those of `mirrored`, bool [n], are mirrored left to right."""
+    result = images.copy()
+    result[mirrored] = images[mirrored, :, ::-1]
+    return result
 
 
 def shifted(images: Images, offsets: NDArray[np.integer]) -> Images:
-    """`images` moved down and right by `offsets`, int [n, 2]; one copy for each of the few offsets there are."""
+    """`images` moved down and right by `offsets`, int [n, 2]. Images of one offset are moved in one copy."""
     _, height, width, _ = images.shape
     reach = int(np.abs(offsets).max(initial=0))
     padded = np.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)))
@@ -61,7 +61,7 @@ def shifted(images: Images, offsets: NDArray[np.integer]) -> Images:
 
 
 def erased(images: Images, side: int, rng: np.random.Generator) -> Images:
-    """`images` of which half, at random, have a square of `side` pixels, or as many as there are, replaced by noise.
+    """A copy of `images` in which a random half have a square replaced by noise; its side is at most `side` pixels.
 
     Zhong et al., "Random Erasing Data Augmentation", https://arxiv.org/abs/1708.04896, with squares of one size.
     """
@@ -79,7 +79,7 @@ def erased(images: Images, side: int, rng: np.random.Generator) -> Images:
 def mixed(
     images: Images, targets: NDArray[np.floating], share: float
 ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """A batch mixed with itself in reverse order: `share` of each image and of its target, the rest of the other's.
+    """A batch mixed with itself in reverse order: `share` of each image and target, and the rest of its counterpart.
 
     Zhang et al., "mixup", https://arxiv.org/abs/1710.09412, with one share a batch.
     """

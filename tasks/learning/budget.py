@@ -1,6 +1,6 @@
-"""Widths from a parameter budget: pure arithmetic, so that no trial is wasted on a model of the wrong size.
+"""Widths from a parameter budget. This is pure arithmetic, so no trial is wasted on a model of the wrong size.
 
-A family describes its size as a function from widths to a parameter count; `solve` returns the widths.
+A family describes its size by a function from widths to a parameter count; `solve` returns the widths.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -8,16 +8,16 @@ from itertools import product
 
 from tasks.settings.training import BUDGET_TOLERANCE
 
-GOOD_ENOUGH = 0.001  # where the solver stops looking for something nearer
-NARROWEST = 3  # units by which a stage gives way, so that the others can meet the budget
-GRAIN = 64  # scales that are tried per unit of ratio: fine enough that rounding, not the scale, decides
+GOOD_ENOUGH = 0.001  # of the budget: at this distance the solver stops searching
+NARROWEST = 3  # units by which a stage is narrowed at most, so that the others can meet the budget
+GRAIN = 64  # scales tried per unit of ratio; with so many, rounding decides the widths, not the scale
 
 Widths = tuple[int, ...]
 Count = Callable[[Widths], int]
 
 
 def solve(count: Count, ratios: Sequence[float], budget: int) -> Widths:
-    """Widths in about the given `ratios` whose parameter count lies within 1 % of `budget`, on either side.
+    """Widths, in about the given `ratios`, whose parameter count is within 1 % of `budget`, above or below.
 
     Args:
         count: parameters of a model with these widths; it must grow with every width.
@@ -25,7 +25,7 @@ def solve(count: Count, ratios: Sequence[float], budget: int) -> Widths:
         budget: the parameter count to meet.
 
     Raises:
-        ValueError: the budget is below what one unit a stage costs, or between two sizes that are too far apart.
+        ValueError: the budget is too small for one unit in each stage, or no size is near enough to it.
     """
     floor = (1,) * len(ratios)
     if count(floor) > budget * (1 + BUDGET_TOLERANCE):
@@ -50,7 +50,7 @@ def solve(count: Count, ratios: Sequence[float], budget: int) -> Widths:
 
 
 def _scaled(count: Count, ratios: Sequence[float], budget: int) -> Widths:
-    """The widest widths in exactly these ratios, rounded, that stay within the budget."""
+    """The largest widths in exactly these ratios, rounded, that stay within the budget."""
 
     def widths(scale: int) -> Widths:
         return tuple(max(1, round(ratio * scale / GRAIN)) for ratio in ratios)
@@ -59,7 +59,7 @@ def _scaled(count: Count, ratios: Sequence[float], budget: int) -> Widths:
 
 
 def _starts(widths: Widths) -> Iterator[Widths]:
-    """`widths`, then the same with stages narrowed a little, which leaves finer stages room to fill; nearest first."""
+    """`widths`, then narrower ones, the nearest first. A narrower stage leaves room that other stages fill finely."""
     narrowings = sorted(product(range(NARROWEST + 1), repeat=len(widths)), key=sum)
     for narrowing in narrowings:
         narrowed = tuple(width - less for width, less in zip(widths, narrowing, strict=True))
@@ -68,7 +68,7 @@ def _starts(widths: Widths) -> Iterator[Widths]:
 
 
 def _filled(count: Count, widths: Widths, budget: int) -> Widths:
-    """`widths` filled up to the budget, the stage with the largest step first; one step above it if that is nearer."""
+    """`widths` widened up to the budget, the stage with the largest step first, or one step above it if nearer."""
 
     def step(stage: int) -> int:
         return count(_widened(widths, stage, 1)) - count(widths)
@@ -80,7 +80,7 @@ def _filled(count: Count, widths: Widths, budget: int) -> Widths:
 
 
 def _room(count: Count, widths: Widths, stage: int, budget: int) -> int:
-    """By how much one stage can widen without passing the budget."""
+    """The number of units by which one stage can widen within the budget."""
     return _largest(lambda extra: count(_widened(widths, stage, extra)) <= budget)
 
 
@@ -89,7 +89,7 @@ def _widened(widths: Widths, stage: int, extra: int) -> Widths:
 
 
 def _largest(fits: Callable[[int], bool]) -> int:
-    """The largest n for which `fits` holds, where it holds up to some n and not beyond; 0 is taken as given."""
+    """The largest n for which `fits` holds. It must hold up to some n and not beyond; it is assumed to hold for 0."""
     high = 1
     while fits(high):
         high *= 2

@@ -1,4 +1,4 @@
-"""What one model's predictions are worth: every number of `evaluate`, computed by scikit-learn."""
+"""The scores of one model's predictions: every number of `evaluate`, computed by scikit-learn."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ class Metrics(Frozen):
     """The scores of one model on one set of labelled examples.
 
     Attributes:
-        precision, recall, f1: one number a class, in the order of the labels; 0 where it is not defined.
+        precision, recall, f1: one number for each class, in the order of the labels; 0 where it is undefined.
         support: true examples of each class.
         confusion_matrix: examples by true class (row) and predicted class (column).
         calibration_error: expected |accuracy - confidence|, between 0 and 1.
@@ -35,13 +35,13 @@ class Metrics(Frozen):
 def measure(y_true: NDArray, y_prob: NDArray) -> Metrics:
     """The metrics of class probabilities `y_prob` [n, k] against labels `y_true` [n] in 0..k-1.
 
-    The predicted class is the most probable one, the lower label on a tie. Every class counts in the macro averages,
-    also one that no example has.
+    The predicted class is the most probable one; on a tie, the lower label. The macro averages cover every class, even
+    one without examples.
 
     Raises:
-        ValueError: the shapes do not fit, a label is out of range, or a row is no probability distribution.
+        ValueError: the shapes do not fit, a label is out of range, or a row is not a probability distribution.
     """
-    from sklearn import metrics  # takes seconds to import, which readers of `Metrics` need not wait for
+    from sklearn import metrics  # its import takes seconds, which users of `Metrics` alone should not spend
 
     truth, probabilities = _checked(y_true, y_prob)
     labels = np.arange(probabilities.shape[1])
@@ -65,9 +65,9 @@ def measure(y_true: NDArray, y_prob: NDArray) -> Metrics:
 
 
 def calibration_error(correct: NDArray, confidence: NDArray, bins: int = BINS) -> float:
-    """Expected calibration error of `correct` [n] booleans stated with `confidence` [n] in 0..1.
+    """Expected calibration error of predictions: `correct`, bool [n], and their `confidence`, [n] in 0..1.
 
-    Bins are equally wide and closed on the right; scikit-learn has no such score. Source: Guo, Pleiss, Sun and
+    Bins are equally wide and closed on the right. scikit-learn has no such score. Source: Guo, Pleiss, Sun and
     Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, equation 3.
     """
     edges = np.linspace(0, 1, bins + 1)
@@ -77,7 +77,7 @@ def calibration_error(correct: NDArray, confidence: NDArray, bins: int = BINS) -
 
 
 def _checked(y_true: NDArray, y_prob: NDArray) -> tuple[NDArray, NDArray]:
-    """Integer labels, and probabilities in float64 whose rows sum to 1 to the last digit."""
+    """The labels as integers, and the probabilities as float64, each row divided by its sum."""
     truth, probabilities = np.asarray(y_true), np.asarray(y_prob, dtype=np.float64)
     if probabilities.ndim != 2 or truth.shape != probabilities.shape[:1] or not len(truth):
         raise ValueError(f"expected labels [n] and probabilities [n, k], received {truth.shape}, {probabilities.shape}")

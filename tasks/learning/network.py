@@ -1,7 +1,7 @@
-"""A trainable network from its description: standardisation inside, one core of either family, weights on disk.
+"""A trainable network: a layer that standardises images, then the model of one family.
 
-`Description` says everything that a network is made of but its weights; `assemble` builds it, `save` and `load`
-keep it, `probabilities` applies it. Nothing that is loaded is code: the family's file builds, the weights are arrays.
+`Description` says everything about a network except its weights. `assemble` builds it, `save` and `load` keep it on
+disk, and `probabilities` applies it. Loading runs no stored code: the family's file builds, and the weights are arrays.
 """
 
 import importlib
@@ -22,13 +22,14 @@ from tasks.settings.values import Budget, Frozen, Name
 WEIGHTS = "model.weights.h5"
 CONFIGURATION = "model.json"
 FAMILIES = "tasks.models"
-SAMPLE = 5_000  # training images, evenly spaced, that suffice to adapt a layer
+SAMPLE = 5_000  # training images, evenly spaced, that are enough to adapt a layer
 
 
 class Description(Frozen):
-    """What a network is made of; mean and deviation are per channel, in pixel values from 0 to 255.
+    """Everything about a network except its weights.
 
-    Hyper-parameters that are not given take the family's defaults.
+    `mean` and `std` are per channel, in pixel values from 0 to 255. Hyper-parameters that are not given take the
+    family's defaults.
     """
 
     family: Name
@@ -41,7 +42,7 @@ class Description(Frozen):
     tricks: Tricks = Tricks()
 
     def with_hyperparameters(self, values: dict) -> "Description":
-        """The same network under other hyper-parameters."""
+        """The same network with other hyper-parameters."""
         return self.model_copy(update={"hyperparameters": dict(values)})
 
 
@@ -64,7 +65,7 @@ def core(description: Description, hp: keras_tuner.HyperParameters) -> keras.Mod
 def assemble(description: Description) -> keras.Model:
     """A model from images, uint8 [n, h, w, c], to logits, float32 [n, classes].
 
-    Standardisation is a layer without weights, so that data stays uint8 until a model reads it.
+    A layer without weights standardises, so that data stay uint8 until a model reads them.
 
     Raises:
         ValueError: there is no such family, or no widths meet the budget.
@@ -78,7 +79,7 @@ def assemble(description: Description) -> keras.Model:
 
 
 def adapt(model: keras.Model, images: np.ndarray) -> None:
-    """Let the layers of an assembled `model` that start from data see a sample of the training images, uint8."""
+    """Adapt those layers of an assembled `model` that start from data, to a sample of the training images, uint8."""
     _, standardisation, network = model.layers
     standardised = standardisation(images[:: -(-len(images) // SAMPLE)])
     for layer in network.layers:
@@ -98,7 +99,7 @@ def load(folder: Path) -> keras.Model:
     """The model that `save` wrote.
 
     Raises:
-        ValueError: today's code builds another size from that configuration, so the weights do not fit.
+        ValueError: the present code builds a model of another size, so that the weights do not fit.
     """
     facts = json.loads((folder / CONFIGURATION).read_text(encoding="utf-8"))
     expected = facts.pop("parameters")
@@ -110,14 +111,14 @@ def load(folder: Path) -> keras.Model:
 
 
 def probabilities(model: keras.Model, images: np.ndarray, batch_size: int = 512) -> np.ndarray:
-    """Class probabilities, float32 [n, classes], of uint8 images [n, h, w, c]: the softmax of the logits."""
+    """Class probabilities, float32 [n, classes], of images, uint8 [n, h, w, c]: the softmax of the logits."""
     logits = model.predict(images, batch_size=batch_size, verbose=0).astype(np.float64)
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def timed_probabilities(model: keras.Model, images: np.ndarray) -> tuple[np.ndarray, float]:
-    """The probabilities, and the seconds an image takes in big batches; the compiler's time is left out."""
+    """The probabilities, and the seconds for one image in big batches. The compiler's time is left out."""
     probabilities(model, images[:1024])
     start = time.perf_counter()
     result = probabilities(model, images)

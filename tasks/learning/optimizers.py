@@ -1,4 +1,4 @@
-"""The optimizers of every family, Muon for kernels or AdamW for all, and the one space that both families search."""
+"""The optimizers of every family, Muon for kernels or AdamW for all weights, and the space that all families search."""
 
 import math
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class Optimizer(NamedTuple):
 
 
 def optimizer_space(hp: keras_tuner.HyperParameters) -> Optimizer:
-    """Read the optimizer's choices from `hp`, which learns the space by it; the same for every family."""
+    """Read the optimizer's choices from `hp`, which thereby learns the space. It is the same for every family."""
     return Optimizer(
         learning_rate=hp.Float("learning_rate", 3e-3, 3e-2, sampling="log", default=1e-2),
         weight_decay=hp.Float("weight_decay", 1e-2, 2e-1, sampling="log", default=7e-2),
@@ -37,11 +37,11 @@ def optimizer_from(hyperparameters: Mapping[str, bool | int | float | str]) -> O
 
 
 class Muon(keras.optimizers.Muon):
-    """Muon for every kernel but the head's, AdamW for all the rest.
+    """Muon for every kernel except the head's, AdamW for all other weights.
 
-    Keras' own orthogonalises matrices alone; here a convolution's kernel [h, w, in, out] is the matrix [h·w·in, out].
-    Muon: Jordan et al., https://kellerjordan.github.io/posts/muon/; its scale, with which the learning rate is that of
-    AdamW: Liu et al., https://arxiv.org/abs/2502.16982.
+    Keras' own Muon orthogonalises matrices only. Here a convolution's kernel [h, w, in, out] is the matrix
+    [h·w·in, out]. Muon: Jordan et al., https://kellerjordan.github.io/posts/muon/. The scale of its steps lets it use
+    AdamW's learning rates: Liu et al., https://arxiv.org/abs/2502.16982.
     """
 
     def _should_use_adamw(self, variable: keras.Variable) -> bool:
@@ -55,20 +55,21 @@ class Muon(keras.optimizers.Muon):
 
 
 def cycle(peak: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """One cycle over `steps`: a linear rise of the learning rate to `peak`, then a cosine to zero.
+    """One cycle over `steps`: the learning rate rises linearly to `peak`, then falls to zero along a cosine.
 
-    Smith, https://arxiv.org/abs/1708.07120; the cosine: Loshchilov and Hutter, https://arxiv.org/abs/1608.03983.
+    The cycle: Smith, https://arxiv.org/abs/1708.07120. The cosine: Loshchilov and Hutter,
+    https://arxiv.org/abs/1608.03983.
     """
     rise = math.ceil(WARM_UP * steps)
     return keras.optimizers.schedules.CosineDecay(0.0, max(1, steps - rise), warmup_target=peak, warmup_steps=rise)
 
 
 def optimizer(name: str, peak: float, weight_decay: float, averaging: float, steps: int) -> keras.Optimizer:
-    """The optimizer of this `name`, "muon" or "adamw" (https://arxiv.org/abs/1711.05101), for a training of `steps`.
+    """The optimizer called `name`, "muon" or "adamw" (https://arxiv.org/abs/1711.05101), for a training of `steps`.
 
     Args:
-        averaging: the decay of an exponential moving average of the weights, which `finalize_variable_values` puts
-            in their place; 0 for none.
+        averaging: the decay of an exponential moving average of the weights, or 0 for none.
+            `finalize_variable_values` replaces the weights by their average.
     """
     average = {"use_ema": True, "ema_momentum": averaging} if averaging else {}
     schedule = cycle(peak, steps)

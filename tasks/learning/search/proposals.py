@@ -1,6 +1,6 @@
-"""What a search proposes: trials by number for the random tuner, Keras Tuner's own oracles for the others.
+"""The trials that a search proposes. The random tuner draws them by number; the others use Keras Tuner's oracles.
 
-The declared defaults come first everywhere, so that a short search ends no lower than what is known to work.
+Every tuner tries the declared defaults first, so that even a short search includes values that work.
 """
 
 import random
@@ -17,11 +17,11 @@ from tasks.learning.search.trials import Trial
 from tasks.settings.training import Search
 
 OBJECTIVE = keras_tuner.Objective("val_accuracy", "max")
-REDRAWS = 20  # draws of one trial before the space counts as used up
+REDRAWS = 20  # draws for one trial; if none of them is new, the space counts as used up
 
 
 class TrialShare(NamedTuple):
-    """What one shard runs of a search: the trials of these numbers; `finished` are those of an interrupted attempt."""
+    """The trials of a search that one shard runs, by number. `finished` are the trials of an interrupted attempt."""
 
     settings: Search
     numbers: Sequence[int]
@@ -29,7 +29,7 @@ class TrialShare(NamedTuple):
 
 
 def space(description: Description) -> keras_tuner.HyperParameters:
-    """The family's space and the optimizer's, each at its defaults."""
+    """The family's search space and the optimizer's, at their defaults."""
     hp = keras_tuner.HyperParameters()
     core(description, hp)
     optimizer_space(hp)
@@ -37,24 +37,23 @@ def space(description: Description) -> keras_tuner.HyperParameters:
 
 
 def proposals(space: keras_tuner.HyperParameters, seed: int) -> Iterator[dict]:
-    """The trials of a random search, in the order of their numbers, without end or until the space is used up.
+    """The trials of a random search in the order of their numbers, until the space is used up.
 
-    Trial 0 is the declared defaults, so that a short search ends no lower than what is known to work. Trial n draws
-    from a generator of its own, seeded by (seed, n), and again where an earlier trial has the same values; so any
-    process knows any trial without running the others.
+    Trial 0 has the declared defaults. Trial n draws from its own generator, seeded by (seed, n), and draws again if an
+    earlier trial has the same values. So any process can compute any trial without running the others.
     """
     proposed: list[dict] = []
     values: dict | None = dict(space.values)
     while values is not None:
         yield values
         proposed.append(values)
-        rng = random.Random(f"{seed}/{len(proposed)}")  # noqa: S311 - to reproduce, not to hide
+        rng = random.Random(f"{seed}/{len(proposed)}")  # noqa: S311 - reproducible, not secret
         draws = (_drawn(space, rng) for _ in range(REDRAWS))
         values = next((drawn for drawn in draws if drawn not in proposed), None)
 
 
 def _drawn(space: keras_tuner.HyperParameters, rng: random.Random) -> dict:
-    """One value for each dimension of `space` that is active under the values before it."""
+    """A random value for each dimension of `space` that is active under the values drawn before it."""
     hp = keras_tuner.HyperParameters()
     for dimension in space.space:
         hp.merge([dimension])
@@ -64,12 +63,12 @@ def _drawn(space: keras_tuner.HyperParameters, rng: random.Random) -> dict:
 
 
 class _Random(keras_tuner.Oracle):
-    """Proposes the trials of these numbers, of all that the seed stands for."""
+    """Proposes those trials of the seed's random search that have these numbers."""
 
     def __init__(self, numbers: Sequence[int], **common: Any):
         super().__init__(max_trials=len(numbers), **common)
-        everyone = enumerate(proposals(self.get_space(), self.seed))
-        self._proposals = (values for number, values in everyone if number in numbers)
+        numbered = enumerate(proposals(self.get_space(), self.seed))
+        self._proposals = (values for number, values in numbered if number in numbers)
 
     def populate_space(self, trial_id: str) -> dict:
         values = next(self._proposals, None)
@@ -77,7 +76,7 @@ class _Random(keras_tuner.Oracle):
 
 
 class _Hyperband(oracles.HyperbandOracle):
-    """Successive halving; the first trial is the declared defaults here too.
+    """Successive halving, whose first trial has the declared defaults.
 
     Li et al., "Hyperband", https://jmlr.org/papers/v18/16-558.html.
     """
@@ -87,7 +86,7 @@ class _Hyperband(oracles.HyperbandOracle):
 
 
 class _Bayesian(oracles.BayesianOptimizationOracle):
-    """The first trial is the declared defaults here too."""
+    """Bayesian optimisation, whose first trial has the declared defaults."""
 
     def populate_space(self, trial_id: str) -> dict:
         if not self.trials:
@@ -96,7 +95,7 @@ class _Bayesian(oracles.BayesianOptimizationOracle):
 
 
 def oracle_for(share: TrialShare, space: keras_tuner.HyperParameters, seed: int) -> keras_tuner.Oracle:
-    """The oracle that proposes the trials of `share`. Failures never stop it, and its seed is never 0 (none)."""
+    """The oracle that proposes the trials of `share`. Failures never stop it. Its seed is never 0, which means none."""
     settings = share.settings
     common: dict[str, Any] = {
         "objective": OBJECTIVE,
@@ -107,8 +106,8 @@ def oracle_for(share: TrialShare, space: keras_tuner.HyperParameters, seed: int)
     if settings.tuner == "random":
         return _Random(share.numbers, **common)
     if settings.tuner == "bayesian":
-        # Keras Tuner would try three random points a dimension, which is more than most searches have.
+        # By default, Keras Tuner tries three random points for each dimension: more than most searches have in all.
         return _Bayesian(max_trials=settings.trials, num_initial_points=max(3, settings.trials // 3), **common)
     oracle = _Hyperband(max_epochs=settings.epochs, **common)
-    oracle.max_trials = settings.trials  # for every family the same, however its brackets fall
+    oracle.max_trials = settings.trials  # the same for every family, whatever its brackets are
     return oracle

@@ -1,7 +1,7 @@
-"""The search for hyper-parameters: Keras Tuner proposes, `tasks.learning.loop` trains, validation accuracy judges.
+"""The search for hyper-parameters: Keras Tuner proposes, `tasks.learning.loop` trains, validation accuracy decides.
 
-A trial that fails is recorded with its reason and the search goes on. Keras Tuner's own extension points are used: an
-oracle proposes, a subclass of its Tuner runs the trials. Its files are not: our records are what a search goes on from.
+A failed trial is recorded with its reason, and the search goes on. Keras Tuner is used through its extension points: an
+oracle proposes, and a subclass of its Tuner runs the trials. Its files are not used: a search resumes from our records.
 """
 
 import tempfile
@@ -25,7 +25,7 @@ from tasks.settings.training import Training
 
 
 class SearchInput(NamedTuple):
-    """What all trials of a search have in common: the network without hyper-parameters, and what it learns from."""
+    """What all trials of a search share: the network without hyper-parameters, the data, and how to train."""
 
     description: Description
     train: Arrays
@@ -36,40 +36,41 @@ class SearchInput(NamedTuple):
 
 
 def search(
-    given: SearchInput, share: TrialShare, keep: Callable[[Sequence[Trial]], None], report: Report
+    search_input: SearchInput, share: TrialShare, keep: Callable[[Sequence[Trial]], None], report: Report
 ) -> list[Trial]:
-    """Run the trials of `share`; the same seed proposes the same trials, to whichever share they fall.
+    """Run the trials of `share`. The same seed proposes the same trials, whatever the shares are.
 
     Args:
-        given: what all trials have in common.
-        share: what to run; finished trials that are proposed again are taken as they are.
-        keep: gets all the trials there are, finished ones too, as soon as one more ends.
-        report: gets a line an epoch.
+        search_input: what all trials share.
+        share: the trials to run; finished ones that are proposed again are not run again.
+        keep: receives all trials so far, finished ones too, each time that one more ends.
+        report: receives one line for each epoch.
 
     Raises:
         ValueError: no widths meet the budget under the default hyper-parameters.
     """
-    oracle = oracle_for(share, space(given.description), given.seed)
-    part = given._replace(train=_subset(given.train, share.settings.fraction, given.seed))
-    # Keras Tuner writes its files in place, where a kill leaves half of one; nothing reads them again.
+    oracle = oracle_for(share, space(search_input.description), search_input.seed)
+    subset = _subset(search_input.train, share.settings.fraction, search_input.seed)
+    # Keras Tuner overwrites its files in place, so that a kill may leave half of one. Nothing reads them again.
     with tempfile.TemporaryDirectory(prefix="tuner-") as folder:
-        tuner = _Tuner(oracle, part, share, (keep, report), Path(folder))
+        tuner = _Tuner(oracle, search_input._replace(train=subset), share, (keep, report), Path(folder))
         oracle.verbose = 0
         tuner.search()
     return tuner.records
 
 
 class RungCheckpoints:
-    """The checkpoints of a trial that goes on from an earlier one's state, and may be gone on from: Hyperband's rungs.
+    """The checkpoints of a Hyperband trial, which may resume an earlier trial of a lower rung, and be resumed itself.
 
-    Keras Tuner itself hands on the weights alone; here the optimizer's state, the schedule and chance go on too.
+    Keras Tuner itself hands over the weights only. Here the optimizer's state, the schedule and the random generators
+    are handed over too.
     """
 
     def __init__(self, folder: Path, earlier: str | None, own: str):
         self._earlier, self._own = folder / f"{earlier}.state", folder / f"{own}.state"
 
     def latest(self) -> bytes | None:
-        """The earlier trial's state; none for a first rung, or if another process ran it."""
+        """The earlier trial's state; None for a first rung, or if another process ran that trial."""
         return self._earlier.read_bytes() if self._earlier.exists() else None
 
     def save(self, _step: int, state: bytes) -> None:
@@ -78,52 +79,52 @@ class RungCheckpoints:
 
 
 class _Tuner(keras_tuner.Tuner):
-    """Runs what the oracle proposes, and keeps our own record of it."""
+    """Runs the trials that the oracle proposes, and keeps our own records of them."""
 
     def __init__(
         self,
         oracle: keras_tuner.Oracle,
-        given: SearchInput,
+        search_input: SearchInput,
         share: TrialShare,
         observers: tuple[Callable[[Sequence[Trial]], None], Report],
         folder: Path,
     ):
         super().__init__(oracle, directory=str(folder), project_name="tuner", overwrite=True)
         self.records: list[Trial] = []
-        self._input, self._settings, self._numbers = given, share.settings, share.numbers
+        self._search_input, self._settings, self._numbers = search_input, share.settings, share.numbers
         self._folder = folder
         self._keep, self._report = observers
         self._finished = {trial.number: trial for trial in share.finished}
 
     def run_trial(self, trial: keras_tuner.engine.trial.Trial) -> dict[str, float | None]:
-        """Train once and return the score, or fail with the reason."""
+        """Train once and return the score; raise FailedTrialError, with the reason, when the trial fails."""
         proposed = dict(trial.hyperparameters.values)
         values = {name: value for name, value in proposed.items() if not name.startswith("tuner/")}
-        epochs = proposed.get("tuner/epochs", self._settings.epochs)  # up to which Hyperband trains this one
+        epochs = proposed.get("tuner/epochs", self._settings.epochs)  # Hyperband trains this trial up to this epoch
         rung = RungCheckpoints(self._folder, proposed.get("tuner/trial_id"), trial.trial_id)
-        record = self._remembered(values, epochs) or self._tried(values, epochs, rung)
+        record = self._finished_record(values, epochs) or self._tried(values, epochs, rung)
         self.records.append(record)
         if record.status == "failed":
             raise FailedTrialError(record.error)
         return {OBJECTIVE.name: record.score}
 
     def on_trial_end(self, trial: keras_tuner.engine.trial.Trial) -> None:
-        """Outside of what Keras Tuner catches: a record that cannot be kept ends the search."""
+        """Keep the records. Keras Tuner catches no error raised here, so a failure to keep them ends the search."""
         super().on_trial_end(trial)
         if self.records[-1].number not in self._finished:
             self._keep(tuple(self.records))
 
     def _number(self) -> int:
-        """The number of the trial that runs."""
+        """The number of the running trial."""
         return self._numbers[len(self.records)]
 
-    def _remembered(self, values: dict, epochs: int) -> Trial | None:
-        """The finished trial of this number, if it is the one that is proposed."""
-        known = self._finished.get(self._number())
-        same = known and (known.hyperparameters, known.epochs, known.seed) == (values, epochs, self._input.seed)
-        if not same:
-            self._finished.pop(self._number(), None)
-        return known if same else None
+    def _finished_record(self, values: dict, epochs: int) -> Trial | None:
+        """The finished trial of this number, if it is the proposed one. Otherwise it is forgotten."""
+        trial = self._finished.get(self._number())
+        if trial and (trial.hyperparameters, trial.epochs, trial.seed) == (values, epochs, self._search_input.seed):
+            return trial
+        self._finished.pop(self._number(), None)
+        return None
 
     def _tried(self, values: dict, epochs: int, rung: RungCheckpoints) -> Trial:
         start = time.perf_counter()
@@ -132,60 +133,58 @@ class _Tuner(keras_tuner.Tuner):
             number=self._number(),
             hyperparameters=values,
             seconds=time.perf_counter() - start,
-            seed=self._input.seed,
+            seed=self._search_input.seed,
             epochs=epochs,
             **outcome,
         )
 
     def _outcome(self, values: dict, epochs: int, rung: RungCheckpoints) -> dict:
-        """Train once; whatever goes wrong is the trial's reason, and the next one starts from a clean slate."""
-        build = partial(assemble, self._input.description.with_hyperparameters(values))
-        kept = rung if self._settings.tuner == "hyperband" else None
+        """Train once. Any error becomes the trial's reason; the next trial starts without what this one left behind."""
+        build = partial(assemble, self._search_input.description.with_hyperparameters(values))
+        checkpoints = rung if self._settings.tuner == "hyperband" else None
+        train, validation = self._search_input.train, self._search_input.validation
         try:
-            fitted = fit(build, *self._arrays(), self._recipe(values, epochs), self._progress, kept)
-        except Exception as error:  # the search outlives any one trial
+            fitted = fit(build, train, validation, self._recipe(values, epochs), self._progress, checkpoints)
+        except Exception as error:  # a failed trial does not end the search
             return {"status": "failed", "error": _reason(error), "parameters": None, "score": None}
         finally:
             _forget_graphs()
         score = fitted.history[-1]["val_accuracy"]
         return {"status": "done", "parameters": fitted.model.count_params(), "score": score}
 
-    def _arrays(self) -> tuple[Arrays, Arrays]:
-        return self._input.train, self._input.validation
-
     def _recipe(self, values: dict, until: int) -> Recipe:
-        training = self._input.training.model_copy(update={"epochs": self._settings.epochs})
-        return Recipe(training, self._input.augmentation, values, self._input.seed, until)
+        training = self._search_input.training.model_copy(update={"epochs": self._settings.epochs})
+        return Recipe(training, self._search_input.augmentation, values, self._search_input.seed, until)
 
     def _progress(self, line: str) -> None:
         self._report(f"trial {len(self.records) + 1}/{self._settings.trials}, {line}")
 
 
 def _forget_graphs() -> None:
-    """Let go of what earlier trainings compiled, so that the memory of a search does not grow with its trials.
+    """Release the graphs of earlier trainings, so that the memory of a search does not grow with its trials.
 
-    TensorFlow registers a function for each gradient that its graphs customise, and never drops one; each holds its
-    graph, some 30 MB a training: https://github.com/tensorflow/tensorflow/issues/97697.
+    TensorFlow registers a function for each custom gradient of its graphs, and never drops one. Each function holds its
+    graph, some 30 MB for each training: https://github.com/tensorflow/tensorflow/issues/97697.
     """
     if keras.config.backend() == "tensorflow":
         from tensorflow.python.framework.ops import gradient_registry
 
         for name in [name for name in gradient_registry.list() if name.startswith("CustomGradient-")]:
-            del gradient_registry._registry[name]  # it has no public way to drop one
-    keras.utils.clear_session()  # collects garbage, too
+            del gradient_registry._registry[name]  # there is no public way
+    keras.utils.clear_session()  # it collects garbage too
 
 
 def _reason(error: Exception) -> str:
-    """The error in one line."""
+    """The error on one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
 
 
 def _subset(arrays: Arrays, fraction: float, seed: int) -> Arrays:
-    """A seeded share of every class, at least one image of each; everything for a fraction of 1."""
+    """A random `fraction` of every class, at least one image of each; everything for a fraction of 1."""
     images, labels = arrays
     if fraction == 1:
         return arrays
     order = np.random.default_rng(seed).permutation(len(labels))
-    rows = [order[labels[order] == label] for label in np.unique(labels)]
-    chosen = np.sort(np.concatenate([row[: max(1, round(fraction * len(row)))] for row in rows]))
-    return images[chosen], labels[chosen]
+    classes = [order[labels[order] == label] for label in np.unique(labels)]
+    rows = np.sort(np.concatenate([members[: max(1, round(fraction * len(members)))] for members in classes]))
+    return images[rows], labels[rows]

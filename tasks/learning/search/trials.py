@@ -1,4 +1,4 @@
-"""The trials of a search and the choice among them; no Keras in here, so that choosing costs nothing."""
+"""The trials of a search and the choice among them. This module needs no Keras, so that choosing is cheap."""
 
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -9,7 +9,7 @@ from tasks.settings.values import Frozen
 
 
 class Trial(Frozen):
-    """What one trial tried and reached; `score` is its validation accuracy after the last epoch."""
+    """One trial: its hyper-parameters and its result. `score` is the validation accuracy after the last epoch."""
 
     number: int = Field(ge=0)
     hyperparameters: dict[str, bool | int | float | str]
@@ -35,17 +35,17 @@ def dump(trials: Sequence[Trial]) -> bytes:
 
 
 def load(body: bytes) -> list[Trial]:
-    """The trials that `dump` wrote, equal in every digit."""
+    """The trials that `dump` wrote, with exactly the same numbers."""
     return TRIALS.validate_json(body)
 
 
 def joined(shards: Iterable[Sequence[Trial]]) -> list[Trial]:
-    """The trials of all shards by their numbers, whatever the shards' order."""
+    """The trials of all shards, sorted by their numbers."""
     return sorted((trial for shard in shards for trial in shard), key=lambda trial: trial.number)
 
 
 def best(trials: Sequence[Trial]) -> Trial:
-    """The trial of the highest score, the earlier one of equals.
+    """The trial with the highest score; of equal ones, the earlier.
 
     Raises:
         SearchError: every trial failed.
@@ -54,6 +54,6 @@ def best(trials: Sequence[Trial]) -> Trial:
     if not scored:
         reason = min((str(trial.error) for trial in trials), default="there was none")
         raise SearchError(
-            f"expected a trial that succeeds, received {len(trials)} that failed: {reason}; mend that, run with force"
+            f"expected a trial that succeeds, received {len(trials)} that failed: {reason}; fix this, run with force"
         )
     return max(scored, key=lambda trial: (trial.score, -trial.number))
