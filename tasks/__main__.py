@@ -1,10 +1,10 @@
 """The command line of the stages: `python -m tasks STAGE --run RUN [--dataset NAME] [--family NAME] [--budget N] ...`.
 
-And of what a store needs now and then: `python -m tasks sweep`, `python -m tasks verify RUN`.
+Two commands look after a store: `python -m tasks sweep` and `python -m tasks verify RUN`.
 
-The one place that reads the environment. Exit codes: 0 done, 99 skipped (not asked for in this run, or an earlier stage
-has not done its work), 64 bad request or configuration, 65 bad data (64 and 65 are never worth a retry), anything else
-may be retried.
+This is the only module of the stages that reads the environment. Exit codes: 0 done, 99 skipped (not asked for in this
+run, or an earlier stage has not done its work), 64 bad request or configuration, 65 bad data. A retry never helps
+against 64 and 65. Any other code may be retried.
 """
 
 import argparse
@@ -39,7 +39,7 @@ exit codes: 0 done, 99 skipped, 64 bad request or configuration, 65 bad data, ot
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one stage or command; the exit code."""
+    """Run one stage or command, and return the exit code."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stdout)
     for noisy in ("boto3", "botocore", "s3transfer", "urllib3"):
@@ -80,10 +80,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_sweep(sweep: argparse.ArgumentParser) -> None:
-    sweep.add_argument("--dry-run", action="store_true", help="say what would go, and remove nothing")
-    sweep.add_argument("--age", type=_days, default=7.0, metavar="DAYS", help="only what is as old (default: 7)")
+    sweep.add_argument("--dry-run", action="store_true", help="say what would be removed, and remove nothing")
     sweep.add_argument(
-        "--unused", action="store_true", help="artifacts that no run's records name, too; while no run is at work"
+        "--age", type=_days, default=7.0, metavar="DAYS", help="only what is at least this old (default: 7)"
+    )
+    sweep.add_argument(
+        "--unused",
+        action="store_true",
+        help="also artifacts that no run's records name; use it while no run is at work",
     )
     sweep.set_defaults(run_command=_sweep)
 
@@ -92,7 +96,7 @@ def _days(text: str) -> float:
     """A number of days.
 
     Raises:
-        ValueError: it is none; argparse says so.
+        ValueError: it is not a number from 0 to 36,500; argparse reports that.
     """
     if not 0 <= (days := float(text)) <= 36_500:
         raise ValueError

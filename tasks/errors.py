@@ -1,4 +1,4 @@
-"""What can go wrong for a reason that a person must mend, with the exit code that says so.
+"""Errors with a cause that a person must remove, or that mean "skip", each with its exit code.
 
 The codes follow BSD's sysexits.h (64 EX_USAGE, 65 EX_DATAERR); 99 is Airflow's default for "skip this task".
 Any other failure exits with 1 and may be retried.
@@ -12,7 +12,7 @@ class RequestError(ValueError):
 
 
 class DataError(ValueError):
-    """The data is not what the configuration promises; retrying cannot help."""
+    """The data are not what the configuration promises; retrying cannot help."""
 
     exit_code = 65
 
@@ -24,6 +24,6 @@ class NotAskedForError(Exception):
 
 
 class BlockedError(Exception):
-    """A stage that this one builds on has not done its work in this run; there is nothing to work on."""
+    """An earlier stage, whose result this one needs, has not done its work in this run."""
 
     exit_code = 99

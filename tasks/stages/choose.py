@@ -1,4 +1,4 @@
-"""Choose: the join of a family's search at one budget. The best trial of all shards, on the validation part alone."""
+"""Choose: the best trial of all shards of one search, by its score on the validation part alone."""
 
 import json
 from dataclasses import replace
@@ -12,7 +12,7 @@ from tasks.settings.values import Frozen, Name
 
 
 class Settings(Frozen):
-    """All else that the choice depends on are the shards' trials."""
+    """The choice depends on the shards' trials and on nothing else; the family says whose search it is."""
 
     family: Name
 
@@ -29,18 +29,18 @@ def inputs(request: Request, place: Place) -> dict[str, Input]:
 
 
 def run(work: Work) -> dict[str, Any]:
-    """Write trials.json, every trial in order, and best.json, the one to train with.
+    """Write trials.json, every trial in order, and best.json, the hyper-parameters to train with.
 
     Raises:
         SearchError: every trial failed.
     """
-    found = trials.joined(trials.load((folder / "trials.json").read_bytes()) for folder in work.inputs.values())
-    best = trials.best(found)
+    tried = trials.joined(trials.load((folder / "trials.json").read_bytes()) for folder in work.inputs.values())
+    best = trials.best(tried)
     choice = {"hyperparameters": best.hyperparameters, "trial": best.number}
-    (work.output / "trials.json").write_bytes(trials.dump(found))
+    (work.output / "trials.json").write_bytes(trials.dump(tried))
     (work.output / "best.json").write_text(json.dumps(choice, indent=1), encoding="utf-8")
-    work.progress(f"trial {best.number} of {len(found)}, val_accuracy {best.score:.3f}")
-    return {"trials": len(found), "failed": sum(trial.score is None for trial in found), "best": choice}
+    work.progress(f"trial {best.number} of {len(tried)}, val_accuracy {best.score:.3f}")
+    return {"trials": len(tried), "failed": sum(trial.score is None for trial in tried), "best": choice}
 
 
 STAGE = Stage("choose", settings, inputs, run)

@@ -1,4 +1,7 @@
-"""Evaluate: the only reader of the test part. Every replicate of a family, once, with its predictions kept."""
+"""Evaluate: every replicate of a family is measured once on the test part, and its predictions are kept.
+
+No other stage measures a model on the test part.
+"""
 
 import json
 from dataclasses import replace
@@ -9,13 +12,13 @@ from tasks.runs.stage import Input, Stage, Work
 from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.values import Frozen, Name
-from tasks.stages.experiment import family_modules
+from tasks.stages.model_settings import family_modules
 
 MODEL_FILES = ("model.json", "model.weights.h5")
 
 
 class Settings(Frozen):
-    """The replicates that are measured."""
+    """The replicates to measure."""
 
     family: Name
     seeds: tuple[int, ...]
@@ -23,7 +26,7 @@ class Settings(Frozen):
 
 
 def settings(request: Request, place: Place) -> Settings:
-    """The family and its seeds."""
+    """The family, its seeds and the backend."""
     return Settings.model_validate({"family": place.family, "seeds": request.seeds, "backend": request.backend})
 
 

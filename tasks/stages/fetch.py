@@ -1,4 +1,4 @@
-"""Fetch: the dataset's official files, checked digest by digest, as they came."""
+"""Fetch: the dataset's official files, unchanged, each checked by its digest."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tasks.settings.values import Frozen
 
 
 class Settings(Frozen):
-    """The digests are the key; where the bytes come from is not, since it cannot change them."""
+    """The key covers the digests. It does not cover where the bytes come from, since that cannot change them."""
 
     digests: dict[str, str]
     sources: tuple[Source, ...] = Field(exclude=True)
@@ -22,7 +22,7 @@ class Settings(Frozen):
 
 
 def settings(request: Request, place: Place) -> Settings:
-    """The sources of the dataset, each below the mirror's folder when there is a mirror."""
+    """The sources of the dataset, and the dataset's folder of the mirror when there is a mirror."""
     dataset = request.dataset(place.dataset)
     digests = {file: digest for source in dataset.sources for file, digest in source.digests.items()}
     mirror = f"{request.mirror.rstrip('/')}/{dataset.mirror_folder}" if request.mirror else None
@@ -32,7 +32,7 @@ def settings(request: Request, place: Place) -> Settings:
 
 
 def run(work: Work) -> dict[str, Any]:
-    """Bring every source's files into the output folder."""
+    """Download every source's files into the output folder."""
     settings: Settings = work.settings
     for number, source in enumerate(settings.sources, 1):
         work.progress(f"file {number}/{len(settings.sources)}: {source.name}")

@@ -1,4 +1,4 @@
-"""Plan: the parameters and the configuration become one frozen request."""
+"""Plan: one frozen request, made from the parameters and the configuration."""
 
 import json
 import logging
@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 
 
 def plan(store: Store, run: str, *, parameters: str, config: Path, mirror: str | None, backend: str) -> Request:
-    """Write `runs/RUN/request.json` from JSON `parameters`; a run's request is written once, and a retry keeps it.
+    """Write `runs/RUN/request.json` from JSON `parameters`. It is written once; a retry keeps it.
 
-    `mirror` is the one of this machine's owner, for a run that names none.
+    `mirror` is the mirror set by this machine's owner, for a run that names none.
 
     Raises:
         RequestError: the parameters or the configuration are wrong.
@@ -31,7 +31,7 @@ def plan(store: Store, run: str, *, parameters: str, config: Path, mirror: str |
         if write_request(store, request):
             log.info("run %s: %s of %s", run, ", ".join(request.families), ", ".join(d.name for d in request.datasets))
         else:
-            log.info("run %s has its request already; it stands", run)
+            log.info("run %s has a request already; it is kept", run)
     return request
 
 

@@ -1,6 +1,6 @@
-"""Report: the join. All that the branches left becomes one comparison; a branch that failed is a row with its reason.
+"""Report: one comparison of all branches of a run. A branch that failed is a row with its reason.
 
-So is a branch whose artifacts are damaged. Then the stage fails, after it has written the report of all the others.
+A branch whose artifacts are damaged is such a row too. Then the stage writes the report of all others, and fails.
 """
 
 from tasks.comparison.assembly import compare
@@ -17,10 +17,10 @@ from tasks.storage.contract import Store
 
 
 def report(request: Request, store: Store) -> None:
-    """Write `reports/RUN/` with the predictions it names, and make it known.
+    """Write `reports/RUN/` with the predictions that it names, and publish it.
 
     Raises:
-        DataError: artifacts are damaged; the report is there nevertheless, and names them.
+        DataError: artifacts are damaged; the report is written nevertheless, and names them.
     """
     with recorded(store, request.run, Place(), "report") as record:
         records = read_records(store, request.run)
@@ -40,7 +40,7 @@ def report(request: Request, store: Store) -> None:
 
 
 def _require_whole(branches: list[Branch]) -> None:
-    """Let the run end as failed where damage, not a failed stage, took a branch: no other task would say so."""
+    """Fail when a branch is missing because of damage: no stage of that branch failed, so no other task says so."""
     damaged = [branch for branch in branches if branch.damaged]
     if damaged:
         names = ", ".join(str(Place(branch.dataset, branch.family, budget=branch.budget)) for branch in damaged)

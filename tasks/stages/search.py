@@ -1,4 +1,4 @@
-"""Search: one shard's share of the trials of a family's hyper-parameters, judged on the validation part alone."""
+"""Search: one shard's share of a family's trials of hyper-parameters, scored on the validation part alone."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,22 +7,22 @@ from tasks.runs.stage import Input, Stage, Work
 from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.training import Search as SearchSettings
-from tasks.stages.experiment import Experiment, experiment, family_modules, training_data
+from tasks.stages.model_settings import ModelSettings, family_modules, model_settings, training_data
 
 
-class Settings(Experiment):
-    """What the trials depend on: how the search goes, and which of its trials are this shard's, by their numbers."""
+class Settings(ModelSettings):
+    """What the trials depend on: how to train and to search, and the numbers of this shard's trials."""
 
     search: SearchSettings
     numbers: tuple[int, ...]
 
 
 def settings(request: Request, place: Place) -> Settings:
-    """The search's part of the request; how long the final training is does not matter to it.
+    """The search's part of the request, without the length of the final training.
 
-    Nor does what the other shards do: the search is cut to this shard's trials, as if there were no others.
+    The other shards do not matter either: the search is cut to this shard's trials, as if there were no others.
     """
-    shared = experiment(request, place, request.seed, request.search.epochs)
+    shared = model_settings(request, place, request.seed, request.search.epochs)
     numbers = request.search.numbers(place.shard or 0)
     own = request.search.model_copy(update={"trials": len(numbers), "shards": 1})
     return Settings(**dict(shared), search=own, numbers=numbers)
@@ -34,7 +34,7 @@ def inputs(request: Request, place: Place) -> dict[str, Input]:
 
 
 def run(work: Work) -> dict[str, Any]:
-    """Write trials.json, every trial of the shard in order; one that an earlier attempt finished is not run again."""
+    """Write trials.json, the shard's trials in order. Trials that an earlier attempt finished are not run again."""
     from tasks.data import arrays
     from tasks.learning.network import Description
     from tasks.learning.search import trial_runner, trials
@@ -42,7 +42,7 @@ def run(work: Work) -> dict[str, Any]:
 
     settings: Settings = work.settings
     data = work.inputs["data"]
-    given = trial_runner.SearchInput(
+    search_input = trial_runner.SearchInput(
         description=Description(**settings.network(), **arrays.scaling(data)),
         train=arrays.read(data / "train.npz"),
         validation=arrays.read(data / "validation.npz"),
@@ -52,7 +52,7 @@ def run(work: Work) -> dict[str, Any]:
     )
 
     def keep(tried: Sequence[trials.Trial]) -> None:
-        """Keep what is finished, and show it as progress."""
+        """Keep the finished trials, and report the last one as progress."""
         work.checkpoints.save(len(tried), trials.dump(tried))
         trial = tried[-1]
         outcome = f"val_accuracy {trial.score:.3f}" if trial.score is not None else f"failed: {trial.error}"
@@ -60,7 +60,7 @@ def run(work: Work) -> dict[str, Any]:
 
     state = work.checkpoints.latest()
     share = TrialShare(settings.search, settings.numbers, finished=trials.load(state) if state else ())
-    tried = trial_runner.search(given, share, keep, work.progress)
+    tried = trial_runner.search(search_input, share, keep, work.progress)
     (work.output / "trials.json").write_bytes(trials.dump(tried))
     return {"trials": len(tried), "failed": sum(trial.score is None for trial in tried)}
 

@@ -1,4 +1,4 @@
-"""Train: one replicate of the best configuration, under its own seed, for a fixed schedule."""
+"""Train: one replicate with the best hyper-parameters, under its own seed, over a fixed schedule."""
 
 import json
 from functools import partial
@@ -7,16 +7,16 @@ from typing import Any
 from tasks.runs.stage import Input, Stage, Work
 from tasks.settings.place import Place
 from tasks.settings.request import Request
-from tasks.stages.experiment import Experiment, experiment, family_modules, training_data
+from tasks.stages.model_settings import ModelSettings, family_modules, model_settings, training_data
 
 
-def settings(request: Request, place: Place) -> Experiment:
+def settings(request: Request, place: Place) -> ModelSettings:
     """The training's part of the request."""
-    return experiment(request, place, place.seed, request.training.epochs)
+    return model_settings(request, place, place.seed, request.training.epochs)
 
 
 def inputs(request: Request, place: Place) -> dict[str, Input]:
-    """The training and validation parts, and the choice among the search's trials."""
+    """The training and validation parts, and the best trial of the search."""
     return {"data": training_data(place), "choice": Input("choose", place.at("family"), ("best.json",))}
 
 
@@ -25,16 +25,16 @@ def run(work: Work) -> dict[str, Any]:
     from tasks.data import arrays
     from tasks.learning import loop, network
 
-    settings: Experiment = work.settings
+    settings: ModelSettings = work.settings
     data = work.inputs["data"]
     best = json.loads((work.inputs["choice"] / "best.json").read_text(encoding="utf-8"))
-    chosen = best["hyperparameters"]
-    description = network.Description(**settings.network(), **arrays.scaling(data), hyperparameters=chosen)
+    hyperparameters = best["hyperparameters"]
+    description = network.Description(**settings.network(), **arrays.scaling(data), hyperparameters=hyperparameters)
     fitted = loop.fit(
         partial(network.assemble, description),
         arrays.read(data / "train.npz"),
         arrays.read(data / "validation.npz"),
-        loop.Recipe(settings.training, settings.augmentation, chosen, settings.seed),
+        loop.Recipe(settings.training, settings.augmentation, hyperparameters, settings.seed),
         work.progress,
         work.checkpoints,
     )

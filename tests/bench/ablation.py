@@ -19,7 +19,7 @@ from tasks.runs.records import read_request
 from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.training import Tricks
-from tasks.stages.experiment import training_data
+from tasks.stages.model_settings import training_data
 from tasks.storage.contract import Store
 from tasks.storage.location import open_store
 from tests.bench.fitting import Result, fetched, pool, trained

@@ -18,7 +18,7 @@ from tasks.runs.records import input_manifest
 from tasks.runs.stage import Input
 from tasks.settings.place import Place
 from tasks.settings.request import Request
-from tasks.stages.experiment import experiment
+from tasks.stages.model_settings import model_settings
 from tasks.storage.artifacts import materialize
 from tasks.storage.contract import Store
 from tasks.storage.provenance import cores
@@ -51,14 +51,14 @@ def trained(request: Request, place: Place, hyperparameters: Mapping[str, Any], 
     from tasks.data import arrays
     from tasks.learning import loop, network
 
-    params, chosen = experiment(request, place, place.seed, request.training.epochs), dict(hyperparameters)
-    description = network.Description(**params.network(), **arrays.scaling(folder), hyperparameters=chosen)
+    settings, values = model_settings(request, place, place.seed, request.training.epochs), dict(hyperparameters)
+    description = network.Description(**settings.network(), **arrays.scaling(folder), hyperparameters=values)
     start = time.process_time()
     fitted = loop.fit(
         partial(network.assemble, description),
         arrays.read(folder / "train.npz"),
         arrays.read(folder / "validation.npz"),
-        loop.Recipe(params.training, params.augmentation, chosen, place.seed),
+        loop.Recipe(settings.training, settings.augmentation, values, place.seed),
         lambda line: None,
     )
     return Result(fitted.history[-1]["val_accuracy"], time.process_time() - start)

@@ -21,7 +21,7 @@ from tasks.runs.records import read_request
 from tasks.runs.stage import Input
 from tasks.settings.place import Place
 from tasks.settings.request import Request
-from tasks.stages.experiment import experiment, training_data
+from tasks.stages.model_settings import model_settings, training_data
 from tasks.storage.contract import Store
 from tasks.storage.location import open_store
 from tests.bench.fitting import fetched, pool, trained
@@ -80,8 +80,8 @@ def _proposed(request: Request, place: Place, trials: int, folder: Path) -> list
     from tasks.learning import network
     from tasks.learning.search import proposals
 
-    params = experiment(request, place, request.seed, request.training.epochs)
-    space = proposals.space(network.Description(**params.network(), **arrays.scaling(folder)))
+    settings = model_settings(request, place, request.seed, request.training.epochs)
+    space = proposals.space(network.Description(**settings.network(), **arrays.scaling(folder)))
     return list(islice(proposals.proposals(space, request.seed), trials))
 
 

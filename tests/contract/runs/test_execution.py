@@ -179,7 +179,7 @@ def test_a_request_is_frozen_and_a_replanned_run_keeps_it(command, store):
     command("plan", "--run", "r1")
     before = store.read("runs/r1/request.json")
     again = command("plan", "--run", "r1", RUN_PARAMETERS="{}")
-    assert (again.returncode, "it stands" in again.stdout) == (0, True)
+    assert (again.returncode, "it is kept" in again.stdout) == (0, True)
     assert store.read("runs/r1/request.json") == before
 
 

@@ -1,9 +1,9 @@
-"""What the search and the training of a family share: the part of the request that shapes a model's training."""
+"""The settings that the search and the training of a family share: the part of the request that shapes a model."""
 
 from typing import Any
 
 from tasks.runs.stage import Input
-from tasks.settings.dataset import Augmentation
+from tasks.settings.dataset import Augmentation, Shape
 from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.training import BUDGET_TOLERANCE, Training
@@ -12,28 +12,30 @@ from tasks.settings.values import Budget, Frozen, Name
 TRAINING_FILES = ("train.npz", "validation.npz", "statistics.json")  # never test.npz
 
 
-class Experiment(Frozen):
-    """All that one trained model depends on, but for its data and its hyper-parameters."""
+class ModelSettings(Frozen):
+    """Everything that one trained model depends on, except its data and its hyper-parameters."""
 
     family: Name
-    shape: tuple[int, int, int]
+    shape: Shape
     classes: int
     budget: Budget
-    tolerance: float = BUDGET_TOLERANCE  # no code of the settings is part of a key, so the number itself has to be
+    tolerance: float = (
+        BUDGET_TOLERANCE  # the key covers no code of `tasks.settings`, so it must cover the number itself
+    )
     training: Training
     augmentation: Augmentation
     seed: int
     backend: str
 
     def network(self) -> dict[str, Any]:
-        """What of it shapes the network, as `tasks.learning.network.Description` takes it."""
+        """The settings that shape the network, named as in `tasks.learning.network.Description`."""
         return self.model_dump(include={"family", "shape", "classes", "budget"}) | {"tricks": self.training.tricks}
 
 
-def experiment(request: Request, place: Place, seed: int | None, epochs: int) -> Experiment:
-    """The experiment at `place`; the number of replicates is levelled, since no single model depends on it."""
+def model_settings(request: Request, place: Place, seed: int | None, epochs: int) -> ModelSettings:
+    """The settings at `place`. The number of replicates is set to 1, since no single model depends on it."""
     dataset = request.dataset(place.dataset)
-    return Experiment.model_validate(
+    return ModelSettings.model_validate(
         {
             "family": place.family,
             "shape": dataset.shape,
@@ -53,5 +55,5 @@ def training_data(place: Place) -> Input:
 
 
 def family_modules(request: Request, place: Place) -> tuple[str, ...]:
-    """The module that a family's name stands for."""
+    """The module of the family, which the stages load by its name."""
     return (f"tasks.models.{place.family}",)
