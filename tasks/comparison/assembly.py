@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.comparison.evidence import Branch, ReplicateEvidence, SearchEvidence
+from tasks.comparison.evidence import Branch, ReplicateEvidence, SearchEvidence, Values
 from tasks.comparison.fairness import clauses
 from tasks.comparison.frontier import frontiers
 from tasks.comparison.pairing import differences, hits
@@ -38,7 +38,6 @@ MEASURED = (
     "parameters", "model_bytes", "inference_seconds_per_image",
 )  # fmt: skip
 TRAINED = ("val_accuracy", "train_seconds", "setup_seconds", "validation_seconds")
-Values = Mapping[str, Any]
 
 
 def compare(

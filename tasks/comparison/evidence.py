@@ -1,4 +1,4 @@
-"""What a comparison is made from: plain values that the report stage collects from the run's artifacts."""
+"""The evidence of a comparison: plain values that the report stage collects from the run's artifacts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,25 +6,27 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
+Values = Mapping[str, Any]
+
 
 @dataclass(frozen=True)
 class ReplicateEvidence:
     """One trained and evaluated model.
 
     Attributes:
-        training: train's metrics.json; history: its history.json; settings: the settings in its manifest.
-        evaluation: this seed's entry in evaluate's metrics.json.
+        training: the metrics.json of train; history: its history.json; settings: the settings in its manifest.
+        evaluation: the entry of this seed in the metrics.json of evaluate.
         y_true, y_pred: labels, uint8 [n], in the order of the test part.
-        predictions: the store's key of the .npz that the report publishes; predictions_sha256: of its bytes.
-        learned_from, measured_on: the content digests of the data artifacts in train's and evaluate's manifests.
+        predictions: the store's key of the .npz that the report publishes; predictions_sha256: the digest of its bytes.
+        learned_from, measured_on: the content digests of the data, from the manifests of train and evaluate.
         digests: artifact keys by stage.
     """
 
     seed: int
-    training: Mapping[str, Any]
-    history: list[Mapping[str, Any]]
-    settings: Mapping[str, Any]
-    evaluation: Mapping[str, Any]
+    training: Values
+    history: list[Values]
+    settings: Values
+    evaluation: Values
     y_true: NDArray
     y_pred: NDArray
     predictions: str
@@ -36,19 +38,21 @@ class ReplicateEvidence:
 
 @dataclass(frozen=True)
 class SearchEvidence:
-    """One search: choose's trials.json and best.json, and the settings in the manifest of its first shard."""
+    """One search: the trials.json and best.json of choose, and the settings in the manifest of the first shard."""
 
-    trials: list[Mapping[str, Any]]
-    best: Mapping[str, Any]
-    settings: Mapping[str, Any]
+    trials: list[Values]
+    best: Values
+    settings: Values
 
 
 @dataclass(frozen=True)
 class Branch:
-    """One family on one dataset, however far it came; unless done, `error` says at which stage it ended and why.
+    """One family on one dataset at one budget, also when it did not finish.
 
-    `damaged`: every stage of it was done, but what they left in the store is not what it was.
-    `budget` as in its place: None in a run that has one for each dataset.
+    Attributes:
+        error: at which stage the branch ended, and why; None when it is done.
+        damaged: every stage was done, but an artifact in the store is missing or changed.
+        budget: None in a run whose datasets have one budget each.
     """
 
     dataset: str

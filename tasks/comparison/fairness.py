@@ -1,27 +1,25 @@
-"""The fairness contract: what makes a comparison like for like, clause by clause, checked against what was recorded.
+"""The fairness contract: the clauses that make a comparison like for like, each checked against the run's manifests.
 
-A clause holds, is broken, or could not be checked because fewer than two families have a result. Nothing is taken on
-trust: the evidence is what each stage's manifest says it used, not what the request asked for.
+A clause holds, is broken, or cannot be checked because fewer than two families have a result. The evidence is what each
+stage's manifest says that the stage used, not what the request asked for.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from tasks.comparison.evidence import Branch
+from tasks.comparison.evidence import Branch, Values
 from tasks.comparison.schema import Clause
 from tasks.comparison.wording import count, enumeration, family_title, percent, plural, tricks
 from tasks.settings.dataset import Dataset
 from tasks.settings.request import Request
 from tasks.settings.training import BUDGET_TOLERANCE
 
-OPTIMIZER = ("learning_rate", "weight_decay", "label_smoothing")  # what tasks.learning.loop.optimizer_space declares
-Values = Mapping[str, Any]
+OPTIMIZER = ("learning_rate", "weight_decay", "label_smoothing")  # as tasks.learning.optimizers declares them
 
 
 def clauses(request: Request, dataset: Dataset, branches: Sequence[Branch], records: Sequence[Values]) -> list[Clause]:
-    """Every clause for one dataset at one budget; `branches` are its families', `records` the run's."""
+    """Every clause for one dataset at one budget, from the branches of its families and the records of the run."""
     done = [branch for branch in branches if branch.status == "done"]
     return [
         _data(done),
@@ -38,28 +36,28 @@ def clauses(request: Request, dataset: Dataset, branches: Sequence[Branch], reco
 
 
 def same_examples(branches: Iterable[Branch]) -> bool:
-    """Whether all replicates were measured on the same labels in the same order; else nothing can be paired."""
+    """Whether all replicates were measured on the same labels in the same order. Otherwise they cannot be paired."""
     truths = [replicate.y_true for branch in branches for replicate in branch.replicates]
     return all(np.array_equal(truths[0], truth) for truth in truths[1:])
 
 
-def _equal(name: str, promise: str, found: Mapping[str, str]) -> Clause:
-    """A clause that holds when every family says the same; `found` is what each says."""
-    if len(found) < 2:
-        only = f"only {family_title(next(iter(found)))} has a result" if found else "no family has a result"
+def _equal(name: str, promise: str, by_family: Mapping[str, str]) -> Clause:
+    """A clause that holds when every family has the same text in `by_family`."""
+    if len(by_family) < 2:
+        only = f"only {family_title(next(iter(by_family)))} has a result" if by_family else "no family has a result"
         return Clause(name=name, promise=promise, found=only, holds=None)
-    holds = len(set(found.values())) == 1
-    each = enumeration([f"{family_title(family)} {said}" for family, said in found.items()])
-    return Clause(name=name, promise=promise, found=next(iter(found.values())) if holds else each, holds=holds)
+    holds = len(set(by_family.values())) == 1
+    each = enumeration([f"{family_title(family)} {text}" for family, text in by_family.items()])
+    return Clause(name=name, promise=promise, found=next(iter(by_family.values())) if holds else each, holds=holds)
 
 
 def _data(done: Sequence[Branch]) -> Clause:
     promise = "Every model learns from the same split, and is measured on the same examples in the same order."
-    found = {
+    digests = {
         branch.family: enumeration(sorted({d[:12] for r in branch.replicates for d in (r.learned_from, r.measured_on)}))
         for branch in done
     }
-    clause = _equal("data", promise, {family: f"data artifact {digests}" for family, digests in found.items()})
+    clause = _equal("data", promise, {family: f"data artifact {digest}" for family, digest in digests.items()})
     if clause.holds and not same_examples(done):
         return clause.model_copy(update={"found": "the labels of the test examples differ", "holds": False})
     return clause
@@ -67,8 +65,8 @@ def _data(done: Sequence[Branch]) -> Clause:
 
 def _seeds(done: Sequence[Branch], request: Request) -> Clause:
     promise = f"Every family is trained under the {plural(len(request.seeds), 'seed')} of the request."
-    found = {b.family: "seeds " + ", ".join(str(r.seed) for r in b.replicates) for b in done}
-    clause = _equal("seeds", promise, found)
+    seeds = {b.family: "seeds " + ", ".join(str(r.seed) for r in b.replicates) for b in done}
+    clause = _equal("seeds", promise, seeds)
     fewer = any({replicate.seed for replicate in branch.replicates} != set(request.seeds) for branch in done)
     return clause.model_copy(update={"holds": False}) if clause.holds and fewer else clause
 
@@ -76,8 +74,8 @@ def _seeds(done: Sequence[Branch], request: Request) -> Clause:
 def _trials(done: Sequence[Branch], request: Request) -> Clause:
     tuner = request.search.tuner
     promise = f"Every family gets the same number of trials, from the same tuner ({tuner}), on the same share of data."
-    found = {b.family: _searched(b.search.trials, b.search.settings) for b in done if b.search}
-    return _equal("trials", promise, found)
+    searches = {b.family: _searched(b.search.trials, b.search.settings) for b in done if b.search}
+    return _equal("trials", promise, searches)
 
 
 def _searched(trials: Sequence[Values], settings: Values) -> str:
@@ -88,7 +86,7 @@ def _searched(trials: Sequence[Values], settings: Values) -> str:
 
 
 def _setting(done: Sequence[Branch], name: str, promise: str, read: Callable[[Branch], set[str]]) -> Clause:
-    """A clause on what the manifests of the training stage say."""
+    """A clause on something that `read` finds in the branches' trainings."""
     return _equal(name, promise, {branch.family: enumeration(sorted(read(branch))) for branch in done})
 
 
@@ -105,7 +103,7 @@ def _augmentation(branch: Branch) -> set[str]:
 
 
 def _transforms(training: Values, allowed: Values) -> str:
-    """What the dataset allows, as far as the training goes along."""
+    """The transforms that both the dataset and the training settings allow."""
     shift = min(allowed["shift"], training["shift_limit"])
     named = [f"shift by up to {plural(shift, 'pixel')}"] if shift else []
     named += ["horizontal flip"] if allowed["flip"] else []
@@ -118,21 +116,22 @@ def _tricks(branch: Branch) -> set[str]:
 
 def _optimizer(done: Sequence[Branch]) -> Clause:
     promise = "Every trial chooses the optimizer's settings from the same space."
-    found = {
-        branch.family: "every trial chooses " + (enumeration(_chosen(branch.search.trials)) or "none of them")
+    searched = {
+        branch.family: "every trial chooses "
+        + (enumeration(_optimizer_choices(branch.search.trials)) or "none of them")
         for branch in done
         if branch.search
     }
-    return _equal("optimizer space", promise, found)
+    return _equal("optimizer space", promise, searched)
 
 
-def _chosen(trials: Sequence[Values]) -> list[str]:
-    """The optimizer's settings that all of the trials chose."""
+def _optimizer_choices(trials: Sequence[Values]) -> list[str]:
+    """The optimizer's settings that every trial has chosen."""
     return [name.replace("_", " ") for name in OPTIMIZER if all(name in t["hyperparameters"] for t in trials)]
 
 
 def _parameters(done: Sequence[Branch], budget: int) -> Clause:
-    """Every trial that was built and every replicate, of every family, near the budget."""
+    """Whether every trial that was built, and every replicate, has a parameter count near the budget."""
     promise = (
         f"Every trial and every trained model has {count(budget)} parameters, within {percent(BUDGET_TOLERANCE, 0)}."
     )
@@ -157,9 +156,9 @@ def _test(done: Sequence[Branch], records: Sequence[Values]) -> Clause:
     promise = "The test part is read once, by the evaluation, after every choice was made on the validation part."
     where = {("evaluate", branch.dataset, branch.budget) for branch in done}
     evaluated = [r["family"] for r in records if (r["stage"], r["dataset"], r.get("budget")) in where]
-    found = {b.family: f"{_times(evaluated.count(b.family))}, {count(_examples(b))} examples" for b in done}
-    clause = _equal("test part", promise, found)
-    repeated = [family for family in found if evaluated.count(family) != 1]
+    uses = {b.family: f"{_times(evaluated.count(b.family))}, {count(_examples(b))} examples" for b in done}
+    clause = _equal("test part", promise, uses)
+    repeated = [family for family in uses if evaluated.count(family) != 1]
     return clause.model_copy(update={"holds": False}) if clause.holds and repeated else clause
 
 

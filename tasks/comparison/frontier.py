@@ -1,4 +1,4 @@
-"""The frontier of a dataset: what the comparisons at its several budgets say together, as stretches and in words."""
+"""The frontier of a dataset: the comparisons at its several budgets taken together, as stretches and in words."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ IS = {"better": "better", "worse": "worse", "undetected": "not detectably differ
 
 
 def frontiers(parts: Sequence[DatasetComparison], families: Sequence[str]) -> tuple[Frontier, ...]:
-    """The frontier of every dataset; `parts` are the run's comparisons, those of a dataset together, budgets rising."""
+    """The frontier of every dataset. `parts` are the run's comparisons, by dataset and then by rising budget."""
     grouped = [list(group) for _, group in groupby(parts, lambda part: part.name)]
     return tuple(_frontier(group, families) for group in grouped)
 
@@ -21,17 +21,17 @@ def frontiers(parts: Sequence[DatasetComparison], families: Sequence[str]) -> tu
 def _frontier(parts: list[DatasetComparison], families: Sequence[str]) -> Frontier:
     reference = reference_of(families)
     by_family = {family: stretches(parts, family, reference) for family in families if family != reference}
-    said = [_compared(parts, found) for found in by_family.values()] or [_alone(parts)]
+    sentences = [_compared(parts, of_family) for of_family in by_family.values()] or [_alone(parts)]
     return Frontier(
         name=parts[0].name,
         title=parts[0].title,
-        verdict=" ".join([*said, *_lost(parts), *_breached(parts)]),
-        stretches=tuple(stretch for found in by_family.values() for stretch in found),
+        verdict=" ".join([*sentences, *_lost(parts), *_breached(parts)]),
+        stretches=tuple(stretch for of_family in by_family.values() for stretch in of_family),
     )
 
 
 def stretches(parts: Sequence[DatasetComparison], family: str, reference: str) -> list[Stretch]:
-    """What holds of `family` from budget to budget; neighbours with the same conclusion are one stretch."""
+    """The conclusions on `family` along the budgets; neighbouring budgets with one conclusion make one stretch."""
     return [
         Stretch(family=family, reference=reference, conclusion=conclusion, budgets=tuple(part.budget for part in group))
         for conclusion, group in groupby(parts, lambda part: _conclusion(part, family))
@@ -47,13 +47,14 @@ def _difference(part: DatasetComparison, family: str) -> Difference | None:
     return next((difference for difference in part.differences if difference.family == family), None)
 
 
-def _compared(parts: Sequence[DatasetComparison], found: Sequence[Stretch]) -> str:
-    """Where a family is better, where worse, and where its advantage begins and ends."""
-    family, reference = family_title(found[0].family), family_title(found[0].reference)
-    pieces = [f"{IS[stretch.conclusion]} {_range(stretch)}{_by(parts, stretch)}" for stretch in found]
-    pieces[0] = pieces[0].replace(_range(found[0]), f"{_range(found[0])} parameters", 1)
-    known = [part for part in parts if _difference(part, found[0].family)]
-    advantage = _advantage(stretches(known, found[0].family, found[0].reference))
+def _compared(parts: Sequence[DatasetComparison], of_family: Sequence[Stretch]) -> str:
+    """Where a family is better, where it is worse, and where its advantage begins and ends."""
+    first = of_family[0]
+    family, reference = family_title(first.family), family_title(first.reference)
+    pieces = [f"{IS[stretch.conclusion]} {_range(stretch)}{_by(parts, stretch)}" for stretch in of_family]
+    pieces[0] = pieces[0].replace(_range(first), f"{_range(first)} parameters", 1)
+    compared = [part for part in parts if _difference(part, first.family)]
+    advantage = _advantage(stretches(compared, first.family, first.reference))
     return f"Against the {reference} on {parts[0].title}, the {family} is {'; '.join(pieces)}.{advantage}"
 
 
@@ -63,25 +64,25 @@ def _range(stretch: Stretch) -> str:
 
 
 def _by(parts: Sequence[DatasetComparison], stretch: Stretch) -> str:
-    """How large a detected difference is in the stretch."""
+    """The size of the detected differences in the stretch."""
     if stretch.conclusion not in ("better", "worse"):
         return ""
-    found = [_difference(part, stretch.family) for part in parts if part.budget in stretch.budgets]
-    sizes = sorted({points(abs(each.estimate)) for each in found if each}, key=float)
+    differences = [_difference(part, stretch.family) for part in parts if part.budget in stretch.budgets]
+    sizes = sorted({points(abs(each.estimate)) for each in differences if each}, key=float)
     return f" (by {' to '.join(dict.fromkeys([sizes[0], sizes[-1]]))} points)"
 
 
-def _advantage(known: Sequence[Stretch]) -> str:
-    """Between which budgets the advantage begins and ends; `known` leaves out what could not be compared."""
-    better = [number for number, stretch in enumerate(known) if stretch.conclusion == "better"]
-    if not known:
+def _advantage(compared: Sequence[Stretch]) -> str:
+    """Between which budgets the advantage begins and ends; `compared` leaves out budgets without a comparison."""
+    better = [number for number, stretch in enumerate(compared) if stretch.conclusion == "better"]
+    if not compared:
         return ""
     if len(better) != 1:
         return " Its advantage comes and goes." if better else " It has no advantage that could be detected."
-    if len(known) == 1:
+    if len(compared) == 1:
         return " Its advantage neither begins nor ends within these budgets."
     (place,) = better
-    own, before, after = known[place].budgets, known[:place], known[place + 1 :]
+    own, before, after = compared[place].budgets, compared[:place], compared[place + 1 :]
     begins = f"begins between {count(before[-1].budgets[-1])} and {count(own[0])} parameters" if before else ""
     ends = f"ends between {count(own[-1])} and {count(after[0].budgets[0])}" if after else ""
     begins = begins or f"is there at {count(own[0])} parameters, the fewest compared,"
@@ -90,34 +91,34 @@ def _advantage(known: Sequence[Stretch]) -> str:
 
 
 def _alone(parts: Sequence[DatasetComparison]) -> str:
-    """A run of one family has nothing to compare: what there is."""
+    """The results of a run of one family, which has nothing to compare."""
     done = [(part, model) for part in parts for model in part.models if model.status == "done"]
     reached = [f"{percent(model.accuracy)} at {count(part.budget)} parameters" for part, model in done]
     family = family_title(parts[0].models[0].family)
-    said = f"there is no comparison; the {family} reaches {enumeration(reached)}" if done else "there is no result"
-    return f"On {parts[0].title} {said}."
+    results = f"there is no comparison; the {family} reaches {enumeration(reached)}" if done else "there is no result"
+    return f"On {parts[0].title} {results}."
 
 
 def _lost(parts: Sequence[DatasetComparison]) -> list[str]:
-    """A sentence for each reason for which a family has no result."""
-    found = defaultdict(list)
+    """For each family, a sentence for each reason why it has no result."""
+    lost = defaultdict(list)
     for part in parts:
         for model in part.models:
             if model.status != "done":
-                found[model.family, reason(model)].append(count(part.budget))
+                lost[model.family, reason(model)].append(count(part.budget))
     return [
         f"The {family_title(family)} has no result at {enumeration(budgets)} parameters: {why}."
-        for (family, why), budgets in found.items()
+        for (family, why), budgets in lost.items()
     ]
 
 
 def _breached(parts: Sequence[DatasetComparison]) -> list[str]:
-    """A sentence for each way in which comparisons are not fair."""
-    found = defaultdict(list)
+    """A sentence for each set of broken clauses, with the budgets where they are broken."""
+    breached = defaultdict(list)
     for part in parts:
         if names := breaches(part.fairness):
-            found[names].append(count(part.budget))
+            breached[names].append(count(part.budget))
     return [
         f"The comparison is not fair at {enumeration(budgets)} parameters: the contract is broken on {names}."
-        for names, budgets in found.items()
+        for names, budgets in breached.items()
     ]

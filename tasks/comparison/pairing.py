@@ -11,12 +11,12 @@ from tasks.comparison.fairness import same_examples
 from tasks.comparison.schema import Difference, SeedTest
 from tasks.comparison.statistics import ALPHA, bootstrap_interval, combine, holm, mcnemar
 
-Where = tuple[str, int | None]  # a dataset, and the budget where the run has several
-REFERENCE = "ann"  # what a family is measured against, where the run has it
+Where = tuple[str, int | None]  # a dataset, and its budget where the run has several
+REFERENCE = "ann"  # the family that the others are compared with, if the run has it
 
 
 class _Pair(NamedTuple):
-    """Two branches of one dataset, at one budget, under the seeds that both have."""
+    """Two branches of one dataset at one budget, and the seeds that both have."""
 
     where: Where
     family: Branch
@@ -25,17 +25,17 @@ class _Pair(NamedTuple):
 
 
 def differences(branches: Sequence[Branch], families: Sequence[str], seed: int) -> dict[Where, list[Difference]]:
-    """By dataset and budget, every family's difference to the reference, where both are done under common seeds.
+    """Every family's difference to the reference, by dataset and budget, where both are done under common seeds.
 
-    The p-values are adjusted for all differences of the run. `seed` is the bootstrap's.
+    The p-values are adjusted for all differences of the run. `seed` is the seed of the bootstrap.
     """
     pairs = _pairs(branches, reference_of(families))
     tests = [[_test(seed, *_sides(pair, seed)) for seed in pair.seeds] for pair in pairs]
     raw = [combine([test.p_value for test in each]) for each in tests]
-    found: dict[Where, list[Difference]] = {pair.where: [] for pair in pairs}
+    by_place: dict[Where, list[Difference]] = {pair.where: [] for pair in pairs}
     for pair, each, p, adjusted in zip(pairs, tests, raw, holm(raw), strict=True):
-        found[pair.where].append(_difference(pair, each, (p, adjusted), seed))
-    return found
+        by_place[pair.where].append(_difference(pair, each, (p, adjusted), seed))
+    return by_place
 
 
 def reference_of(families: Sequence[str]) -> str:
@@ -44,7 +44,7 @@ def reference_of(families: Sequence[str]) -> str:
 
 
 def hits(branch: Branch, seeds: Sequence[int]) -> NDArray[np.bool_]:
-    """Whether the branch's models were right: [seeds, examples]."""
+    """Whether the branch's models were right, bool [seeds, examples]."""
     by_seed = {replicate.seed: replicate for replicate in branch.replicates}
     return np.stack([by_seed[seed].y_pred == by_seed[seed].y_true for seed in seeds])
 
@@ -67,7 +67,7 @@ def _sides(pair: _Pair, seed: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]
 
 
 def _test(seed: int, family: NDArray[np.bool_], reference: NDArray[np.bool_]) -> SeedTest:
-    """The four cells of one seed's pair, and their test."""
+    """How often both, one or none of a seed's two models were right, and the test of these four counts."""
     only_family, only_reference = int((family & ~reference).sum()), int((reference & ~family).sum())
     return SeedTest(
         seed=seed,
@@ -99,7 +99,7 @@ def _difference(pair: _Pair, tests: list[SeedTest], p_values: tuple[float, float
 
 
 def conclusion(low: float, high: float, p_value: float) -> Literal["better", "worse", "undetected"]:
-    """What an interval and an adjusted p-value allow to be said; they must agree."""
+    """The conclusion from an interval and an adjusted p-value; a difference is detected only when both agree."""
     if p_value >= ALPHA or low <= 0 <= high:
         return "undetected"
     return "better" if low > 0 else "worse"

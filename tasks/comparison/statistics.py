@@ -1,6 +1,6 @@
-"""The paired statistics of a comparison: what can be said of a difference, given few seeds and one test set.
+"""The paired statistics of a comparison: what a few seeds and one test set show about a difference.
 
-Two questions, two answers. McNemar's exact test asks, seed by seed, whether these two trained models err equally often.
+There are two questions. McNemar's exact test asks, seed by seed, whether these two trained models err equally often.
 The bootstrap interval asks how large the difference is for the two *ways of making* a model, so it resamples seeds too.
 """
 
@@ -20,8 +20,8 @@ BLOCK = 1_000  # resamples at a time, which bounds the memory
 def mcnemar(only_first: int, only_second: int) -> float:
     """Two-sided p-value of the exact McNemar test, from the examples that only one of two models got right.
 
-    Source: McNemar, Psychometrika 12 (1947) 153-157, with the binomial in place of its approximation. The binomial is
-    asked of scipy.special, whose import is a quarter of that of scipy.stats.
+    Source: McNemar, Psychometrika 12 (1947) 153-157, with the binomial in place of its approximation. scipy.special
+    computes the binomial: its import takes a quarter of the time of scipy.stats.
     """
     return min(1.0, 2.0 * float(bdtr(min(only_first, only_second), only_first + only_second, 0.5)))
 
@@ -29,12 +29,12 @@ def mcnemar(only_first: int, only_second: int) -> float:
 def combine(p_values: Sequence[float]) -> float:
     """One p-value from those of K seeds: K/k times the k-th smallest, with k the smallest majority.
 
-    Seeds share their test examples, so their p-values depend on one another in an unknown way; this rule is valid
-    under every dependence. It is small only when most seeds agree. One seed's p-value stays what it is.
+    Seeds share their test examples, so their p-values depend on one another in an unknown way. This rule is valid
+    under every dependence. The result is small only when most seeds agree. One p-value alone stays as it is.
     Source: Rüger, Metrika 25 (1978) 171-178; Vovk and Wang, Biometrika 107 (2020) 791-808, section 1.
 
     Raises:
-        ValueError: there is none to combine.
+        ValueError: there are no p-values.
     """
     if not p_values:
         raise ValueError("expected at least one p-value, received none")
@@ -43,7 +43,7 @@ def combine(p_values: Sequence[float]) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values adjusted for being several, in the order given; controls the family-wise error rate.
+    """The p-values adjusted for their number, in the given order; this controls the family-wise error rate.
 
     Source: Holm, Scandinavian Journal of Statistics 6 (1979) 65-70.
     """
@@ -55,12 +55,12 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def bootstrap_interval(values: NDArray, seed: int = 0) -> tuple[float, float]:
-    """Percentile interval of the mean of `values` [seeds, examples], resampling seeds and examples alike.
+    """Percentile interval of the mean of `values` [seeds, examples], resampling both seeds and examples.
 
-    `values` are small whole numbers: 0 and 1 (right or wrong) or their differences. Examples with the same values under
-    every seed are interchangeable, so a resample draws how often each *pattern* comes, not each example: exact, and
-    hundreds of times cheaper. With few seeds a plain bootstrap is too narrow; the seeds' part is therefore widened as
-    `seed_widening` says. With one seed the interval speaks of that seed's models alone.
+    `values` are small whole numbers: 0 and 1 (wrong or right) or their differences. Examples with the same values under
+    every seed are interchangeable. So a resample draws how often each *pattern* occurs, not each example. This is
+    exact, and hundreds of times cheaper. With few seeds a plain bootstrap is too narrow, so the deviations between
+    seeds are widened by `seed_widening`. With one seed the interval is about that seed's models only.
     Source: Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1 (2007) 386-411, for the two levels.
     """
     patterns, counts = np.unique(np.asarray(values, dtype=np.int8), axis=1, return_counts=True)
@@ -71,9 +71,10 @@ def bootstrap_interval(values: NDArray, seed: int = 0) -> tuple[float, float]:
 
 
 def seed_widening(seeds: int) -> float:
-    """How much the deviations between resampled seeds are widened: sqrt(S / (S - 1)) for the bootstrap's narrowness,
-    and Student's quantile over the normal one for a spread known from S values only.
+    """The factor that widens the deviations between resampled seeds.
 
+    It is sqrt(S / (S - 1)), since the bootstrap is too narrow, times the quotient of Student's quantile and the normal
+    one, since the spread is estimated from S values only.
     Source: Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69 (2015) 371-386.
     """
     if seeds == 1:
@@ -83,7 +84,7 @@ def seed_widening(seeds: int) -> float:
 
 
 def _resampled(patterns: NDArray, counts: NDArray, generator: np.random.Generator) -> NDArray:
-    """BLOCK resampled means of `patterns` [seeds, patterns], of which there are `counts` [patterns] examples each."""
+    """BLOCK resampled means of `patterns` [seeds, patterns]; `counts` [patterns] are the examples of each pattern."""
     seeds, examples = len(patterns), counts.sum()
     seed_weights = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=BLOCK) / seeds
     seed_weights = 1 / seeds + (seed_weights - 1 / seeds) * seed_widening(seeds)

@@ -1,4 +1,4 @@
-"""The verdict on a dataset at one budget: what its evidence says, in one sentence a family."""
+"""The verdict on a dataset at one budget: a sentence for each compared family, each lost result and each breach."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from tasks.comparison.wording import count, enumeration, family_title, p_value, 
 def verdict(
     title: str, budget: int, models: Sequence[Model], differences: Sequence[Difference], clauses: Sequence[Clause]
 ) -> str:
-    """The verdict on the dataset `title`; it names each family without a result, and each breach of fairness."""
+    """The verdict on the dataset `title`. It names each family without a result, and the broken clauses of fairness."""
     where = f"On {title} at {count(budget)} parameters"
     parts = [_compared(difference) for difference in differences] or [_alone(models)]
     sentences = [f"{where} {'; '.join(parts)}."]
@@ -21,12 +21,12 @@ def verdict(
 
 
 def reason(model: Model) -> str:
-    """Why a model has no result, to stand before a full stop."""
+    """Why a model has no result, without a full stop at the end."""
     return str(model.error).rstrip(".")
 
 
 def breaches(clauses: Sequence[Clause]) -> str:
-    """The clauses of the contract that are broken, by name; nothing when none is."""
+    """The names of the broken clauses of the contract; an empty text when all hold."""
     return enumeration([clause.name for clause in clauses if clause.holds is False])
 
 
@@ -34,18 +34,18 @@ def _compared(difference: Difference) -> str:
     family, reference = family_title(difference.family), family_title(difference.reference)
     evidence = f"{plural(len(difference.seeds), 'seed')}, {p_value(difference.p_value)}"
     if difference.conclusion == "undetected":
-        said = (
+        clause = (
             f"there is no detectable difference between the {family} and the {reference} "
             f"({points(difference.estimate)} points, 95 % interval {points(difference.low)} to "
             f"{points(difference.high)}; {evidence})"
         )
-        return said + _time(difference, f", and the {family} takes")
+        return clause + _time(difference, f", and the {family} takes")
     bounds = sorted((abs(difference.low), abs(difference.high)))
-    said = (
+    clause = (
         f"the {family} is {difference.conclusion} than the {reference} by {points(abs(difference.estimate))} points "
         f"(95 % interval {points(bounds[0])} to {points(bounds[1])}; {evidence})"
     )
-    return said + _time(difference, ", and takes")
+    return clause + _time(difference, ", and takes")
 
 
 def _time(difference: Difference, opening: str) -> str:
@@ -56,6 +56,6 @@ def _time(difference: Difference, opening: str) -> str:
 
 
 def _alone(models: Sequence[Model]) -> str:
-    """Nothing to compare: what there is."""
+    """The results of families that cannot be compared."""
     done = [f"the {family_title(m.family)} reaches {percent(m.accuracy)}" for m in models if m.status == "done"]
     return f"there is no comparison; {enumeration(done)}" if done else "there is no result"

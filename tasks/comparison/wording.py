@@ -1,4 +1,4 @@
-"""How the report writes numbers and names: one place, for the sentences, the tables and the figures."""
+"""How the report writes numbers and names, in its sentences, tables and figures."""
 
 from collections.abc import Mapping
 
@@ -16,12 +16,12 @@ def points(difference: float, digits: int = 1) -> str:
 
 
 def fixed(number: float | None, digits: int = 3) -> str:
-    """A number with so many digits after the point."""
+    """A number with `digits` digits after the point."""
     return UNKNOWN if number is None else _signed(number, digits)
 
 
 def significant(number: float | None, digits: int = 3) -> str:
-    """A number with so many digits that count: 0.00213, 41.2."""
+    """A number with `digits` significant digits: 0.00213, 41.2."""
     return UNKNOWN if number is None else f"{number:.{digits}g}".replace("-", MINUS)
 
 
@@ -56,7 +56,7 @@ def size(number: int | None) -> str:
 
 
 def family_title(family: str) -> str:
-    """Short names are abbreviations: "ann" as "ANN"; "mixer_net" as "mixer net"."""
+    """A family's name in a text. Short names are abbreviations: "ann" as "ANN"; "mixer_net" as "mixer net"."""
     return family.upper() if len(family) <= 4 else family.replace("_", " ")
 
 
@@ -71,17 +71,13 @@ def plural(number: int, noun: str) -> str:
 
 
 def _signed(number: float, digits: int) -> str:
-    """With a real minus sign, and none before a number that rounds to zero."""
+    """The number with a real minus sign, and without a sign when it rounds to zero."""
     text = f"{number:.{digits}f}"
     return text.removeprefix("-") if float(text) == 0 else text.replace("-", MINUS)
 
 
 def tricks(settings: Mapping[str, bool | int | float | str]) -> str:
     """The tricks of a training that are on: "muon, whitening and averaging 0.99"."""
-    switched = {name.replace("_", " "): value for name, value in settings.items() if name != "optimizer" and value}
-    return enumeration(
-        [
-            str(settings["optimizer"]),
-            *(name if value is True else f"{name} {value}" for name, value in switched.items()),
-        ]
-    )
+    active = {name.replace("_", " "): value for name, value in settings.items() if name != "optimizer" and value}
+    words = [name if value is True else f"{name} {value}" for name, value in active.items()]
+    return enumeration([str(settings["optimizer"]), *words])
