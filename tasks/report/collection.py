@@ -1,4 +1,4 @@
-"""The evidence of a run: what the branches' stages recorded and left in the store, brought together for the report."""
+"""The evidence of a run for the report, collected from the stages' records and artifacts in the store."""
 
 import io
 import json
@@ -25,26 +25,26 @@ Publish = Callable[[str, bytes], object]
 
 
 def environment() -> Environment:
-    """The releases with the lock file's digest, and the kind of machine that made the report."""
+    """The library releases, the lock file's digest, and the kind of machine that makes the report."""
     lock = lock_digest()
     locked = {"uv.lock": f"SHA-256 {lock}"} if lock else {}
     return Environment(versions=versions() | locked, machine=machine(), created=now())
 
 
 def facts_of(request: Request, store: Store, records: Records) -> dict[str, dict[str, Any]]:
-    """What normalize found out about each dataset that it finished; where that is damaged, the branches say so."""
-    found: dict[str, dict[str, Any]] = {}
+    """The facts about each dataset that normalize finished. Damaged ones are left out, and named by the branches."""
+    facts: dict[str, dict[str, Any]] = {}
     for dataset in request.datasets:
         with suppress(DamagedError):
             manifest = _BranchRecords(store, Place(dataset.name), records).manifest("normalize")
-            found |= {dataset.name: manifest.summary} if manifest else {}
-    return found
+            facts |= {dataset.name: manifest.summary} if manifest else {}
+    return facts
 
 
 def collect(request: Request, records: Records, store: Store, progress: Say, publish: Publish) -> list[Branch]:
-    """The branch of every dataset, budget and family that the run asks for, in the request's order.
+    """The branch of every dataset, budget and family of the request, in the request's order.
 
-    `publish` gets the predictions, each under the key by which the report names them.
+    `publish` receives the predictions of each replicate, under the key that the report names.
     """
     places, branches = branch_places(request), []
     for number, place in enumerate(places, 1):
@@ -54,7 +54,7 @@ def collect(request: Request, records: Records, store: Store, progress: Say, pub
 
 
 class _BranchRecords:
-    """What the stages on the way to one family's evaluation recorded, and the artifacts they left."""
+    """The records and artifacts of the stages that lead to one family's evaluation."""
 
     def __init__(self, store: Store, place: Place, records: Records):
         self.store, self.place = store, place
@@ -67,10 +67,10 @@ class _BranchRecords:
         ]
 
     def manifest(self, stage: str, *, seed: int | None = None, shard: int | None = None) -> Manifest | None:
-        """The artifact that a stage finished with, or None where it did not finish.
+        """The artifact of a stage, or None when the stage did not finish.
 
         Raises:
-            DamagedError: it is not there any more, or not as it was.
+            DamagedError: the artifact is missing now, or it has changed.
         """
         for record in self.records:
             recorded = record["stage"], record["seed"], record["shard"], record["status"]
@@ -83,7 +83,7 @@ class _BranchRecords:
         return json.loads(read_file(self.store, manifest, name))
 
     def reason(self) -> str:
-        """Why the branch ended before its evaluation did."""
+        """Why the branch has no evaluation."""
         for record in self.records:
             parts = [f"{part} {record[part]}" for part in ("seed", "shard") if record[part] is not None]
             where = " of ".join([record["stage"], *parts])
@@ -94,58 +94,58 @@ class _BranchRecords:
         return f"nothing started after {self.records[-1]['stage']}" if self.records else "no stage started"
 
 
-def _branch(request: Request, place: Place, found: _BranchRecords, publish: Publish) -> Branch:
-    """One family's results; where anything on the way to them is damaged or missing, the reason in their place."""
+def _branch(request: Request, place: Place, records: _BranchRecords, publish: Publish) -> Branch:
+    """One family's results, or the reason why they are missing or damaged."""
     branch = Branch(str(place.dataset), str(place.family), "failed", budget=place.budget)
     try:
-        found.manifest("normalize")
-        branch = replace(branch, search=_search(found))
-        replicates = _replicates(request, found)
+        records.manifest("normalize")
+        branch = replace(branch, search=_search(records))
+        replicates = _replicates(request, records)
     except DamagedError as error:
         return replace(branch, error=f"damaged: {error}", damaged=True)
     if replicates is None:
-        return replace(branch, error=found.reason())
+        return replace(branch, error=records.reason())
     for evidence, predictions in replicates:
         publish(evidence.predictions, predictions)
     return replace(branch, status="done", replicates=tuple(evidence for evidence, _ in replicates))
 
 
-def _search(found: _BranchRecords) -> SearchEvidence | None:
-    chosen, searched = found.manifest("choose"), found.manifest("search", shard=0)
-    if chosen is None or searched is None:
+def _search(records: _BranchRecords) -> SearchEvidence | None:
+    choice, search = records.manifest("choose"), records.manifest("search", shard=0)
+    if choice is None or search is None:
         return None
-    trials, best = found.json(chosen, "trials.json"), found.json(chosen, "best.json")
-    return SearchEvidence(trials, best, searched.made["settings"])
+    trials, best = records.json(choice, "trials.json"), records.json(choice, "best.json")
+    return SearchEvidence(trials, best, search.made["settings"])
 
 
-def _replicates(request: Request, found: _BranchRecords) -> list[tuple[ReplicateEvidence, bytes]] | None:
-    """Every seed's evidence with its predictions, or None where the branch ended before it had them all."""
-    evaluated = found.manifest("evaluate")
-    trained = [manifest for seed in request.seeds if (manifest := found.manifest("train", seed=seed))]
+def _replicates(request: Request, records: _BranchRecords) -> list[tuple[ReplicateEvidence, bytes]] | None:
+    """Every seed's evidence with its predictions, or None when the branch did not get that far."""
+    evaluated = records.manifest("evaluate")
+    trained = [manifest for seed in request.seeds if (manifest := records.manifest("train", seed=seed))]
     if evaluated is None or len(trained) < len(request.seeds):
         return None
-    scores = {score["seed"]: score for score in found.json(evaluated, "metrics.json")["replicates"]}
+    scores = {score["seed"]: score for score in records.json(evaluated, "metrics.json")["replicates"]}
     seeds = zip(request.seeds, trained, strict=True)
-    return [_replicate(request.run, found, evaluated, manifest, scores[seed]) for seed, manifest in seeds]
+    return [_replicate(request.run, records, evaluated, manifest, scores[seed]) for seed, manifest in seeds]
 
 
 def _replicate(
-    run: str, found: _BranchRecords, evaluated: Manifest, trained: Manifest, score: dict[str, Any]
+    run: str, records: _BranchRecords, evaluated: Manifest, trained: Manifest, score: dict[str, Any]
 ) -> tuple[ReplicateEvidence, bytes]:
     """One replicate's evidence, and the predictions that the report publishes."""
     seed = score["seed"]
-    body = read_file(found.store, evaluated, f"seed-{seed}.npz")
+    body = read_file(records.store, evaluated, f"seed-{seed}.npz")
     with np.load(io.BytesIO(body), allow_pickle=False) as stored:
         y_true, y_pred = stored["y_true"], stored["y_pred"]
     evidence = ReplicateEvidence(
         seed=seed,
-        training=found.json(trained, "metrics.json"),
-        history=found.json(trained, "history.json"),
+        training=records.json(trained, "metrics.json"),
+        history=records.json(trained, "history.json"),
         settings=trained.made["settings"],
         evaluation=score,
         y_true=y_true,
         y_pred=y_pred,
-        predictions=report_key(run, f"predictions/{str(replace(found.place, seed=seed)).replace('/', '-')}.npz"),
+        predictions=report_key(run, f"predictions/{str(replace(records.place, seed=seed)).replace('/', '-')}.npz"),
         learned_from=trained.made["inputs"]["data"],
         measured_on=evaluated.made["inputs"]["data"],
         digests={"train": trained.key, "evaluate": evaluated.key},

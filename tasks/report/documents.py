@@ -1,4 +1,4 @@
-"""The report's documents: the comparison itself as JSON, its views, and the digests of all of a report."""
+"""The report's documents: the comparison as JSON, its views, and the digests of all files of a report."""
 
 import hashlib
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def render(comparison: Comparison) -> dict[str, bytes]:
 
 
 def checksums(comparison: Comparison, documents: Mapping[str, bytes]) -> bytes:
-    """What `sha256sum --check` reads: a line for every document and every file of predictions of the report."""
+    """A line for every document and every file of predictions of the report, for `sha256sum --check`."""
     digests = {name: hashlib.sha256(body).hexdigest() for name, body in documents.items()}
     for replicate in (r for dataset in comparison.datasets for model in dataset.models for r in model.replicates):
         digests[replicate.predictions.removeprefix(report_key(comparison.run))] = str(replicate.predictions_sha256)

@@ -1,9 +1,9 @@
-"""Verification: is a report what its predictions say, and is what a run left what it committed?
+"""Verification: does a report agree with its predictions, and do a run's artifacts agree with their manifests?
 
-Every number that predictions can give is computed again, by the functions that made it (`tasks.learning.metrics`,
-`tasks.comparison.assembly`), and compared with the one that `report.json` states; so is every digest within reach. A
-downloaded report is verified by itself. With the store the artifacts behind it are too, and the whole report is made
-again from them.
+Every number that follows from the predictions is computed again and compared with `report.json`. The functions are
+those that made it (`tasks.learning.metrics`, `tasks.comparison.assembly`). Every digest within reach is checked too. A
+downloaded report is verified by itself. With the store, the artifacts behind the report are verified too, and the whole
+report is made again from them.
 """
 
 import io
@@ -31,19 +31,19 @@ from tasks.settings.workflow import report_key
 from tasks.storage.artifacts import DamagedError, Manifest, artifact_key, digest_of, find, verify
 from tasks.storage.contract import ObjectMissing, Store
 
-PRECISION = 1e-9  # relative; the order of a sum may differ between machines, a digit that somebody reads may not
+PRECISION = 1e-9  # relative: the order of a sum may differ between machines, but no digit that a reader sees
 Read = Callable[[str], bytes]
 
 
 class Audit:
-    """What was looked at, by kind, and what does not agree, a line each."""
+    """The number of checks by kind, and one line for each thing that does not agree."""
 
     def __init__(self) -> None:
         self.checked: Counter[str] = Counter()
         self.findings: list[str] = []
 
     def expect(self, kind: str, where: str, expected: object, received: object) -> None:
-        """Count one thing looked at; it is a finding unless both are the same."""
+        """Count one check; it is a finding unless both values are the same."""
         self.checked[kind] += 1
         if not _same(expected, received):
             self.findings.append(f"{where}: expected {_short(expected)}, received {_short(received)}")
@@ -53,14 +53,14 @@ class Audit:
 
 
 def verify_folder(folder: Path) -> Audit:
-    """Verify a downloaded report, `report.json` and what lies beside it; nothing else is read."""
+    """Verify a downloaded report: `report.json` and the files beside it. Nothing else is read."""
     audit = Audit()
     verify_report(lambda name: (folder / name).read_bytes(), audit)
     return audit
 
 
 def verify_run(store: Store, run: str) -> Audit:
-    """Verify the report of `run` in the store, every artifact of the run byte for byte, and the one against the other.
+    """Verify the report of `run` in the store, every byte of the run's artifacts, and the report against the artifacts.
 
     Raises:
         RequestError: the store has no such run.
@@ -82,7 +82,7 @@ def verify_run(store: Store, run: str) -> Audit:
 
 
 def verify_report(read: Read, audit: Audit) -> Comparison | None:
-    """Verify the report whose files `read` gives by name; the report itself, where it can be read."""
+    """Verify the report whose files `read` returns by name. Return its comparison, or None if it cannot be read."""
     files = _Files(read, audit)
     document = files.body("report.json")
     try:
@@ -104,14 +104,14 @@ def verify_report(read: Read, audit: Audit) -> Comparison | None:
 
 
 class _Files:
-    """The files of a report; one that is missing or not what was promised is a finding."""
+    """The files of a report. A file that is missing or has a wrong digest is a finding."""
 
     def __init__(self, read: Read, audit: Audit):
         self._read, self._audit = read, audit
         self._bodies: dict[str, bytes | None] = {}
 
     def body(self, name: str) -> bytes | None:
-        """A file's bytes, or None, which was said then."""
+        """A file's bytes, or None when it is missing, which is a finding at the first call."""
         if name not in self._bodies:
             try:
                 self._bodies[name] = self._read(name)
@@ -121,7 +121,7 @@ class _Files:
         return self._bodies[name]
 
     def check_sums(self) -> None:
-        """Every file that SHA256SUMS names."""
+        """Check the digest of every file that SHA256SUMS names."""
         for line in (self.body(CHECKSUMS) or b"").decode(errors="replace").splitlines():
             digest, _, name = line.partition("  ")
             if not re.fullmatch(r"[\w-]+(\.[\w-]+)*(/[\w-]+(\.[\w-]+)*)?", name):
@@ -130,7 +130,7 @@ class _Files:
                 self._audit.expect("digests", f"{name}: SHA-256", digest, sha256(body).hexdigest())
 
     def predictions(self, run: str, replicate: Replicate) -> dict[str, np.ndarray] | None:
-        """The arrays of a replicate's predictions, or None where they cannot be used."""
+        """The arrays of a replicate's predictions, or None when they cannot be used."""
         name = replicate.predictions.removeprefix(report_key(run))
         if not re.fullmatch(r"predictions/[\w-]+\.npz", name):
             self._audit.findings.append(f"{name}: expected a file predictions/NAME.npz of this report")
@@ -144,7 +144,7 @@ class _Files:
             with np.load(io.BytesIO(body), allow_pickle=False) as stored:
                 arrays = {array: stored[array] for array in ("y_true", "y_pred", "y_prob")}
             measure(arrays["y_true"], arrays["y_prob"])
-        except Exception as error:  # whatever a damaged archive makes its readers raise
+        except Exception as error:  # a damaged file makes its reader raise errors of any kind
             self._audit.findings.append(f"{name}: cannot be read: {error}")
             return None
         same = np.array_equal(arrays["y_pred"], arrays["y_prob"].argmax(axis=1))
@@ -153,7 +153,7 @@ class _Files:
 
 
 def _recomputed(comparison: Comparison, predictions: Mapping[str, Any]) -> Comparison:
-    """The comparison that the predictions make, with what they say nothing about taken from `comparison`."""
+    """The comparison computed from the predictions. Everything that does not follow from them is from `comparison`."""
     several = bool(comparison.request.budgets)
     branches = [
         replace(_branch(d, model, predictions), budget=d.budget if several else None)
@@ -172,36 +172,36 @@ def _recomputed(comparison: Comparison, predictions: Mapping[str, Any]) -> Compa
 
 def _branch(dataset: DatasetComparison, model: Model, predictions: Mapping[str, Any]) -> Branch:
     trials: list[Mapping[str, Any]] = [trial.model_dump(exclude={"chosen"}) for trial in model.trials]
-    chosen = next((trial.number for trial in model.trials if trial.chosen), None)
-    search = SearchEvidence(trials, {"trial": chosen, "hyperparameters": model.hyperparameters}, {})
+    best = next((trial.number for trial in model.trials if trial.chosen), None)
+    search = SearchEvidence(trials, {"trial": best, "hyperparameters": model.hyperparameters}, {})
     replicates = tuple(_replicate(replicate, **predictions[replicate.predictions]) for replicate in model.replicates)
     return Branch(dataset.name, model.family, model.status, model.error, search, replicates)
 
 
-def _replicate(said: Replicate, y_true: np.ndarray, y_pred: np.ndarray, y_prob: np.ndarray) -> ReplicateEvidence:
-    """Scores from the predictions; sizes, times and the history of the training as the report has them."""
-    history: list[Mapping[str, Any]] = [epoch.model_dump() for epoch in said.history]
-    kept = {name: getattr(said, name) for name in MEASURED}
-    # The accuracy is the predictions' own even where y_pred is not what y_prob says, which is a finding already.
+def _replicate(reported: Replicate, y_true: np.ndarray, y_pred: np.ndarray, y_prob: np.ndarray) -> ReplicateEvidence:
+    """The scores computed from the predictions; sizes, times and the training's history as the report has them."""
+    history: list[Mapping[str, Any]] = [epoch.model_dump() for epoch in reported.history]
+    measured = {name: getattr(reported, name) for name in MEASURED}
+    # The accuracy is that of y_pred. Where y_pred does not follow from y_prob, that is a finding already.
     scores = measure(y_true, y_prob).model_dump(mode="json") | {"accuracy": float(np.mean(y_pred == y_true))}
     return ReplicateEvidence(
-        seed=said.seed,
-        training={name: getattr(said, name) for name in TRAINED},
+        seed=reported.seed,
+        training={name: getattr(reported, name) for name in TRAINED},
         history=history,
         settings={},
-        evaluation=kept | scores,
+        evaluation=measured | scores,
         y_true=y_true,
         y_pred=y_pred,
-        predictions=said.predictions,
+        predictions=reported.predictions,
         learned_from="",
         measured_on="",
-        digests=said.digests,
-        predictions_sha256=said.predictions_sha256,
+        digests=reported.digests,
+        predictions_sha256=reported.predictions_sha256,
     )
 
 
 def _artifact(store: Store, record: Mapping[str, Any], audit: Audit) -> Manifest | None:
-    """The manifest that a record names, with every byte of its files read; None, and a finding, where that fails."""
+    """The manifest that a record names, after its files were verified; or None, with a finding."""
     audit.checked["artifacts"] += 1
     try:
         manifest = find(store, record["stage"], record["key"])
@@ -217,27 +217,27 @@ def _artifact(store: Store, record: Mapping[str, Any], audit: Audit) -> Manifest
 
 
 def _origin(manifest: Manifest, others: Mapping[Any, Manifest | None], request: Request, audit: Audit) -> None:
-    """Whether an artifact stands under the key of what made it, and was made from the artifacts that it names."""
+    """Check that an artifact's key follows from what made it, and that its inputs are the artifacts that it names."""
     made, place = manifest.made, f"artifacts/{manifest.stage}/{manifest.key}"
     key = artifact_key(manifest.stage, made["settings"], made["inputs"], made["code"])
     audit.expect("keys", f"{place}: key", key, manifest.key)
     if made["run"] == request.run and "request" in made:
         audit.expect("keys", f"{place}: request", digest_of(request.model_dump(mode="json")), made["request"])
     for name, parent in made.get("parents", {}).items():
-        found = others.get(tuple(parent.split("/")))
-        if found is not None:
-            audit.expect("keys", f"{place}: input {name}", made["inputs"][name], found.digest)
+        parent_manifest = others.get(tuple(parent.split("/")))
+        if parent_manifest is not None:
+            audit.expect("keys", f"{place}: input {name}", made["inputs"][name], parent_manifest.digest)
 
 
-def _agree(what: str, said: Comparison, made: Comparison, audit: Audit) -> None:
-    received = dict(leaves(said.model_dump(mode="json")))
-    expected = dict(leaves(made.model_dump(mode="json")))
+def _agree(what: str, reported: Comparison, recomputed: Comparison, audit: Audit) -> None:
+    received = dict(leaves(reported.model_dump(mode="json")))
+    expected = dict(leaves(recomputed.model_dump(mode="json")))
     for place in {**expected, **received}:
         audit.expect("values", f"{what}: {place}", expected.get(place), received.get(place))
 
 
 def leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value that is no container, by its path; members of a list go by what tells them apart, as their name."""
+    """Every value that is not a container, with its path. In the path, a member of a list has a telling name."""
     if isinstance(value, dict) and value:
         for name, member in value.items():
             yield from leaves(member, f"{place}.{name}" if place else name)
@@ -249,7 +249,7 @@ def leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _names(members: Sequence[Any]) -> list[str]:
-    """A name for each member of a list; where two share one, their budgets or places tell them apart."""
+    """A name for each member of a list. When two have the same name, their budgets or positions are added."""
     names = [_name(member, index) for index, member in enumerate(members)]
     if len(set(names)) == len(names):
         return names

@@ -1,4 +1,4 @@
-"""The report's figures: what a table says less well. Each is drawn at phone width, one idea a picture."""
+"""The report's figures. Each shows one idea, at the width of a phone."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ LABEL = 20  # characters beside an axis
 
 
 class Look(NamedTuple):
-    """How a family is drawn everywhere: never by colour alone."""
+    """How a family is drawn in every figure. Marker and dash tell families apart without colour."""
 
     colour: str
     marker: str
@@ -23,14 +23,15 @@ class Look(NamedTuple):
 
 
 def look(number: int) -> Look:
-    """The look of the family at that place among the run's families; after the fourth they repeat."""
+    """The look of the family with this position among the run's families; the looks repeat after the fourth."""
     return Look(FAMILIES[number % 4], MARKERS[number % 4], DASHES[number % 4])
 
 
 def difference_figure(comparison: Comparison) -> str | None:
-    """Every difference with its interval, and the difference of each seed; None when nothing could be compared.
+    """Every difference with its interval, and the difference of each seed.
 
-    Nor where there are several budgets: the figures of the frontiers then show them.
+    It is None when nothing could be compared. It is None too when there are several budgets: then the figures of the
+    frontiers show the differences.
     """
     rows = [(dataset.title, difference) for dataset in comparison.datasets for difference in dataset.differences]
     if comparison.frontiers or not rows:
@@ -62,14 +63,14 @@ def _interval(axes: Axes, place: int, difference: Difference) -> None:
     axes.annotate(
         f"{points(difference.estimate)} ({points(difference.low)} to {points(difference.high)})",
         (middle, place), xytext=(0, 8), textcoords="offset points", ha="center", color=INK,
-        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1},  # the line at zero ends at the words
+        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1},  # hides the line at zero behind the words
     )  # fmt: skip
 
 
 def learning_curves(dataset: DatasetComparison) -> list[str]:
-    """Accuracy and loss on the validation part by epoch: the mean of the seeds, and each seed faintly."""
-    wanted = {"val_accuracy": "Validation accuracy", "val_loss": "Validation loss"}
-    return [_curves(dataset, field, title) for field, title in wanted.items() if _done(dataset)]
+    """Accuracy and loss on the validation part by epoch: the mean of the seeds, and each seed as a faint line."""
+    titles = {"val_accuracy": "Validation accuracy", "val_loss": "Validation loss"}
+    return [_curves(dataset, field, title) for field, title in titles.items() if _done(dataset)]
 
 
 def _curves(dataset: DatasetComparison, field: str, title: str) -> str:
@@ -87,7 +88,7 @@ def _curves(dataset: DatasetComparison, field: str, title: str) -> str:
 
 
 def _curve(axes: Axes, model: Model, field: str, drawn: Look) -> None:
-    series = [[_value(getattr(epoch, field)) for epoch in replicate.history] for replicate in model.replicates]
+    series = [[or_nan(getattr(epoch, field)) for epoch in replicate.history] for replicate in model.replicates]
     for values in series:
         axes.plot(range(1, len(values) + 1), values, color=drawn.colour, linewidth=0.8, alpha=0.45)
     shared = min(map(len, series))
@@ -99,7 +100,7 @@ def _curve(axes: Axes, model: Model, field: str, drawn: Look) -> None:
 
 
 def class_scores(dataset: DatasetComparison) -> str | None:
-    """F1 of every class, the families side by side."""
+    """The F1 score of every class, the families side by side."""
     models = _done(dataset)
     if not models:
         return None
@@ -130,8 +131,8 @@ def _trials(dataset: DatasetComparison, models: Sequence[tuple[int, Model]], fie
         figure = canvas(200)
         axes = figure.add_subplot(title=f"Validation accuracy by {label}", xlabel=label)
         for number, model in models:
-            drawn, found = look(number), _points(model, field)
-            x, y, chosen = zip(*found, strict=True)
+            drawn = look(number)
+            x, y, chosen = zip(*_points(model, field), strict=True)
             axes.plot(x, y, drawn.marker, color=drawn.colour, markersize=6, label=family_title(model.family))
             ringed = np.flatnonzero(chosen).tolist()
             axes.plot(x, y, "o", markevery=ringed, fillstyle="none", color=INK, markersize=11, markeredgewidth=1.2)
@@ -148,16 +149,17 @@ def _points(model: Model, field: str) -> list[tuple[float, float, bool]]:
 
 
 def _done(dataset: DatasetComparison) -> list[tuple[int, Model]]:
-    """The models with a result, each with its place among the run's families."""
+    """The models with a result, each with its position among the run's families."""
     return [(number, model) for number, model in enumerate(dataset.models) if model.status == "done"]
 
 
 def _short(text: str) -> str:
-    """A label that leaves room for the picture; the tables have the whole text."""
+    """A label cut to leave room for the picture; the tables have the whole text."""
     return text if len(text) <= LABEL else f"{text[: LABEL - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
-def _value(number: float | None) -> float:
+def or_nan(number: float | None) -> float:
+    """The number, or NaN, which Matplotlib draws as a gap, in place of None."""
     return np.nan if number is None else number
 
 

@@ -10,16 +10,16 @@ from matplotlib.transforms import Transform, offset_copy
 
 from tasks.comparison.schema import DatasetComparison, Difference, Model
 from tasks.comparison.wording import family_title
-from tasks.report.pages.figures import Look, look
+from tasks.report.pages.figures import Look, look, or_nan
 from tasks.report.pages.svg import MUTED, canvas, inline, style
 
 HEIGHT = 210
 
 
 def frontier_figures(parts: Sequence[DatasetComparison]) -> list[str]:
-    """Accuracy by parameters, accuracy by training time, difference by parameters; a line a family.
+    """Accuracy by parameters, accuracy by training time, and difference by parameters, with a line for each family.
 
-    `parts` are one dataset's comparisons, budgets rising. A model without a result is a gap in its line.
+    `parts` are one dataset's comparisons, by rising budget. A model without a result is a gap in its line.
     """
     if not any(model.status == "done" for part in parts for model in part.models):
         return []
@@ -54,10 +54,10 @@ def _difference_by_parameters(parts: Sequence[DatasetComparison]) -> str:
         axes = figure.add_subplot(title="Difference by parameters", xscale="log", ylabel="accuracy difference, points")
         axes.axhline(0, color=MUTED, linewidth=1)
         for number, model in enumerate(parts[0].models):
-            found = [next((d for d in part.differences if d.family == model.family), None) for part in parts]
-            if any(found):
+            differences = [next((d for d in part.differences if d.family == model.family), None) for part in parts]
+            if any(differences):
                 beside = offset_copy(axes.transData, figure, x=6, units="points")
-                _difference_line(axes, parts, found, look(number), beside)
+                _difference_line(axes, parts, differences, look(number), beside)
         _budget_axis(axes, parts)
         axes.legend(loc="best")
     return _inline(figure, parts, "difference", "Accuracy difference by parameters")
@@ -67,32 +67,37 @@ def _accuracies(axes: Axes, parts: Sequence[DatasetComparison], field: str) -> N
     """Each family's accuracies, with their intervals, over the models' `field`."""
     for number in range(len(parts[0].models)):
         models = [part.models[number] for part in parts]
-        x = [_value(getattr(model, field)) for model in models]
+        x = [or_nan(getattr(model, field)) for model in models]
         _line(axes, x, np.array([_accuracy(model) for model in models]), look(number), family_title(models[0].family))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
     axes.legend(loc="best")
 
 
 def _accuracy(model: Model) -> list[float]:
-    """Low end, mean, high end."""
+    """The low end of the interval, the mean, the high end."""
     interval = model.accuracy_interval
-    return [np.nan] * 3 if interval is None else [interval.low, _value(model.accuracy), interval.high]
+    return [np.nan] * 3 if interval is None else [interval.low, or_nan(model.accuracy), interval.high]
 
 
 def _difference_line(
-    axes: Axes, parts: Sequence[DatasetComparison], found: Sequence[Difference | None], drawn: Look, beside: Transform
+    axes: Axes,
+    parts: Sequence[DatasetComparison],
+    differences: Sequence[Difference | None],
+    drawn: Look,
+    beside: Transform,
 ) -> None:
-    """A family's differences with their intervals, and those of single seeds `beside` them."""
-    values = np.array([[each.low, each.estimate, each.high] if each else [np.nan] * 3 for each in found]) * 100
-    known = [(part, difference) for part, difference in zip(parts, found, strict=True) if difference]
-    seeds = [(part.budget, 100 * test.estimate) for part, difference in known for test in difference.seeds]
+    """Draw a family's differences with their intervals, and the differences of single seeds `beside` them."""
+    values = np.array([[each.low, each.estimate, each.high] if each else [np.nan] * 3 for each in differences]) * 100
+    compared = [(part, difference) for part, difference in zip(parts, differences, strict=True) if difference]
+    seeds = [(part.budget, 100 * test.estimate) for part, difference in compared for test in difference.seeds]
     axes.plot(*zip(*seeds, strict=True), "o", color=MUTED, markersize=2.5, alpha=0.8, transform=beside)
-    title = f"{family_title(known[0][1].family)} − {family_title(known[0][1].reference)}"  # noqa: RUF001
+    _, first = compared[0]
+    title = f"{family_title(first.family)} − {family_title(first.reference)}"  # noqa: RUF001
     _line(axes, [part.budget for part in parts], values, drawn, title)
 
 
 def _line(axes: Axes, x: Sequence[float], values: np.ndarray, drawn: Look, label: str) -> None:
-    """A line through the means of `values` [points, (low, mean, high)], with a bar from low to high at each."""
+    """Draw a line through the means of `values` [points, (low, mean, high)], with a bar from low to high at each."""
     low, middle, high = values.T
     axes.vlines(x, low, high, color=drawn.colour, linewidth=1.4)
     axes.plot(x, middle, linestyle=drawn.dash, marker=drawn.marker, markersize=5, color=drawn.colour, label=label)
@@ -105,7 +110,7 @@ def _budget_axis(axes: Axes, parts: Sequence[DatasetComparison]) -> None:
 
 
 def _apart(numbers: Sequence[int]) -> list[int]:
-    """Those of rising `numbers` whose labels do not meet on a logarithmic axis; the first and the last are always."""
+    """Those rising `numbers` whose labels do not overlap on a logarithmic axis. The first and last always stay."""
     least = (numbers[-1] / numbers[0]) ** (1 / 7)
     kept = [numbers[0]]
     for number in numbers[1:-1]:
@@ -115,7 +120,7 @@ def _apart(numbers: Sequence[int]) -> list[int]:
 
 
 def _round_ticks(least: float, greatest: float) -> Locator:
-    """Round numbers on a logarithmic axis, whether it spans decades or a part of one."""
+    """A locator of round numbers on a logarithmic axis, which may span several decades or a part of one."""
     return LogLocator(subs=(1, 2, 5)) if greatest > 5 * least else MaxNLocator(4)
 
 

@@ -1,4 +1,4 @@
-"""`report.html`: one file, no script, nothing loaded from elsewhere."""
+"""`report.html`: one file without scripts, which loads nothing from elsewhere."""
 
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from tasks.report.pages.templates import render_template
 
 
 class Section(NamedTuple):
-    """One dataset on the page: its comparison at each budget, with its figures, and the frontier of several."""
+    """One dataset on the page: its comparison and figures at each budget, and the frontier when there are several."""
 
     parts: list[tuple[DatasetComparison, dict[str, Any]]]
     frontier: Frontier | None
@@ -20,7 +20,7 @@ class Section(NamedTuple):
 
 
 def to_html(comparison: Comparison) -> str:
-    """The page; every text in it is escaped, only the figures, whose texts Matplotlib escapes, are markup."""
+    """The page. Every text in it is escaped. Only the figures are markup, and Matplotlib escapes their texts."""
     return render_template(
         "report.html.j2",
         comparison,

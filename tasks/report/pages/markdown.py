@@ -14,9 +14,9 @@ def to_markdown(comparison: Comparison) -> str:
 
 
 def _escaped(value: object) -> Markup:
-    r"""Any text on one line, with a backslash before what Markdown or HTML would read as more than text.
+    r"""Any text on one line, with a backslash before every character that means something in Markdown or HTML.
 
-    An underscore inside a word is left alone: Markdown does not read it, and people do.
+    An underscore inside a word is left alone: it means nothing in Markdown, and a backslash would disturb a reader.
     """
     line = " ".join(str(value).split())
     return Markup(re.sub(r"([\\`*\[\]<>|~&#!]|(?<!\w)_|_(?!\w))", r"\\\1", line))  # noqa: S704

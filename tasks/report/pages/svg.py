@@ -1,6 +1,6 @@
 """Matplotlib figures as inline SVG that takes its colours and its font from the page around it.
 
-A figure is drawn in stand-in colours; here each becomes a CSS variable, so one picture serves the light and the dark
+A figure is drawn in stand-in colours. Here each becomes a CSS variable, so one picture suits the light and the dark
 page. Text stays text. The same figure under the same name always gives the same bytes.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-WIDTH = 340  # points: what a phone shows at about its own size
+WIDTH = 340  # points: about the width of a phone's screen
 INK, MUTED, GRID, PAPER = "#010101", "#020202", "#030303", "#040404"
 FAMILIES = ("#050501", "#050502", "#050503", "#050504")
 MARKERS, DASHES = ("o", "s", "^", "D"), ("-", (0, (5, 1.5)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
@@ -60,7 +60,7 @@ def canvas(height: float) -> Figure:
 
 
 def inline(figure: Figure, name: str, label: str) -> str:
-    """`figure` as an <svg> element; `name` keeps its ids apart from other figures', `label` is read out instead of it.
+    """`figure` as an <svg> element. `name` makes its ids unique on the page; screen readers read `label` instead of it.
 
     Raises:
         ValueError: `name` is not made of letters, digits and hyphens.
@@ -69,17 +69,17 @@ def inline(figure: Figure, name: str, label: str) -> str:
         raise ValueError(f"expected a name of letters, digits and hyphens, received {name!r}")
     stream = io.StringIO()
     with matplotlib.rc_context(STYLE | {"svg.hashsalt": name}), warnings.catch_warnings():
-        # Text stays text: the reader's fonts count, not those of this machine.
+        # Text stays text: the fonts of the reader count, not the fonts of this machine.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return _adapted(stream.getvalue(), name, label)
 
 
 def _adapted(text: str, name: str, label: str) -> str:
-    """What Matplotlib wrote, less its prologue, its size and its page-wide style, with ids and colours of the page."""
+    """Matplotlib's SVG without its prologue, size and global style, and with the ids and colours of the page."""
     body = text[text.index("<svg") :]
     body = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", "", body, flags=re.S)
-    # Tags only: what stands between them is text, which may hold anything and is left alone.
+    # Change tags only: the text between them may contain anything, and stays as it is.
     body = re.sub(r"<[^>]+>", lambda tag: _adapted_tag(tag[0], name), body)
     opening = f'<svg role="img" aria-label="{escape(label)}" viewBox="{_view_box(body)}">'
     return opening + re.sub(r"\s*\n\s*", "\n", body[body.index(">") + 1 :]).strip()
@@ -87,14 +87,14 @@ def _adapted(text: str, name: str, label: str) -> str:
 
 def _adapted_tag(tag: str, name: str) -> str:
     tag = re.sub(r"font-family: [^;\"]*;? ?", "", tag)
-    tag = re.sub(r'\bid="|(?<=href=")#|(?<=url\()#', lambda found: f"{found[0]}{name}-", tag)
+    tag = re.sub(r'\bid="|(?<=href=")#|(?<=url\()#', lambda match: f"{match[0]}{name}-", tag)
     for stand_in, variable in VARIABLES.items():
         tag = tag.replace(stand_in, f"var({variable})")
     return tag
 
 
 def _view_box(body: str) -> str:
-    found = re.search(r'viewBox="([^"]*)"', body)
-    if found is None:
+    match = re.search(r'viewBox="([^"]*)"', body)
+    if match is None:
         raise ValueError("expected an <svg> with a viewBox from Matplotlib, received none")
-    return found[1]
+    return match[1]

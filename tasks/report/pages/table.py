@@ -15,7 +15,7 @@ COLUMNS = ("run", "dataset", "title", "budget", "family", "status", "error", *OF
 
 
 def to_csv(comparison: Comparison) -> str:
-    """The table; a branch without a result has its rows too, with the reason in place of numbers."""
+    """The table. A branch without a result has rows too, with the reason in place of numbers."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
@@ -41,5 +41,5 @@ def _rows(comparison: Comparison, dataset: DatasetComparison, model: Model) -> l
 
 
 def _inert(text: str) -> str:
-    """A text that a spreadsheet does not take for a formula (https://owasp.org/www-community/attacks/CSV_Injection)."""
+    """`text`, marked so that no spreadsheet runs it as a formula: https://owasp.org/www-community/attacks/CSV_Injection."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

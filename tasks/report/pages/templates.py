@@ -1,4 +1,4 @@
-"""The templates beside this file, and what they share: the wording of numbers, and values read in several places."""
+"""Fills in the templates beside this file, with the wording of numbers and the values that several of them use."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -20,7 +20,7 @@ NUMBERS = (
 def render_template(
     name: str, comparison: Comparison, *, escape: Callable[[object], str] | None = None, **values: Any
 ) -> str:
-    """The template `name` filled in. Every value shown is escaped: for HTML, or by the `escape` of another format."""
+    """The template `name`, filled in. Every value is escaped: for HTML, or by `escape` for another format."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -36,7 +36,7 @@ def render_template(
 
 
 def _shared(comparison: Comparison) -> dict[str, Any]:
-    """What every format says."""
+    """The values that every format shows."""
     request = comparison.request
     return {
         "families": wording.enumeration([wording.family_title(family) for family in request.families]),
@@ -49,7 +49,7 @@ def _shared(comparison: Comparison) -> dict[str, Any]:
 
 
 def settings(comparison: Comparison) -> dict[str, str]:
-    """The request in words, for people who ask for the same again."""
+    """The request in words, for a person who wants to repeat it."""
     request = comparison.request
     search, training = request.search, request.training
     return {
@@ -67,15 +67,15 @@ def settings(comparison: Comparison) -> dict[str, str]:
 
 
 def conclusion(frontier: Frontier) -> str:
-    """What holds of all stretches that could be compared: better, worse or undetected; mixed, or none."""
-    found = {stretch.conclusion for stretch in frontier.stretches} - {"unknown"}
-    return found.pop() if len(found) == 1 else ("mixed" if found else "none")
+    """The conclusion of all compared stretches: better, worse or undetected; mixed if they differ, none without any."""
+    conclusions = {stretch.conclusion for stretch in frontier.stretches} - {"unknown"}
+    return conclusions.pop() if len(conclusions) == 1 else ("mixed" if conclusions else "none")
 
 
 def duplicates(dataset: DatasetComparison) -> str:
-    """Images that two parts share, in words; nothing when there are none."""
-    found: Mapping[str, int] = dataset.facts.get("duplicates", {})
-    return ", ".join(f"{number:,} {name.replace('_', ' and ')}" for name, number in found.items() if number)
+    """The numbers of images that two parts share, in words; an empty text when there are none."""
+    numbers: Mapping[str, int] = dataset.facts.get("duplicates", {})
+    return ", ".join(f"{number:,} {name.replace('_', ' and ')}" for name, number in numbers.items() if number)
 
 
 def choices(hyperparameters: Mapping[str, bool | int | float | str]) -> str:
@@ -88,7 +88,7 @@ def _choice(value: bool | int | float | str) -> str:
 
 
 def place(stage: StageRecord) -> str:
-    """Where a stage worked: the data set, the family, the budget, the seed or the shard."""
+    """The place of a stage: its data set, family, budget, seed and shard, as far as it has them."""
     budget = None if stage.budget is None else f"{wording.count(stage.budget)} parameters"
     seed = None if stage.seed is None else f"seed {stage.seed}"
     shard = None if stage.shard is None else f"shard {stage.shard}"
@@ -97,5 +97,5 @@ def place(stage: StageRecord) -> str:
 
 
 def shares(matrix: Sequence[Sequence[int]]) -> list[list[float]]:
-    """Each row over its sum; a class without examples is all zero."""
+    """Each row divided by its sum; the row of a class without examples is all zero."""
     return [[cell / max(1, sum(row)) for cell in row] for row in matrix]
