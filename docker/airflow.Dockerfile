@@ -1,8 +1,8 @@
-# What orchestrates: the group `orchestrate` of uv.lock, the DAG and its plugin; no TensorFlow.
+# The image of Airflow: the group `orchestrate` of uv.lock, the DAG and its plugin; no TensorFlow.
 #
 #   docker build -f docker/airflow.Dockerfile -t like-for-like/airflow .
 #
-# `make images` does it. BASE may be pinned by digest: --build-arg BASE=python:3.11.14-slim-bookworm@sha256:...
+# `make images` runs this. BASE may be pinned by digest: --build-arg BASE=python:3.11.14-slim-bookworm@sha256:...
 ARG BASE=python:3.11.14-slim-bookworm
 
 FROM ${BASE} AS packages
@@ -14,7 +14,7 @@ COPY pyproject.toml uv.lock ./
 RUN uv sync --frozen --quiet --no-default-groups --group orchestrate
 
 FROM ${BASE}
-# The home is Airflow's own: logs, and the passwords that its API server keeps. A volume mounted here starts as it is.
+# Airflow's home holds its logs and the passwords of its API server. A volume mounted here starts as a copy of it.
 RUN useradd --uid 10001 --create-home --home-dir /airflow --shell /usr/sbin/nologin airflow
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/app \
     AIRFLOW_HOME=/airflow \
@@ -26,7 +26,7 @@ WORKDIR /app
 COPY --from=packages /venv /venv
 COPY docker/create_bucket.py docker/heartbeat.py docker/
 COPY config config
-# The DAG reads the typed configuration, and the families' names, which are those of their files.
+# The DAG needs `tasks` for the typed configuration, and for the families' names, which are those of their files.
 COPY tasks tasks
 COPY dags dags
 RUN python -m compileall -q dags tasks

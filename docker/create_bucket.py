@@ -1,4 +1,4 @@
-"""Create the bucket that STORE names, unless it is there: what the stack's one-time service does for the store."""
+"""Create the bucket that STORE names, unless it exists. The stack's one-time service runs this."""
 
 import os
 from urllib.parse import urlsplit
@@ -8,7 +8,7 @@ from botocore.config import Config
 
 
 def main() -> None:
-    """Create it; the credentials and the endpoint are the standard AWS variables'."""
+    """Create the bucket; the standard AWS variables give the credentials and the endpoint."""
     bucket = urlsplit(os.environ["STORE"]).netloc
     client = boto3.client("s3", config=Config(s3={"addressing_style": "path"}))
     try:

@@ -1,4 +1,4 @@
-"""Whether a part of Airflow lives, as the API server knows: `python docker/heartbeat.py scheduler`; exit code 0 or 1.
+"""Ask the API server whether a part of Airflow is alive: `python docker/heartbeat.py scheduler`. Exit code: 0 or 1.
 
 https://airflow.apache.org/docs/apache-airflow/stable/administration-and-deployment/logging-monitoring/check-health.html
 """
@@ -11,7 +11,7 @@ ADDRESS = "http://api-server:8080/api/v2/monitor/health"
 
 
 def main(part: str) -> int:
-    """Ask once."""
+    """Ask once, and return the exit code."""
     with urllib.request.urlopen(ADDRESS, timeout=5) as answer:
         return 0 if json.load(answer)[part]["status"] == "healthy" else 1
 

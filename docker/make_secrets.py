@@ -1,7 +1,7 @@
-"""Write the stack's secrets once: `python docker/make_secrets.py`, which `make stack` does.
+"""Write the stack's secrets once: `python docker/make_secrets.py`, which `make stack` runs.
 
-The folder can be entered by its owner alone. The files in it are readable, since the engine mounts them as they are
-into containers whose users are not the owner. Standard library only: a machine with an engine may have no more.
+Only the owner can enter the folder. Everybody can read the files in it: the engine mounts them unchanged into
+containers whose users are not the owner. The script uses the standard library only, as the machine may have no more.
 """
 
 import json
@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parent / "secrets"
 
 
 def contents() -> dict[str, str]:
-    """The text of every file, freshly drawn."""
+    """The text of every file, with new random secrets."""
     postgres, store_key, store_secret = secrets.token_urlsafe(24), secrets.token_hex(10), secrets.token_urlsafe(30)
     identity = {
         "name": "like-for-like",
@@ -34,7 +34,7 @@ def contents() -> dict[str, str]:
 
 
 def main() -> None:
-    """Write what is not there; an existing stack keeps its secrets."""
+    """Write the files unless the folder exists; an existing stack keeps its secrets."""
     if FOLDER.exists():
         return
     fresh = FOLDER.with_name(f".secrets-{os.getpid()}")

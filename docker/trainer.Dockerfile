@@ -1,9 +1,9 @@
-# What a stage runs in: the packages of uv.lock that it needs and the work's code; no Airflow.
+# The image of the stages: the packages of uv.lock that they need, and the code of `tasks`; no Airflow.
 #
 #   docker build -f docker/trainer.Dockerfile -t like-for-like/trainer:cpu .
 #   docker build -f docker/trainer.Dockerfile -t like-for-like/trainer:gpu --build-arg ACCELERATOR=gpu .
 #
-# `make images` does it. BASE may be pinned by digest: --build-arg BASE=python:3.11.14-slim-bookworm@sha256:...
+# `make images` runs these. BASE may be pinned by digest: --build-arg BASE=python:3.11.14-slim-bookworm@sha256:...
 ARG BASE=python:3.11.14-slim-bookworm
 
 FROM ${BASE} AS packages
@@ -12,7 +12,7 @@ RUN python3 -m venv /uv && /uv/bin/pip install --quiet --no-cache-dir --require-
 ENV PATH=/uv/bin:$PATH UV_PROJECT_ENVIRONMENT=/venv UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1
 WORKDIR /app
 COPY pyproject.toml uv.lock ./
-# cpu: the group `train`, TensorFlow's CPU build in it. gpu: the same with TensorFlow's CUDA build in its place.
+# cpu: the group `train`, with TensorFlow's CPU build. gpu: the same, with TensorFlow's CUDA build instead.
 ARG ACCELERATOR=cpu
 RUN case "$ACCELERATOR" in \
       cpu) wanted="--group train" ;; \
@@ -22,11 +22,11 @@ RUN case "$ACCELERATOR" in \
 
 FROM ${BASE}
 RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin stage
-# /tmp is the one place to write to, so that the root file system can be read-only.
+# Stages write only to /tmp, so that the root file system can be read-only.
 ENV PATH=/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
 COPY --from=packages /venv /venv
-# The code comes last: a change of it is one small layer.
+# The code comes last, so that a change of it makes one small layer.
 COPY pyproject.toml uv.lock ./
 COPY config config
 COPY tasks tasks
