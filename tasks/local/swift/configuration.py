@@ -14,7 +14,7 @@ BACK_ENDS = ("account", "container", "object")
 DEVICE = "d1"
 ACCOUNT, USER = "workflow", "owner"
 
-# prefix and suffix go into every object's place on the disk: without them the data cannot be found again.
+# The prefix and the suffix decide where an object lies on the disk: without them the data cannot be found again.
 SWIFT = """\
 [swift-hash]
 swift_hash_path_prefix = {hash_prefix}
@@ -39,7 +39,7 @@ conn_timeout = 10
 node_timeout = 60
 recoverable_node_timeout = 60
 """
-# A listing is right at once only when the object server waits for the container server: no updater runs later.
+# The object server waits for the container server. Otherwise a listing would miss objects: no updater runs later.
 BACK_END = """\
 devices = {devices}
 mount_check = false
@@ -54,7 +54,7 @@ pipeline = {name}-server
 [app:{name}-server]
 use = egg:swift#{name}
 """
-# One node has no other to turn to: an error must not make the proxy avoid it (a full disk made reads fail).
+# The proxy must not avoid the only node after errors: a full disk once made reads fail that way.
 PROXY = """\
 
 [pipeline:main]
@@ -100,12 +100,12 @@ use = egg:swift#slo
 
 
 def kept_secrets(folder: Path) -> dict[str, str]:
-    """The node's secrets: made at the first start, in a file that only its owner reads, and kept."""
+    """The node's secrets. They are made at the first start, and kept in a file that only its owner can read."""
     path = folder / "secrets.json"
     if not path.exists():
         if (folder / "devices").exists():
             raise StoreError(
-                f"{path}: gone, and the stored data cannot be read without it; put it back or use a new folder"
+                f"{path}: missing, and the stored data cannot be read without it; put it back or use a new folder"
             )
         names = ("hash_prefix", "hash_suffix", "secret_key")
         write_private(path, json.dumps({name: secrets.token_hex(20) for name in names}))
@@ -113,7 +113,7 @@ def kept_secrets(folder: Path) -> dict[str, str]:
 
 
 def configure(folder: Path, kept: dict[str, str], ports: dict[str, int]) -> Path:
-    """Write every file that the servers read; the folder they are in."""
+    """Write every file that the servers read, and return their folder."""
     settings, devices = folder / "settings", folder / "devices"
     (devices / DEVICE).mkdir(parents=True, exist_ok=True)
     settings.mkdir(exist_ok=True)
@@ -122,13 +122,13 @@ def configure(folder: Path, kept: dict[str, str], ports: dict[str, int]) -> Path
         text = (COMMON + BACK_END).format(name=name, port=ports[name], settings=settings, devices=devices)
         write_private(settings / f"{name}.conf", text)
         _write_ring(settings / f"{name}.ring.gz", ports[name])
-    given = kept | {"port": ports["proxy"], "settings": settings, "account": ACCOUNT, "user": USER}
-    write_private(settings / "proxy.conf", (COMMON + PROXY).format_map(given))
+    values = kept | {"port": ports["proxy"], "settings": settings, "account": ACCOUNT, "user": USER}
+    write_private(settings / "proxy.conf", (COMMON + PROXY).format_map(values))
     return settings
 
 
 def _write_ring(path: Path, port: int) -> None:
-    """A ring of one device. The port may change from start to start: where an object lies does not depend on it."""
+    """Write a ring of one device. The port may change with each start: the place of an object does not depend on it."""
     from swift.common.ring import RingBuilder
 
     ring = RingBuilder(part_power=4, replicas=1, min_part_hours=1)

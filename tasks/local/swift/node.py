@@ -1,6 +1,6 @@
-"""One OpenStack Swift node on loopback: its four servers, and the supervisor that they live and die with.
+"""One OpenStack Swift node on loopback: its four servers, and the supervisor that starts and ends them.
 
-This runs in a process of its own: Swift brings eventlet, which no other process of the project may import.
+The node has its own process: Swift imports eventlet, which no other process of the project may import.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ from tasks.local.swift.configuration import ACCOUNT, BACK_ENDS, USER, configure,
 from tasks.storage.contract import StoreError
 
 BUCKET = "like-for-like"
-PORT = 19020  # of the proxy, when it is free
+PORT = 19020  # the proxy's port, if it is free
 REGION = "us-east-1"
 START_SECONDS = 60
 STOP_SECONDS = 5
@@ -34,7 +34,7 @@ PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/pr_set_pdeathsig.2
 
 
 def serve(folder: Path, parent: int | None) -> None:
-    """Serve the data in `folder` until a signal comes, or until process `parent` is ours no more.
+    """Serve the data in `folder` until a signal comes, or until our parent is no longer the process `parent`.
 
     Raises:
         StoreError: the node cannot start, or one of its servers ended.
@@ -43,7 +43,7 @@ def serve(folder: Path, parent: int | None) -> None:
     for number in SIGNALS:
         signal.signal(number, lambda *_: sys.exit(0))
     os.umask(0o077)
-    lock = _lock(folder)  # the servers inherit it: it is free when the last of them is gone
+    lock = _lock(folder)  # the servers inherit it, so it is released when the last of them ends
     connection = folder / "connection.json"
     connection.unlink(missing_ok=True)
     _import_swift()
@@ -60,8 +60,8 @@ def serve(folder: Path, parent: int | None) -> None:
 def _check(folder: Path) -> None:
     if sys.platform != "linux":
         raise StoreError(f"Swift runs on Linux only, and this is {sys.platform}")
-    if {"%", "#"} & {*str(folder)}:  # they mean something to the readers of its configuration
-        raise StoreError(f"{folder}: Swift takes no folder with '%' or '#' in its path; name another")
+    if {"%", "#"} & {*str(folder)}:  # these characters have a meaning in Swift's configuration files
+        raise StoreError(f"{folder}: Swift cannot use a folder with '%' or '#' in its path; name another")
     probe = folder / "probe"
     probe.touch()
     try:
@@ -76,7 +76,7 @@ def _check(folder: Path) -> None:
 
 
 def _lock(folder: Path) -> int:
-    """Take the folder for us alone; servers of a killed supervisor have a moment to end."""
+    """Lock the folder for this process. The servers of a killed supervisor get LOCK_SECONDS to end."""
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     for _ in range(LOCK_SECONDS * 10):
         with suppress(BlockingIOError):
@@ -87,8 +87,8 @@ def _lock(folder: Path) -> int:
 
 
 def _import_swift() -> None:
-    """Import what all servers need once, before they fork."""
-    os.environ["EVENTLET_NO_GREENDNS"] = "yes"  # loopback needs no resolver; half of the import is spent on it
+    """Import the modules of all servers once, before the servers are forked."""
+    os.environ["EVENTLET_NO_GREENDNS"] = "yes"  # loopback needs no resolver, which takes half of the import's time
     try:
         import swift.account.server
         import swift.common.middleware.s3api.s3api
@@ -100,14 +100,14 @@ def _import_swift() -> None:
 
 
 class _Node:
-    """The processes of one node, children of this one."""
+    """The processes of one node, which are children of this process."""
 
     def __init__(self, folder: Path):
         self._folder = folder
         self._children: dict[int, str] = {}
 
     def start(self) -> None:
-        """Start the servers, and the short-lived child that creates the bucket once they answer."""
+        """Start the servers, and a short-lived child that creates the bucket once they answer."""
         listeners = {name: _listener(0) for name in BACK_ENDS} | {"proxy": _listener(PORT)}
         ports = {name: listener.getsockname()[1] for name, listener in listeners.items()}
         kept = kept_secrets(self._folder)
@@ -118,7 +118,7 @@ class _Node:
         self._fork("bucket", partial(_create_bucket, self.connection["environment"]))
 
     def watch(self, parent: int | None, on_ready: Callable[[], None]) -> None:
-        """Return when `parent` is gone; a server that ends is an error."""
+        """Return when `parent` is gone. Call `on_ready` when the bucket is there. A server that ends is an error."""
         while parent is None or os.getppid() == parent:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid:
@@ -129,7 +129,7 @@ class _Node:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """End every child: politely, then not."""
+        """Stop every child: SIGTERM first, then SIGKILL."""
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         for pid in self._children:
@@ -144,7 +144,7 @@ class _Node:
             os.waitpid(pid, 0)
 
     def _fork(self, name: str, work: Callable[[], None]) -> None:
-        """Run `work` in a child. A signal waits until it is clear which process it means."""
+        """Run `work` in a child. Signals are blocked meanwhile, so that each process handles only its own."""
         supervisor = os.getpid()
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         pid = os.fork()
@@ -164,7 +164,7 @@ class _Node:
 
 
 def _follow(supervisor: int) -> None:
-    """Die when the supervisor does, however it does; leave Ctrl-C to it."""
+    """End this process when the supervisor ends, however it ends, and leave Ctrl-C to the supervisor."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
@@ -174,7 +174,7 @@ def _follow(supervisor: int) -> None:
 
 
 def _listener(port: int) -> socket.socket:
-    """A listening socket on loopback, at `port` or, when that is busy, at a free one."""
+    """A listening socket on loopback, at `port`, or at any free port when that one is busy."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -187,7 +187,7 @@ def _listener(port: int) -> socket.socket:
 
 
 def _connection(port: int, secret_key: str) -> dict:
-    """What clients need to know. Both names of the region, as boto3 and other SDKs read different ones."""
+    """The settings for clients. The region has two names, since boto3 and other SDKs read different ones."""
     environment = {
         "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": f"{ACCOUNT}:{USER}",
@@ -200,16 +200,16 @@ def _connection(port: int, secret_key: str) -> dict:
 
 
 def _run_server(name: str, settings: Path, listener: socket.socket) -> None:
-    """Become one of Swift's servers, on a socket that is bound already."""
+    """Run one of Swift's servers in this process, on a socket that is bound already."""
     from eventlet.greenio import GreenSocket
     from swift.common import wsgi
     from swift.common.utils import logs
     from swift.obj.diskfile import BaseDiskFileManager
 
     sys.stderr = _Log(sys.stderr)
-    # What could not be listed is left for an updater, and none runs here: the client must hear of it, and ask again.
+    # Swift leaves objects that could not be listed to an updater, and none runs here. So the client must get an error.
     BaseDiskFileManager.pickle_async_update = _refuse
-    # Swift logs to the machine's syslog alone; this node's log is the supervisor's standard error.
+    # Swift can only log to the machine's syslog; this node logs to the standard error of its supervisor.
     logs.ThreadSafeSysLogHandler = lambda **_: logging.StreamHandler()
     # run_wsgi() would bind the port itself, and change the user.
     conf, logger, shared, _ = wsgi.check_config(str(settings / f"{name}.conf"), f"{name}-server")
@@ -217,9 +217,10 @@ def _run_server(name: str, settings: Path, listener: socket.socket) -> None:
 
 
 class _Log:
-    """The log, on the disk of the data: where that is full a line is lost, and not the server.
+    """The log. It is on the same disk as the data: when that is full, a line is lost, but the server goes on.
 
-    Eventlet prints exceptions where nobody catches those of print.
+    Without this, an error of the log would end the server: Eventlet prints exceptions in places where nobody catches
+    the errors of `print`.
     """
 
     def __init__(self, stream: TextIO):
@@ -240,7 +241,7 @@ def _refuse(*_update: object) -> None:
 
 
 def _create_bucket(environment: dict[str, str]) -> None:
-    """Create the bucket unless it is there; the servers answer when this returns."""
+    """Create the bucket unless it exists. When this returns, the servers answer."""
     from boto3.session import Session
     from botocore.config import Config
 

@@ -1,9 +1,9 @@
-"""The embedded object store: an S3 server on loopback, for a run that needs no other.
+"""The embedded object store: an S3 server on loopback, for runs on one machine.
 
     python -m tasks.local.swift.object_store FOLDER
 
-serves FOLDER until Ctrl-C; FOLDER/connection.json then holds the address and the credentials. It has one limit to
-know: the servers behind the S3 address trust every process of this machine, so it is for machines of one user.
+serves FOLDER until Ctrl-C. Meanwhile FOLDER/connection.json holds the address and the credentials. The store has one
+limit: the servers behind the S3 address trust every process of this machine. So use it on a machine of one user only.
 """
 
 import argparse
@@ -24,7 +24,7 @@ COMPLAINT = "object store: "
 
 
 class ObjectStore:
-    """A running embedded store; as a context manager it stops at the end of the block."""
+    """A running embedded store. As a context manager, it stops at the end of the block."""
 
     def __init__(self, process: subprocess.Popen, connection: dict[str, Any]):
         self._process, self._connection = process, connection
@@ -35,38 +35,38 @@ class ObjectStore:
         """Serve the data in `folder` until stop(), or until this process ends, however it ends.
 
         Raises:
-            StoreError: it did not start; why, and how to go without it.
+            StoreError: it did not start; the message says why, and how to run without it.
         """
         folder = folder.resolve()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (folder / "server.log").open("ab") as log:
-            said = log.tell()
+            log_start = log.tell()
             process = subprocess.Popen(
                 [sys.executable, "-m", "tasks.local.swift.object_store", str(folder), "--parent", str(os.getpid())],
                 cwd=PROJECT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is for the caller, who still needs the store to end in order
+                start_new_session=True,  # Ctrl-C reaches the caller only, which still needs the store to end properly
             )
         connection = _awaited(process, folder)
         if connection is None:
-            raise StoreError(_why_not(folder / "server.log", said))
+            raise StoreError(_why_not(folder / "server.log", log_start))
         return cls(process, connection)
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs in its environment to use the store through boto3; it holds the secret."""
-        here = [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1"]
-        direct = ",".join(part for part in here if part)
-        return self._connection["environment"] | {"no_proxy": direct, "NO_PROXY": direct}
+        """The environment variables with which a process uses the store through boto3, the secret included."""
+        hosts = [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1"]
+        without_proxy = ",".join(host for host in hosts if host)
+        return self._connection["environment"] | {"no_proxy": without_proxy, "NO_PROXY": without_proxy}
 
     def alive(self) -> bool:
-        """Whether the server, all of it, still runs."""
+        """Whether all processes of the server still run."""
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """Stop the server, if it runs, and wait for its end."""
+        """Stop the server if it runs, and wait until it has ended."""
         self._process.terminate()
         try:
             self._process.wait(STOP_SECONDS)
@@ -82,7 +82,7 @@ class ObjectStore:
 
 
 def _awaited(process: subprocess.Popen, folder: Path) -> dict[str, Any] | None:
-    """What the server says of itself once it is ready; None when it ended, or took too long."""
+    """The server's connection.json once it is ready; None when the server ended or took too long."""
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         connection = _connection(folder)
@@ -101,23 +101,23 @@ def _connection(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def _why_not(log: Path, said: int) -> str:
-    """The server's own last complaint, past the `said` bytes of earlier starts."""
-    lines = log.read_bytes()[said:].decode(errors="replace").splitlines()
+def _why_not(log: Path, start: int) -> str:
+    """Why the server did not start: its last complaint in `log` after the first `start` bytes, from earlier starts."""
+    lines = log.read_bytes()[start:].decode(errors="replace").splitlines()
     complaints = [line for line in lines if line.startswith(COMPLAINT)]
     return complaints[-1] if complaints else _complaint(f"it did not start; see {log}")
 
 
 def _complaint(reason: object) -> str:
-    return f"{COMPLAINT}{reason}; to go without it, set STORE=file:///folder"
+    return f"{COMPLAINT}{reason}; to run without it, set STORE=file:///folder"
 
 
 def main() -> int:
-    """Serve in the foreground; 0 after a signal, 1 with one line when it cannot go on."""
+    """Serve in the foreground. Return 0 after a signal, or 1, after one line of explanation, when it cannot go on."""
     parser = argparse.ArgumentParser(
         prog="python -m tasks.local.swift.object_store", description="Serve S3 on loopback."
     )
-    parser.add_argument("folder", type=Path, help="where the data and the secrets are kept")
+    parser.add_argument("folder", type=Path, help="the folder that keeps the data and the secrets")
     parser.add_argument("--parent", type=int, help="stop when this process, which started us, is gone")
     options = parser.parse_args()
     from tasks.local.swift.node import serve

@@ -1,7 +1,7 @@
 """A WSGI filter for Swift's proxy: writers of one object take turns, so that `If-None-Match: *` has one winner.
 
-Stock Swift looks whether the object is there before it takes the body in, and several writers at once can all find
-nothing. The locks are those of one process: the proxy must run without further workers.
+Swift itself checks whether the object exists before it receives the body. So several writers at once may all find
+nothing. The locks here belong to one process, so the proxy must run without further workers.
 """
 
 from collections import defaultdict
@@ -15,7 +15,7 @@ Application = Callable[[dict[str, Any], Callable], Iterable[bytes]]
 
 
 class PutIfAbsent:
-    """Pass reads, and the parts of multipart uploads, through; let one other write an object in at a time."""
+    """Pass on reads and the parts of multipart uploads at once. Of other writes, pass on one at a time per object."""
 
     def __init__(self, application: Application):
         self._application = application
@@ -23,7 +23,7 @@ class PutIfAbsent:
         self._users: defaultdict[str, int] = defaultdict(int)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
-        """Answer one request; a write's answer is whole before the next writer's turn."""
+        """Answer one request. The answer to a write is complete before the next writer's turn."""
         is_part = "partNumber=" in environ.get("QUERY_STRING", "")
         if environ["REQUEST_METHOD"] not in ("PUT", "POST", "DELETE") or is_part:
             return self._application(environ, start_response)
@@ -32,7 +32,7 @@ class PutIfAbsent:
 
     @contextmanager
     def _turn(self, path: str) -> Iterator[None]:
-        """Green threads switch only where they wait, so the counting needs no lock of its own."""
+        """Wait for the turn to write `path`. The counts need no lock: green threads switch only where they wait."""
         self._users[path] += 1
         try:
             with self._locks[path]:
@@ -44,7 +44,7 @@ class PutIfAbsent:
 
 
 def _whole(body: Iterable[bytes]) -> list[bytes]:
-    """All of a write's answer, which is a few lines; the end of a multipart upload does its work while it is read."""
+    """The complete answer to a write, which is short. Reading it is what completes a multipart upload."""
     try:
         return [*body]
     finally:
@@ -52,5 +52,5 @@ def _whole(body: Iterable[bytes]) -> list[bytes]:
 
 
 def filter_factory(_settings: dict[str, str], **_local: str) -> Callable[[Application], PutIfAbsent]:
-    """What PasteDeploy calls: https://docs.pylonsproject.org/projects/pastedeploy/."""
+    """The entry point for PasteDeploy: https://docs.pylonsproject.org/projects/pastedeploy/."""
     return PutIfAbsent

@@ -30,7 +30,7 @@ from tasks.storage.location import open_store
 from tasks.storage.retries import RetryPolicy
 
 PROJECT = Path(__file__).resolve().parents[2]
-WAY_OUT = "to go without it, set STORE=file:///folder"
+WAY_OUT = "to run without it, set STORE=file:///folder"
 
 
 @pytest.fixture(autouse=True)
@@ -239,14 +239,14 @@ def test_no_extended_attributes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("name", ["100%", "run #1"])
 def test_folders_that_swift_cannot_read(tmp_path: Path, name: str):
     """A folder whose name Swift would misread is refused by name."""
-    with pytest.raises(StoreError, match=f"{name}: Swift takes no folder with"):
+    with pytest.raises(StoreError, match=f"{name}: Swift cannot use a folder with"):
         serve(tmp_path / name, None)
 
 
 def test_lost_secrets(tmp_path: Path):
     """Data whose secrets are gone is not served as an empty store."""
     (tmp_path / "devices").mkdir()
-    with pytest.raises(StoreError, match=f"^object store: .*secrets.json: gone.*{WAY_OUT}$"):
+    with pytest.raises(StoreError, match=f"^object store: .*secrets.json: missing.*{WAY_OUT}$"):
         ObjectStore.start(tmp_path)
 
 
