@@ -117,15 +117,14 @@ def _tricks(branch: Branch) -> set[str]:
 def _optimizer(done: Sequence[Branch]) -> Clause:
     promise = "Every trial chooses the optimizer's settings from the same space."
     searched = {
-        branch.family: "every trial chooses "
-        + (enumeration(_optimizer_choices(branch.search.trials)) or "none of them")
+        branch.family: "every trial chooses " + (enumeration(_chosen_by_all(branch.search.trials)) or "none of them")
         for branch in done
         if branch.search
     }
     return _equal("optimizer space", promise, searched)
 
 
-def _optimizer_choices(trials: Sequence[Values]) -> list[str]:
+def _chosen_by_all(trials: Sequence[Values]) -> list[str]:
     """The optimizer's settings that every trial has chosen."""
     return [name.replace("_", " ") for name in OPTIMIZER if all(name in t["hyperparameters"] for t in trials)]
 

@@ -73,8 +73,8 @@ def bootstrap_interval(values: NDArray, seed: int = 0) -> tuple[float, float]:
 def seed_widening(seeds: int) -> float:
     """The factor that widens the deviations between resampled seeds.
 
-    It is sqrt(S / (S - 1)), since the bootstrap is too narrow, times the quotient of Student's quantile and the normal
-    one, since the spread is estimated from S values only.
+    It has two parts. sqrt(S / (S - 1)) corrects the bootstrap, which is too narrow for S seeds. Student's quantile over
+    the normal quantile allows for a spread that is estimated from S values only.
     Source: Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69 (2015) 371-386.
     """
     if seeds == 1:

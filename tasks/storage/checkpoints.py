@@ -8,9 +8,9 @@ to the library releases. A checkpoint that was cut, altered, renamed or made by 
 ignored.
 
 Attempts of one task may overlap, and need no lock. Any attempt may resume from any checkpoint: each is a complete state
-of the same work. An attempt deletes only checkpoints that it saved or found at its start, and only after it has resumed
-from the highest one and saved a higher step. So the highest saved step never goes down, and an old attempt cannot set
-back a newer one. Each attempt keeps its last two checkpoints.
+of the same work. An attempt deletes only checkpoints that it saved, or found at its start. It does so only after it has
+resumed from the highest one and saved a higher step. So the highest saved step never goes down, and an old attempt
+cannot set back a newer one. Each attempt keeps its last two checkpoints.
 
 All checkpoints are deleted when the artifact is committed. An old attempt may save one after that. It is deleted when
 that attempt commits too, or when the artifact is reused.
