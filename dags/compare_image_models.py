@@ -12,7 +12,6 @@ failed.
 The tasks pass names, never data: each one runs `python -m tasks STAGE ...`, which reads and writes the store.
 """
 
-import os
 from datetime import timedelta
 from itertools import product
 from typing import Any
@@ -21,6 +20,7 @@ from urllib.parse import quote
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, BaseOperatorLink, CronTriggerTimetable, TaskGroup, TriggerRule, chain, task
 
+from dags.site import surroundings
 from dags.stage_operators import runner, settings
 from dags.trigger_form import trigger_form
 from tasks.settings.loading import configured, resolve
@@ -29,7 +29,7 @@ from tasks.settings.request import Parameters, Request
 from tasks.settings.values import parse
 from tasks.settings.workflow import DAG_ID, REPORT_PAGES, STAGES, TASKS
 
-CONFIGURATION = configured(os.environ)
+CONFIGURATION = configured(surroundings())
 ORCHESTRATION = CONFIGURATION.orchestration
 OPERATOR = runner(ORCHESTRATION).OPERATOR
 
@@ -74,7 +74,7 @@ def request(params: dict[str, Any] | None) -> Request:
     """What `plan` makes of these parameters, as far as the graph depends on it."""
     # The mirror is for `plan` to judge, which knows the owner's own.
     asked = parse(Parameters, dict(params or {}) | {"mirror": None}, "parameters")
-    return resolve(configured(os.environ), asked, "names")
+    return resolve(configured(surroundings()), asked, "names")
 
 
 def dataset_branch(dataset: str, plan: Any, parts: dict[str, Any]) -> list[list[Any]]:
@@ -157,7 +157,7 @@ with DAG(
         "retry_exponential_backoff": 3.0,
         "max_retry_delay": timedelta(minutes=10),
     },
-):
+) as dag:
     # As JSON in an environment variable; `plan` checks it again.
     plan = stage("plan", env={"RUN_PARAMETERS": "{{ params | tojson }}"})
     parts = {"seed": replicates(), "shard": shards()}

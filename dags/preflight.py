@@ -3,9 +3,9 @@
 Exit codes: 0 it could, 64 it could not, for the one reason that is printed.
 """
 
-import os
 import sys
 
+from dags.site import surroundings
 from dags.stage_command import RunnerError
 from dags.stage_operators import runner
 from tasks.errors import RequestError
@@ -15,7 +15,7 @@ from tasks.settings.loading import configured
 def main() -> int:
     """Check, and say why not."""
     try:
-        orchestration = configured(os.environ).orchestration
+        orchestration = configured(surroundings()).orchestration
         runner(orchestration).check(orchestration)
     except (RequestError, RunnerError) as error:
         print(error, file=sys.stderr)

@@ -16,7 +16,7 @@ COPY pyproject.toml uv.lock ./
 ARG ACCELERATOR=cpu
 RUN case "$ACCELERATOR" in \
       cpu) wanted="--group train" ;; \
-      gpu) wanted="--group stages --extra gpu" ;; \
+      gpu) wanted="--extra gpu" ;; \
       *) echo "ACCELERATOR: expected cpu or gpu, received $ACCELERATOR" >&2; exit 1 ;; \
     esac && uv sync --frozen --quiet --no-default-groups $wanted
 

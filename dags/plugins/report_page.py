@@ -5,13 +5,15 @@ its own: nothing written into a report can act as the person who reads it.
 """
 
 import mimetypes
-import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from airflow.plugins_manager import AirflowPlugin
 
+from dags.stage_command import RunnerError
+from dags.store_access import store_environment
 from tasks.settings.request import slug
 from tasks.settings.workflow import DAG_ID, REPORT_PAGES, report_key
 
@@ -49,7 +51,10 @@ def application() -> Any:
     @app.get("/{run}", dependencies=[allowed])
     @app.get("/{run}/{name}", dependencies=[allowed])
     def page(run: str, name: str = "report.html") -> Response:
-        body = stored(report_key(slug(run), name)) if name in FILES else None
+        try:
+            body = stored(report_key(slug(run), name)) if name in FILES else None
+        except RunnerError as error:
+            raise HTTPException(503, str(error)) from error
         if body is None:
             raise HTTPException(404, f"Run {run} has no {name}, or not yet: it appears when the report task is done.")
         return Response(body, media_type=mimetypes.guess_type(name)[0] or "text/plain", headers=HEADERS)
@@ -61,22 +66,41 @@ def stored(key: str) -> bytes | None:
     """What the store holds under `key`, or None.
 
     The few lines of `tasks.storage` that a reader needs: the UI does not depend on the stages' code.
+
+    Raises:
+        RunnerError: no store is named, or its connection is not there.
     """
-    uri = urlsplit(os.environ["STORE"])
+    environment = store_environment()
+    if not environment.get("STORE"):
+        raise RunnerError("STORE: expected s3://bucket/prefix or file:///folder, found neither it nor `store`")
+    uri = urlsplit(environment["STORE"])
     if uri.scheme == "file":
         path = Path(unquote(uri.path), key)
         return path.read_bytes() if path.is_file() else None
-    import boto3
-    from botocore.config import Config
-
-    # A server of one's own is asked for /bucket/key: its certificate and name need not know the bucket's.
-    own = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    client = boto3.client("s3", config=Config(s3={"addressing_style": "path" if own else "auto"}))
+    client = s3_client(environment)
     try:
         answer = client.get_object(Bucket=uri.netloc, Key=f"{uri.path.strip('/')}/{key}".lstrip("/"))
     except client.exceptions.NoSuchKey:
         return None
     return answer["Body"].read()
+
+
+def s3_client(environment: Mapping[str, str]) -> Any:
+    """A client that goes where `environment` leads; what that does not say, boto3 finds out as everywhere."""
+    import boto3
+    from botocore.config import Config
+
+    # A server of one's own is asked for /bucket/key: its certificate and name need not know the bucket's.
+    own = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
+    return boto3.client(
+        "s3",
+        endpoint_url=own,
+        region_name=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION"),
+        aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
+        aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
+        aws_session_token=environment.get("AWS_SESSION_TOKEN"),
+        config=Config(s3={"addressing_style": "path" if own else "auto"}),
+    )
 
 
 class ReportPlugin(AirflowPlugin):

@@ -16,6 +16,7 @@ from docker import APIClient
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.types import DeviceRequest, Mount
 
+from dags.site import surroundings
 from dags.stage_command import (
     FINAL,
     SKIPPED,
@@ -25,6 +26,7 @@ from dags.stage_command import (
     require_bucket,
     store_variables,
 )
+from dags.store_access import addressed, store_environment
 from tasks.settings.orchestration import Docker, Orchestration
 from tasks.settings.workflow import STAGES
 
@@ -46,8 +48,8 @@ NO_GPU = "could not select device driver"
 class DockerStage(StageOperator, DockerOperator):
     """A stage as a container, removed when it ends, however it ends.
 
-    The store's address and credentials come from the worker's environment when the task runs: they stand in no field
-    that Airflow templates, serializes or shows. Nothing comes back but the log and the exit code.
+    The store's address and credentials are looked up when the task runs: they stand in no field that Airflow templates,
+    serializes or shows. Nothing comes back but the log and the exit code.
     """
 
     def __init__(self, *, env: Mapping[str, str] | None = None, **options: Any) -> None:
@@ -80,10 +82,11 @@ class DockerStage(StageOperator, DockerOperator):
         names = {"run": context["run_id"], "stage": self.stage} | self.stage_command.options
         labels = {f"{LABEL}.{name}": value for name, value in names.items()}
         self.labels = labels
-        self._private_environment = store_variables(os.environ)
-        self.mounts = [_mount(folder) for folder in _folders(os.environ)]
         try:
-            require_bucket(os.environ.get("STORE"))
+            environment = store_environment()
+            require_bucket(environment.get("STORE"))
+            self._private_environment = store_variables(environment)
+            self.mounts = [_mount(folder) for folder in _folders(environment)]
             require_image(self.cli, self.image)
             self._remove_orphans(labels)
             super().execute(context)
@@ -142,7 +145,7 @@ def check(orchestration: Orchestration) -> None:
         RunnerError: something of it is not there.
     """
     chosen = orchestration.docker
-    require_bucket(os.environ.get("STORE") or "s3://the-embedded-one")
+    require_bucket(addressed(surroundings(), orchestration).get("STORE") or "s3://the-embedded-one")
     client = _engine()
     require_image(client, chosen.image)
     if chosen.gpus:

@@ -21,6 +21,7 @@ from kubernetes.client import models as k8s
 from kubernetes.config import ConfigException, list_kube_config_contexts
 from kubernetes.config.incluster_config import SERVICE_HOST_ENV_NAME
 
+from dags.site import surroundings
 from dags.stage_command import (
     FINAL,
     KNOWN,
@@ -31,7 +32,8 @@ from dags.stage_command import (
     require_bucket,
     store_variables,
 )
-from tasks.settings.loading import config_folder
+from dags.store_access import addressed, store_environment
+from tasks.settings.loading import config_file, config_folder
 from tasks.settings.orchestration import Kubernetes, Orchestration, Resources
 from tasks.settings.request import slug
 from tasks.settings.workflow import STAGES
@@ -55,8 +57,8 @@ OPEN = (
 class KubernetesStage(StageOperator, KubernetesPodOperator):
     """A stage as a pod that may change nothing but its scratch space, and is removed when it ends, however it ends.
 
-    A worker that dies leaves its pod at work, and the next attempt takes it over. The store's address comes from the
-    worker's environment when the task runs; its credentials never pass through Airflow. A stage's time begins when its
+    A worker that dies leaves its pod at work, and the next attempt takes it over. The store's address is
+    looked up when the task runs; of its credentials the pod learns from a Secret alone. A stage's time begins when its
     pod does: waiting for a node and for the image has limits of its own.
     """
 
@@ -93,7 +95,7 @@ class KubernetesStage(StageOperator, KubernetesPodOperator):
         for variable in base.env:
             if variable.name in self.env and variable.value:
                 variable.value = _literal(variable.value)
-        known = sorted(store_variables(os.environ).items())
+        known = sorted(store_variables(store_environment()).items())
         base.env += [k8s.V1EnvVar(name=name, value=_literal(value)) for name, value in known if name in OPEN]
         if context:
             names = {"run": slug(context["run_id"]), "stage": self.stage} | self.stage_command.options
@@ -110,7 +112,7 @@ class KubernetesStage(StageOperator, KubernetesPodOperator):
             AirflowException: the stage failed for another reason, or its pod did not start in time.
         """
         try:
-            require_environment(os.environ)
+            require_environment(store_environment())
             require_template(Path(self.pod_template_file or ""))
             super().execute(context)
         except RunnerError as error:
@@ -155,7 +157,7 @@ def check(orchestration: Orchestration) -> None:
     Raises:
         RunnerError: something of it is not there.
     """
-    require_environment(os.environ)
+    require_environment(addressed(surroundings(), orchestration))
     require_template(_template(orchestration.kubernetes))
     _require_cluster(os.environ)
 
@@ -217,7 +219,7 @@ def _require_cluster(environment: Mapping[str, str]) -> None:
 
 
 def _template(chosen: Kubernetes) -> Path:
-    return config_folder(os.environ) / chosen.pod_template
+    return config_file(config_folder(surroundings()), chosen.pod_template)
 
 
 def _quantities(resources: Resources) -> dict[str, str]:

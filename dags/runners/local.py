@@ -1,5 +1,6 @@
 """The `local` runner: a stage is a process of the worker's machine."""
 
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -7,43 +8,58 @@ from typing import Any
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from dags.stage_command import FINAL, StageOperator, command_among
+from dags.stage_command import FINAL, RunnerError, StageOperator, command_among
+from dags.store_access import store_environment
 from tasks.project import PROJECT
+from tasks.settings.loading import configured
 from tasks.settings.orchestration import Orchestration
+
+# What a stage does not get of the worker: Airflow's own settings, its keys among them, and other people's credentials.
+AIRFLOWS = ("AIRFLOW__", "AIRFLOW_CONN_", "AIRFLOW_VAR_")
+# Where the worker's interpreter looks for packages, which are not those of another one.
+SEARCHED = ("PYTHONPATH", "PYTHONHOME")
 
 
 class LocalStage(StageOperator, BashOperator):
     """A stage as a process of this machine, in the project's folder.
 
     The command is a fixed string. The run's id and the form's values are data: they reach it as environment variables,
-    so that no character in them means anything to the shell. The store's address and credentials are inherited from
-    the worker, and stand in no field that Airflow stores or shows.
+    so that no character in them means anything to the shell. The store's address and credentials are looked up when
+    the task runs, and stand in no field that Airflow stores or shows.
     """
 
     def __init__(self, *, env: Mapping[str, str] | None = None, **options: Any) -> None:
         words = command_among(options).arguments('"$RUN_ID"')
         command = " ".join(['exec "$STAGE_PYTHON" -m tasks', *words])
         env = {"RUN_ID": "{{ run_id }}"} | dict(env or {})
-        super().__init__(bash_command=command, env=env, append_env=True, cwd=str(PROJECT), **options)
+        super().__init__(bash_command=command, env=env, append_env=False, cwd=str(PROJECT), **options)
 
     def get_env(self, context: Any) -> dict:
-        """The worker's environment without Airflow's own settings, among them its keys, which no stage needs.
+        """The worker's environment with the way to the store, and without what belongs to Airflow alone.
 
-        STAGE_PYTHON, where nobody set it, is the interpreter that runs Airflow.
+        STAGE_PYTHON, where nobody set it, is the configured interpreter, or else the one that runs Airflow.
+
+        Raises:
+            RunnerError: the store cannot be found.
         """
-        given = {name: value for name, value in super().get_env(context).items() if not name.startswith("AIRFLOW__")}
-        return {"STAGE_PYTHON": sys.executable} | given
+        given = {**store_environment(), **super().get_env(context)}
+        python = given.get("STAGE_PYTHON") or configured(given).orchestration.python
+        leave = AIRFLOWS + (SEARCHED if python else ())
+        kept = {name: value for name, value in given.items() if not name.startswith(leave)}
+        return kept | {"STAGE_PYTHON": python or sys.executable}
 
     def execute(self, context: Any) -> None:
         """Run the command; an exit code that no retry can mend fails the task at once.
 
         Raises:
             AirflowSkipException: the run does not ask for this stage.
-            AirflowFailException: the request, the configuration or the data is wrong.
+            AirflowFailException: the request, the configuration or the data is wrong, or the store cannot be found.
             AirflowException: the stage failed for another reason.
         """
         try:
             super().execute(context)
+        except RunnerError as error:
+            raise AirflowFailException(f"{self.stage}: {error}") from error
         except AirflowException as error:
             code = self.subprocess_hook.sub_process and self.subprocess_hook.sub_process.returncode
             if code in FINAL:
@@ -60,4 +76,12 @@ def options(stage: str, orchestration: Orchestration) -> dict[str, Any]:
 
 
 def check(orchestration: Orchestration) -> None:
-    """A process can always be started."""
+    """Look for the configured interpreter; a process can always be started.
+
+    Raises:
+        RunnerError: it is not there.
+    """
+    if orchestration.python and not os.access(orchestration.python, os.X_OK):
+        raise RunnerError(
+            f"python: expected the interpreter of the environment that trains, found none at {orchestration.python}"
+        )

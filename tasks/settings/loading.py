@@ -69,6 +69,21 @@ def config_folder(environment: Mapping[str, str]) -> Path:
     return Path(environment.get("WORKFLOW_CONFIG") or CONFIG)
 
 
+def config_file(folder: Path, name: str) -> Path:
+    """The file of that name in the configuration of `folder`: its own, or else the project's if it is a site's."""
+    found = [layer / name for layer in _layers(folder) if (layer / name).exists()]
+    return found[-1] if found else folder / name
+
+
+def _layers(folder: Path) -> tuple[Path, ...]:
+    """The folders whose files make up the configuration, later ones laid over earlier ones.
+
+    One with a `workflow.toml` is whole by itself. Any other with something of a site in it adds to the project's own.
+    """
+    is_site = any((folder / name).exists() for name in ("site.toml", "datasets"))
+    return (CONFIG, folder) if is_site and not (folder / "workflow.toml").exists() else (folder,)
+
+
 def configured(environment: Mapping[str, str]) -> Configuration:
     """The configuration in the folder that `environment` names; RUNNER in it chooses another runner."""
     return load_configuration(config_folder(environment)).with_runner(environment.get("RUNNER"))
@@ -77,15 +92,18 @@ def configured(environment: Mapping[str, str]) -> Configuration:
 def load_configuration(folder: Path = CONFIG, project: Path = PROJECT) -> Configuration:
     """Read `workflow.toml` and `datasets/*.toml` under `folder`; families, formats and runners are files of `project`.
 
-    `site.toml`, where there is one, is laid over `workflow.toml`: what is particular to one machine or cluster.
+    `site.toml`, where there is one, is laid over `workflow.toml`: what is particular to one machine or cluster. A
+    folder without a `workflow.toml` is laid over the project's own: its `site.toml`, and file by file its data sets.
 
     Raises:
         RequestError: naming the file, the field, what was expected and what was received.
     """
-    workflow, site = _read_toml(folder / "workflow.toml"), folder / "site.toml"
-    if site.exists():
-        workflow = _laid_over(workflow, _read_toml(site))
-    datasets = {p.stem: {"name": p.stem} | _read_toml(p) for p in sorted((folder / "datasets").glob("*.toml"))}
+    layers = _layers(folder)
+    workflow = _read_toml(layers[0] / "workflow.toml")
+    for site in (layer / "site.toml" for layer in layers):
+        workflow = _laid_over(workflow, _read_toml(site)) if site.exists() else workflow
+    files = {path.stem: path for layer in layers for path in (layer / "datasets").glob("*.toml")}
+    datasets = {name: {"name": name} | _read_toml(path) for name, path in sorted(files.items())}
     offered = {name: _modules(project / place) for name, place in EXTENSIONS.items()}
     return parse(Configuration, workflow | offered | {"datasets": datasets}, str(folder))
 

@@ -2,13 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from tasks.settings.values import Frozen, Name
 
 Size = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[bkmg]$")]
 Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|[KMGTP]i|[MGTP])?$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]  # of DNS (RFC 1123)
+StoreUri = Annotated[str, StringConstraints(pattern=r"^(s3://[^/\s]+|file:///)[^\s?#]*$", max_length=1000)]
+ConnectionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,200}$")]
+Executable = Annotated[str, StringConstraints(pattern=r"^/[^\p{Cc}]{1,999}$")]
 Seconds = Annotated[int, Field(ge=1, le=7 * 24 * 3600)]
 
 
@@ -72,6 +75,17 @@ class Orchestration(Frozen):
     schedule: str = ""
     scheduled_profile: Name = "quick"
     threads: Annotated[int, Field(ge=1, le=256)] = 1
+    python: Executable | None = None  # of the environment that trains; None for Airflow's own
+    store: StoreUri | None = None  # None leaves it to STORE in the worker's environment
+    store_connection: ConnectionId | None = None  # of Airflow, of the type `aws`; None leaves it to the AWS variables
     priority_families: tuple[Name, ...] = ()  # they get free slots first, see `priority` in the DAG
     docker: Docker = Docker()
     kubernetes: Kubernetes = Kubernetes()
+
+    @model_validator(mode="after")
+    def _connects_to_something(self):
+        if self.store_connection and not (self.store or "").startswith("s3://"):
+            raise ValueError(
+                f'store_connection: expected store = "s3://bucket/prefix" beside it, received {self.store!r}'
+            )
+        return self

@@ -1,0 +1,74 @@
+"""What leads to the store: STORE and AWS_*, from this process's environment or from the settings and a connection.
+
+STORE in the environment goes first, and the AWS_* variables with it. Without it, `store` of the settings is the
+address, and the Airflow connection that `store_connection` names knows the way and the credentials.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from dags.site import surroundings
+from dags.stage_command import STORE_CLIENT, RunnerError
+from tasks.settings.loading import configured
+from tasks.settings.orchestration import Orchestration
+
+# They say what to trust and how to check, not who asks: a connection leaves them as they are.
+KEPT = ("AWS_CA_BUNDLE", "AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
+
+
+def store_environment() -> dict[str, str]:
+    """This process's environment, in which STORE and AWS_* lead to the store.
+
+    A connection is asked for, so this is for a running task or the web server, and never for the parsing of a DAG file.
+    The result may hold credentials: it goes to a stage or to a client, and into no field, message or log.
+
+    Raises:
+        RunnerError: the settings name a connection that Airflow does not have.
+        RequestError: the configuration is wrong.
+    """
+    found = surroundings()
+    orchestration = configured(found).orchestration
+    if found.get("STORE") or not orchestration.store_connection:
+        return addressed(found, orchestration)
+    return _through_connection(addressed(found, orchestration), orchestration.store_connection)
+
+
+def addressed(environment: Mapping[str, str], orchestration: Orchestration) -> dict[str, str]:
+    """`environment`, in which STORE is the configured store where it was not said; asks no connection."""
+    store = environment.get("STORE") or orchestration.store
+    return {**environment, "STORE": store} if store else dict(environment)
+
+
+def _through_connection(environment: dict[str, str], name: str) -> dict[str, str]:
+    """`environment` with the way to the S3 server that an Airflow connection of type `aws` knows.
+
+    A connection with keys, a role or a profile replaces every identity of the worker. One without them keeps the
+    worker's own: the role of its machine or pod. The credentials of a role last as long as AWS lets them.
+    """
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+
+    hook = AwsBaseHook(aws_conn_id=name, client_type="s3")
+    try:
+        hook.get_connection(name)  # the hook itself would go on without it, as whoever the worker is
+    except AirflowNotFoundException:
+        raise RunnerError(
+            f"store_connection: expected an Airflow connection named {name!r}, found none; `airflow connections add` it"
+        ) from None
+    known = hook.conn_config
+    if known.aws_access_key_id or known.role_arn or known.profile_name:
+        environment = {key: value for key, value in environment.items() if _is_anybodys(key)} | _credentials(hook)
+    way = {"AWS_ENDPOINT_URL_S3": known.get_service_endpoint_url("s3"), "AWS_DEFAULT_REGION": hook.region_name}
+    return environment | {key: value for key, value in way.items() if value}
+
+
+def _is_anybodys(variable: str) -> bool:
+    return variable in KEPT or not variable.startswith(STORE_CLIENT)
+
+
+def _credentials(hook: Any) -> dict[str, str]:
+    """The hook's credentials as variables; Airflow masks them in the task's log."""
+    frozen = hook.get_credentials()
+    token = {"AWS_SESSION_TOKEN": frozen.token} if frozen.token else {}
+    return {"AWS_ACCESS_KEY_ID": frozen.access_key, "AWS_SECRET_ACCESS_KEY": frozen.secret_key} | token
