@@ -59,7 +59,11 @@ def _through_connection(environment: dict[str, str], name: str) -> dict[str, str
     known = hook.conn_config
     if known.aws_access_key_id or known.role_arn or known.profile_name:
         environment = {key: value for key, value in environment.items() if _is_anybodys(key)} | _credentials(hook)
-    way = {"AWS_ENDPOINT_URL_S3": known.get_service_endpoint_url("s3"), "AWS_DEFAULT_REGION": hook.region_name}
+    way = {
+        "AWS_ENDPOINT_URL_S3": known.get_service_endpoint_url("s3"),
+        "AWS_REGION": hook.region_name,
+        "AWS_DEFAULT_REGION": hook.region_name,
+    }
     return environment | {key: value for key, value in way.items() if value}
 
 

@@ -1,0 +1,84 @@
+"""A site's own folder: what it lacks comes from the project's configuration, and what it has goes before."""
+
+import shutil
+
+import pytest
+
+from tasks.errors import RequestError
+from tasks.project import CONFIG
+from tasks.settings.loading import config_file, load_configuration
+from tests.support.tiny_data import make_configuration
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A folder with one setting and nothing else."""
+    (tmp_path / "site.toml").write_text('[orchestration]\nschedule = ""\nthreads = 3\n')
+    return tmp_path
+
+
+def test_one_setting_is_enough(site):
+    """All that `site.toml` does not say is as in the project's own configuration."""
+    ours, theirs = load_configuration(), load_configuration(site)
+    assert (theirs.orchestration.threads, theirs.orchestration.schedule) == (3, "")
+    assert theirs.orchestration.docker == ours.orchestration.docker
+    assert (theirs.profiles, theirs.datasets) == (ours.profiles, ours.datasets)
+
+
+def test_a_data_set_of_the_same_name_replaces_ours_and_another_is_added(site, tmp_path_factory):
+    """The site's folder and ours make one list of data sets, file by file."""
+    tiny = make_configuration(tmp_path_factory.mktemp("tiny") / "config") / "datasets"
+    (site / "datasets").mkdir()
+    shutil.copy(tiny / "cifar10.toml", site / "datasets")
+    shutil.copy(tiny / "cifar10.toml", site / "datasets" / "another.toml")
+    titles = {name: dataset.title for name, dataset in load_configuration(site).datasets.items()}
+    expected = {"another": "Tiny CIFAR", "cifar10": "Tiny CIFAR"}
+    assert titles == expected | {"fashion_mnist": load_configuration().datasets["fashion_mnist"].title}
+
+
+def test_data_sets_alone_are_a_site(site):
+    """A folder with nothing but data sets needs no `site.toml`."""
+    (site / "site.toml").unlink()
+    (site / "datasets").mkdir()
+    assert load_configuration(site) == load_configuration()
+
+
+def test_a_file_is_the_sites_or_else_ours(site):
+    """The template of the pods is looked for in the site's folder first."""
+    assert config_file(site, "kubernetes/stage_pod.yaml") == CONFIG / "kubernetes" / "stage_pod.yaml"
+    (site / "pod.yaml").touch()
+    assert config_file(site, "pod.yaml") == site / "pod.yaml"
+    assert config_file(site, "nowhere.yaml") == site / "nowhere.yaml"
+
+
+def test_a_folder_with_a_workflow_is_whole_by_itself(site):
+    """Whoever brings a `workflow.toml` gets no data set of ours."""
+    shutil.copy(CONFIG / "workflow.toml", site)
+    assert load_configuration(site).datasets == {}
+    assert config_file(site, "kubernetes/stage_pod.yaml") == site / "kubernetes" / "stage_pod.yaml"
+
+
+@pytest.mark.parametrize("name", ["empty", "missing"])
+def test_a_mistyped_folder_is_no_site(tmp_path, name):
+    """A folder with nothing of a configuration in it is an error, and not silently ours."""
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RequestError, match=f"{name}/workflow.toml: expected a configuration file, found none"):
+        load_configuration(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ('store = "my-bucket"', "orchestration.store: .*received 'my-bucket'"),
+        ('store = "s3://"', "orchestration.store: .*received 's3://'"),
+        ('store_connection = "c"', 'store_connection: expected store = "s3://bucket/prefix" beside it, received None'),
+        ('store = "file:///x"\nstore_connection = "c"', "store_connection: .* beside it, received 'file:///x'"),
+        ('store = "s3://b"\nstore_connection = "a b"', "orchestration.store_connection: .*received 'a b'"),
+        ('python = "python3"', "orchestration.python: .*received 'python3'"),
+    ],
+)
+def test_a_wrong_way_to_the_store_or_to_python_is_one_line(site, line, complaint):
+    """What could lead nowhere is refused where it stands, before a run starts."""
+    (site / "site.toml").write_text(f"[orchestration]\n{line}\n")
+    with pytest.raises(RequestError, match=complaint):
+        load_configuration(site)
