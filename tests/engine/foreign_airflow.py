@@ -150,19 +150,20 @@ class ForeignAirflow:
         for process in self._started.values():
             process.wait()
 
-    def awaited(self, what: str, look: Callable[[], tuple[bool, object]]) -> None:
-        """Wait until `look` says that it is so; whatever it tells besides is printed when it changes."""
-        told, since = None, time.monotonic()
+    def awaited(self, what: str, look: Callable[[], tuple[bool, set[str]]]) -> None:
+        """Wait until `look` says that it is so; what it tells besides is printed when it is new."""
+        told: set[str] = {"nothing"}
+        since = time.monotonic()
         while True:
             done, state = look()
             if state != told:
+                print(f"{time.strftime('%H:%M:%S')} {what}: {', '.join(sorted(state - told))}", flush=True)
                 told, since = state, time.monotonic()
-                print(f"{time.strftime('%H:%M:%S')} {what}: {state}", flush=True)
             if done:
                 return
             ended = [name for name, process in self._started.items() if process.poll() is not None]
             assert not ended, f"{what}: {ended} ended; see {self.home / 'logs'}"
-            assert time.monotonic() - since < PATIENCE, f"{what}: nothing moved for {PATIENCE} s: {state}"
+            assert time.monotonic() - since < PATIENCE, f"{what}: nothing moved for {PATIENCE} s: {sorted(state)}"
             time.sleep(1)
 
     def token(self) -> str:
