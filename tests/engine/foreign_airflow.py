@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tasks.local import processes
 from tasks.local.airflow import USER, claimed_port
@@ -168,20 +169,23 @@ class ForeignAirflow:
 
     def token(self) -> str:
         """What a person who logged in is known by."""
-        request = urllib.request.Request(
-            f"{self.url}/auth/token", json.dumps(self._login).encode(), {"Content-Type": "application/json"}
-        )
-        with OPENER.open(request, timeout=5 * MINUTES) as answer:
-            return json.loads(answer.read())["access_token"]
+        return json.loads(self.answer("/auth/token", body=self._login)[1])["access_token"]
 
-    def page(self, path: str, token: str = "") -> tuple[int, bytes]:
-        """Status and body of a page, for somebody logged in, or for nobody."""
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+    def answer(self, path: str, token: str = "", body: object = None) -> tuple[int, bytes]:
+        """Status and body of what the web server answers somebody logged in, or nobody; POST where there is a body."""
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        data = None if body is None else json.dumps(body).encode()
         try:
-            with OPENER.open(urllib.request.Request(self.url + path, headers=headers), timeout=300) as got:
+            with OPENER.open(urllib.request.Request(self.url + path, data, headers), timeout=5 * MINUTES) as got:
                 return got.status, got.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
+
+    def told(self, path: str, body: object = None) -> dict[str, Any]:
+        """What the REST API answers somebody logged in."""
+        status, answer = self.answer(f"/api/v2/{path}", self.token(), body)
+        assert status == 200, answer
+        return json.loads(answer)
 
 
 def free_port() -> int:

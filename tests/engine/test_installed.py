@@ -20,6 +20,7 @@ from tests.support.tiny_data import make_configuration, make_mirror
 SECTION = "## In an Airflow that you already have"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINES = 60
+THEIRS = ("a_stranger", "z_stranger")
 DATASET = "fashion_mnist"
 IMPORTED = """
 import sys
@@ -116,8 +117,9 @@ def finished(airflow, documented):
     airflow.awaited("Airflow", lambda: (airflow.api.is_up(), {"starts"}))
     airflow.awaited("the DAG", lambda: (airflow.api.dag() is not None, {airflow.api.import_error() or "is read"}))
     airflow.type(trigger)
-    airflow.type("airflow dags trigger a_stranger --run-id theirs && airflow dags trigger z_stranger --run-id theirs")
-    airflow.awaited("the run", lambda: (airflow.api.state("first") in ("success", "failed"), _states(airflow)))
+    for dag in THEIRS:
+        airflow.told(f"dags/{dag}/dagRuns", {"dag_run_id": "theirs", "logical_date": None})
+    airflow.awaited("the run", lambda: (_ended(airflow.api.state("first"))[0], _states(airflow)))
     return airflow
 
 
@@ -159,28 +161,26 @@ def test_the_run_succeeds_and_its_report_is_in_the_store(finished, reports):
 def test_the_page_shows_the_report_to_whoever_is_logged_in(finished, reports):
     """The plugin came with the wheel: no plugins folder, no variable; and nobody reads a report without a login."""
     page = f"{REPORT_PAGES}/first"
-    assert finished.page(page)[0] == 401
+    assert finished.answer(page)[0] == 401
     token = finished.token()
-    assert finished.page(page, token) == (200, reports.read("reports/first/report.html"))
-    assert finished.page(f"{REPORT_PAGES}/another", token)[0] == 404
-    status, body = finished.page("/api/v2/plugins", token)
-    (plugin,) = (each for each in json.loads(body)["plugins"] if each["name"] == "comparison_report")
-    assert (status, plugin["external_views"][0]["destination"]) == (200, "dag_run")
+    assert finished.answer(page, token) == (200, reports.read("reports/first/report.html"))
+    assert finished.answer(f"{REPORT_PAGES}/another", token)[0] == 404
+    (plugin,) = (each for each in finished.told("plugins")["plugins"] if each["name"] == "comparison_report")
+    assert plugin["external_views"][0]["destination"] == "dag_run"
 
 
 def test_packages_of_the_same_names_stay_the_strangers(finished):
     """Their DAGs with `tasks` and `dags` of their own are read and run beside ours, also by one process for all."""
-    for dag in ("a_stranger", "z_stranger"):
-        airflow_says = f"airflow dags list-runs {dag} --output json"
-        finished.awaited(dag, lambda line=airflow_says: (_succeeded(finished.type(line)), {"runs"}))
+    for dag in THEIRS:
+        finished.awaited(dag, lambda path=f"dags/{dag}/dagRuns/theirs": _ended(finished.told(path)["state"]))
+        assert finished.told(f"dags/{dag}/dagRuns/theirs")["state"] == "success"
     finished.type("airflow dags reserialize")
-    listed = json.loads(finished.type("airflow dags list --output json"))
-    assert {row["dag_id"] for row in listed} == {DAG_ID, "a_stranger", "z_stranger"}
-    assert json.loads(finished.type("airflow dags list-import-errors --output json")) == []
+    assert {dag["dag_id"] for dag in finished.told("dags")["dags"]} == {DAG_ID, *THEIRS}
+    assert finished.told("importErrors")["import_errors"] == []
 
 
-def _succeeded(printed):
-    return [run["state"] for run in json.loads(printed)] == ["success"]
+def _ended(state):
+    return state in ("success", "failed"), {state}
 
 
 def test_importing_the_package_takes_no_name(finished):

@@ -1,7 +1,9 @@
 """The package of the wheel: one name in a stranger's environment, and their own `tasks` and `dags` stay theirs."""
 
+import ast
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -109,3 +111,23 @@ def test_a_wrong_setting_is_one_dags_import_error(stranger):
     ((file, error),) = found["errors"].items()
     assert file.endswith("ours.py")
     assert "runner: expected a file of dags/runners/ (docker, kubernetes, local), received 'lokal'" in error
+
+
+def test_no_function_imports_ours_when_it_is_called():
+    """By the time a task runs or a page is asked for, `tasks` and `dags` may be a stranger's."""
+    files = sorted((PROJECT / "dags").rglob("*.py"))
+    functions = [
+        (file.name, node)
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    assert len(functions) > 50
+    late = [
+        (name, function.name, ast.unparse(node))
+        for name, function in functions
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and re.match(r"(from|import) (tasks|dags)\b", ast.unparse(node))
+    ]
+    assert late == []
