@@ -93,7 +93,7 @@ def load_configuration(folder: Path = CONFIG, project: Path = PROJECT) -> Config
     """Read `workflow.toml` and `datasets/*.toml` under `folder`; families, formats and runners are files of `project`.
 
     `site.toml`, where there is one, is laid over `workflow.toml`: what is particular to one machine or cluster. A
-    folder without a `workflow.toml` is laid over the project's own: its `site.toml`, and file by file its data sets.
+    folder without a `workflow.toml` is laid over the project's own: its `site.toml`, and file by file its datasets.
 
     Raises:
         RequestError: naming the file, the field, what was expected and what was received.

@@ -124,7 +124,7 @@ def finished(airflow, documented):
 
 
 def _data(airflow):
-    """What the stranger adds of their own: a data set in place of ours, and a mirror that the form may name."""
+    """What the stranger adds of their own: a dataset in place of ours, and a mirror that the form may name."""
     folder = make_configuration(airflow.folder / "tiny")
     (airflow.home / "like_for_like" / "datasets").mkdir(parents=True)
     shutil.copy(folder / "datasets" / f"{DATASET}.toml", airflow.home / "like_for_like" / "datasets")

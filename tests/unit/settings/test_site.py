@@ -25,8 +25,8 @@ def test_one_setting_is_enough(site):
     assert (theirs.profiles, theirs.datasets) == (ours.profiles, ours.datasets)
 
 
-def test_a_data_set_of_the_same_name_replaces_ours_and_another_is_added(site, tmp_path_factory):
-    """The site's folder and ours make one list of data sets, file by file."""
+def test_a_dataset_of_the_same_name_replaces_ours_and_another_is_added(site, tmp_path_factory):
+    """The site's folder and ours make one list of datasets, file by file."""
     tiny = make_configuration(tmp_path_factory.mktemp("tiny") / "config") / "datasets"
     (site / "datasets").mkdir()
     shutil.copy(tiny / "cifar10.toml", site / "datasets")
@@ -36,8 +36,8 @@ def test_a_data_set_of_the_same_name_replaces_ours_and_another_is_added(site, tm
     assert titles == expected | {"fashion_mnist": load_configuration().datasets["fashion_mnist"].title}
 
 
-def test_data_sets_alone_are_a_site(site):
-    """A folder with nothing but data sets needs no `site.toml`."""
+def test_datasets_alone_are_a_site(site):
+    """A folder with nothing but datasets needs no `site.toml`."""
     (site / "site.toml").unlink()
     (site / "datasets").mkdir()
     assert load_configuration(site) == load_configuration()
@@ -52,7 +52,7 @@ def test_a_file_is_the_sites_or_else_ours(site):
 
 
 def test_a_folder_with_a_workflow_is_whole_by_itself(site):
-    """Whoever brings a `workflow.toml` gets no data set of ours."""
+    """Whoever brings a `workflow.toml` gets no dataset of ours."""
     shutil.copy(CONFIG / "workflow.toml", site)
     assert load_configuration(site).datasets == {}
     assert config_file(site, "kubernetes/stage_pod.yaml") == site / "kubernetes" / "stage_pod.yaml"
