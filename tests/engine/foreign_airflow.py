@@ -157,8 +157,9 @@ class ForeignAirflow:
         since = time.monotonic()
         while True:
             done, state = look()
+            if new := state - told:
+                print(f"{time.strftime('%H:%M:%S')} {what}: {', '.join(sorted(new))}", flush=True)
             if state != told:
-                print(f"{time.strftime('%H:%M:%S')} {what}: {', '.join(sorted(state - told))}", flush=True)
                 told, since = state, time.monotonic()
             if done:
                 return
