@@ -28,6 +28,7 @@ from tasks.comparison.schema import (
 )
 from tasks.comparison.statistics import LEVEL, bootstrap_interval
 from tasks.comparison.verdict import verdict
+from tasks.comparison.wording import sample_notice
 from tasks.settings.dataset import Dataset
 from tasks.settings.place import branch_places
 from tasks.settings.request import Request
@@ -74,6 +75,7 @@ def compare(
     return Comparison(
         run=request.run,
         status="complete" if all(branch.status == "done" for branch in known) else "partial",
+        notice=sample_notice(request.examples),
         confidence=LEVEL,
         datasets=tuple(datasets),
         frontiers=frontiers(datasets, request.families) if request.budgets else (),

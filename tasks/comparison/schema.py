@@ -272,6 +272,7 @@ class Comparison(Frozen):
 
     Attributes:
         status: complete when every family of every dataset has a result at every budget, else partial.
+        notice: a sentence that every view shows first; null unless the run used a sample of the images.
         datasets: one for each dataset of the run, at each of its budgets where there are several.
         frontiers: one for each dataset of a run with several budgets.
         confidence: of every interval; 1 - confidence is the level of every test.
@@ -283,6 +284,7 @@ class Comparison(Frozen):
     schema_version: Literal[1] = 1
     run: str
     status: Literal["complete", "partial"]
+    notice: str | None = None
     confidence: Number
     datasets: tuple[DatasetComparison, ...]
     frontiers: tuple[Frontier, ...] = ()

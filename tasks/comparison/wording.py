@@ -55,6 +55,13 @@ def size(number: int | None) -> str:
     return UNKNOWN if number is None else f"{number / 1e6:.2f} MB"
 
 
+def sample_notice(examples: int | None) -> str | None:
+    """What a report of a sample says before anything else; nothing where all images were used."""
+    if examples is None:
+        return None
+    return f"A sample of at most {count(examples)} images of each part was used: this is a smoke test, not a result."
+
+
 def family_title(family: str) -> str:
     """A family's name in a text. Short names are abbreviations: "ann" as "ANN"; "mixer_net" as "mixer net"."""
     return family.upper() if len(family) <= 4 else family.replace("_", " ")

@@ -161,6 +161,7 @@ def resolve(
             "families": _chosen("families", params.families, config.families),
             "seed": profile.seed,
             "validation_fraction": profile.validation_fraction,
+            "examples": profile.examples,
             "search": _overridden(profile.search, trials=trials, shards=min(profile.search.shards, trials)),
             "training": _overridden(profile.training, epochs=params.epochs, replicates=params.replicates),
             "backend": backend,

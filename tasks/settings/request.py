@@ -1,15 +1,16 @@
 """What a person asks for, and the frozen request that `plan` makes of it: all that the stages of a run read."""
 
 import hashlib
+import math
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from tasks.errors import RequestError
 from tasks.settings.addresses import Address
 from tasks.settings.dataset import Dataset
-from tasks.settings.training import Replicates, Search, Training
+from tasks.settings.training import Examples, Replicates, Search, Training
 from tasks.settings.values import Budget, Count, Frozen, Name
 
 RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,150}$")]
@@ -45,7 +46,8 @@ class Request(Frozen):
     """One run, wholly resolved: every stage reads this and nothing else of the configuration.
 
     `budgets` are those of a run that draws a frontier, each for every dataset in place of its own; empty where each
-    dataset is compared at its one budget.
+    dataset is compared at its one budget. `examples` is how many images of each official part are used at most; None
+    uses all.
     """
 
     version: Literal[2] = 2
@@ -56,12 +58,27 @@ class Request(Frozen):
     families: tuple[Name, ...] = Field(min_length=1)
     seed: int
     validation_fraction: float
+    examples: Examples | None = None
     search: Search
     training: Training
     backend: Literal["tensorflow", "jax", "torch"] = "tensorflow"
     mirror: Address | None = None
     allowed_addresses: tuple[Address, ...] = ()
     force: bool = False
+
+    @model_validator(mode="after")
+    def _samples_every_class(self):
+        if self.examples is None:
+            return self
+        for dataset in self.datasets:
+            enough = enough_examples(len(dataset.classes), self.validation_fraction)
+            if self.examples < enough:
+                raise ValueError(
+                    f"expected `examples` of at least {enough:,}, so that the training and the validation part of "
+                    f"{dataset.name} have all its {len(dataset.classes)} classes, received {self.examples:,}; raise it "
+                    "in the profile, or leave it out to use all images"
+                )
+        return self
 
     def dataset(self, name: str | None) -> Dataset:
         """The dataset of that name.
@@ -87,6 +104,15 @@ class Request(Frozen):
     def seeds(self) -> tuple[int, ...]:
         """One seed a replicate."""
         return tuple(range(self.seed, self.seed + self.training.replicates))
+
+
+def enough_examples(classes: int, validation_fraction: float) -> int:
+    """The smallest sample of a training part that can be cut in two with every class on both sides."""
+    # The validation part has its share of the sample, rounded up.
+    enough = max(2 * classes, math.floor((classes - 1) / validation_fraction) + 1)
+    while enough - math.ceil(enough * validation_fraction) < classes:
+        enough += 1
+    return enough
 
 
 def slug(run_id: str) -> str:

@@ -11,6 +11,7 @@ BUDGET_TOLERANCE = 0.01  # of a budget, above and below: how near every model's 
 MAX_SHARDS = 64  # of one search
 MAX_REPLICATES = 100
 Replicates = Annotated[int, Field(ge=1, le=MAX_REPLICATES)]
+Examples = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
 class Search(Frozen):
@@ -74,9 +75,13 @@ class Training(Frozen):
 
 
 class Profile(Frozen):
-    """A size of run: smoke, quick, full or gpu."""
+    """A size of run: smoke, quick, full or gpu.
+
+    `examples` is how many images of each official part are used at most, a sample of every class; None uses all.
+    """
 
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     validation_fraction: Annotated[float, Field(gt=0, le=0.5)]
+    examples: Examples | None = None
     search: Search
     training: Training

@@ -11,11 +11,14 @@ OF_REPLICATE = (
     "val_accuracy", "train_seconds", "setup_seconds", "validation_seconds", "inference_seconds_per_image",
     "model_bytes", "predictions",
 )  # fmt: skip
-COLUMNS = ("run", "dataset", "title", "budget", "family", "status", "error", *OF_REPLICATE)
+COLUMNS = ("run", "dataset", "title", "budget", "sample", "family", "status", "error", *OF_REPLICATE)
 
 
 def to_csv(comparison: Comparison) -> str:
-    """The table. A branch without a result has rows too, with the reason in place of numbers."""
+    """The table. A branch without a result has rows too, with the reason in place of numbers.
+
+    `sample` is the greatest number of images of a part that were used. It is empty where all were.
+    """
     stream = io.StringIO()
     writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
@@ -31,6 +34,7 @@ def _rows(comparison: Comparison, dataset: DatasetComparison, model: Model) -> l
         "dataset": dataset.name,
         "title": _inert(dataset.title),
         "budget": dataset.budget,
+        "sample": comparison.request.examples or "",
         "family": model.family,
         "status": model.status,
         "error": _inert(model.error or ""),

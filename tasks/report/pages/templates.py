@@ -56,6 +56,7 @@ def settings(comparison: Comparison) -> dict[str, str]:
         "families": ", ".join(request.families),
         "budget": ", ".join(map(wording.count, request.budgets))
         or ", ".join(f"{d.name} {wording.count(d.budget)}" for d in comparison.datasets),
+        "images": f"at most {wording.count(request.examples)} of each part" if request.examples else "all",
         "search": f"{search.tuner}, {wording.plural(search.trials, 'trial')} of "
         f"{wording.plural(search.epochs, 'epoch')} on {wording.percent(search.fraction, 0)} of the training part",
         "training": f"{wording.plural(training.epochs, 'epoch')}, batches of {training.batch_size}, augmentation "

@@ -177,6 +177,25 @@ def test_other_numbers_of_families_are_reported(families):
     assert Page(render(comparison)["report.html"].decode()).text.count("Learning curves") == 1
 
 
+def test_every_view_of_a_sample_says_that_it_is_no_result():
+    """The page and the Markdown carry the sentence of the JSON; the table has the sample's size; others have none."""
+    request = synthetic.request().model_copy(update={"examples": 1_000})
+    comparison = compare(request, synthetic.everything(request), [], {}, synthetic.ENVIRONMENT)
+    texts = {name: body.decode() for name, body in render(comparison).items()}
+    said = "A sample of at most 1,000 images of each part was used: this is a smoke test, not a result."
+    assert json.loads(texts["report.json"])["notice"] == said
+    assert said in Page(texts["report.html"]).text
+    assert f"> **{said}**" in texts["report.md"]
+    assert {row["sample"] for row in csv.DictReader(io.StringIO(texts["report.csv"]))} == {"1000"}
+
+
+def test_a_run_of_all_images_says_nothing_of_a_sample(documents):
+    """Without a sample there is no banner, and the table's column is empty."""
+    assert json.loads(documents["report.json"])["notice"] is None
+    assert "smoke test" not in documents["report.html"] + documents["report.md"]
+    assert {row["sample"] for row in csv.DictReader(io.StringIO(documents["report.csv"]))} == {""}
+
+
 def test_a_run_without_any_result_is_reported():
     """When everything failed there is a report that says so."""
     comparison = compare(synthetic.request(), [], [], {}, synthetic.ENVIRONMENT)

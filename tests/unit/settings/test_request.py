@@ -104,9 +104,20 @@ def test_a_search_that_cannot_be_shared_out_is_refused(tuner, shards, expected):
 
 def test_fewer_trials_than_shards_are_shared_by_fewer(config):
     """Asking for fewer trials than the profile has shards is no error: shards change only the pace."""
-    smoke = config.profiles["smoke"].search
-    assert resolve(config, Parameters(profile="smoke", trials=1), "r").search.shards == 1
-    assert resolve(config, Parameters(profile="smoke", trials=9), "r").search.shards == smoke.shards == 2
+    assert config.profiles["full"].search.shards == 2
+    assert resolve(config, Parameters(profile="full", trials=1), "r").search.shards == 1
+    assert resolve(config, Parameters(profile="full", trials=9), "r").search.shards == 2
+
+
+def test_a_sample_is_the_profiles_and_too_small_a_one_is_refused(config):
+    """The request keeps the profile's `examples`; fewer than show every class on both sides of the split are refused."""
+    assert resolve(config, Parameters(profile="smoke"), "r").examples == config.profiles["smoke"].examples
+    assert resolve(config, Parameters(profile="quick"), "r").examples is None
+    few = config.profiles["smoke"].model_copy(update={"examples": 45})
+    with pytest.raises(RequestError, match=r"expected `examples` of at least 46, .* cifar10 .* 10 classes, received 45"):
+        resolve(config.model_copy(update={"profiles": {"smoke": few}}), Parameters(profile="smoke"), "r")
+    enough = few.model_copy(update={"examples": 46})
+    assert resolve(config.model_copy(update={"profiles": {"smoke": enough}}), Parameters(profile="smoke"), "r")
 
 
 @pytest.mark.parametrize(
