@@ -1,6 +1,4 @@
-# Everything a person needs; each target brings along what it lacks (uv and the locked dependencies).
-#
-#   make run [PROFILE=smoke|quick|full|gpu] [MIRROR=FOLDER_OR_URL] [DATASETS=a,b] [BUDGETS=m,n] [STORE=URI] [RUNNER=local|docker]
+# Everything a person needs: `make` lists it. Each target brings along what it lacks (uv and the locked dependencies).
 
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
@@ -12,42 +10,47 @@ PROFILE ?= quick
 # Set in the environment or here; empty leaves them out.
 export STORE RUNNER
 
-.PHONY: run up down test check bench soak audit sbom fuzz setup images stack stack-down
+.DEFAULT_GOAL := help
+.PHONY: help run up down test check bench soak audit sbom fuzz setup images stack stack-down
 
-run: setup $(if $(filter docker,$(RUNNER)),images) ## the main job
+# One line a target, in this file's order: what follows its ##.
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: setup $(if $(filter docker,$(RUNNER)),images) ## compare and report [PROFILE=smoke|quick|full|gpu] [MIRROR=FOLDER_OR_URL] [DATASETS=a,b] [BUDGETS=m,n] [STORE=URI] [RUNNER=local|docker]
 	@$(PYTHON) -m tasks.local run --profile "$(PROFILE)" --datasets "$(DATASETS)" --budgets "$(BUDGETS)" --mirror "$(MIRROR)"
 
-up: setup ## leave everything running; prints the UI's address and login
+up: setup ## start Airflow and the store and leave them running; prints the UI's address and login [STORE=URI] [RUNNER=local|docker]
 	@$(PYTHON) -m tasks.local up
 
-down: setup ## stop it
+down: setup ## stop what `make up` started
 	@$(PYTHON) -m tasks.local down
 
-test: setup
+test: setup ## all tests
 	$(PYTHON) -m pytest
 
-check: setup
+check: setup ## lint, format, types and the import rules
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
 
-bench: setup ## what the latest run cost, throughput, growth: some [PARTS] or all of it, into reports/bench.{md,json}
+bench: setup ## what the latest run cost, throughput, growth: into reports/bench.{md,json} [PARTS="orchestration learning"]
 	$(PYTHON) -m tests.bench $(PARTS)
 
 N ?= 50
-soak: setup ## N rounds of the smoke profile with a random fault in each [DATASETS=a,b] [SEED=n]; as root, full disks too
+soak: setup ## rounds of the smoke profile with a random fault in each; as root, full disks too [N=50] [DATASETS=a,b] [SEED=n]
 	$(PYTHON) -m tests.soak $(N) --datasets "$(DATASETS)" $(if $(SEED),--seed $(SEED))
 
 audit: setup ## known vulnerabilities of the locked packages
 	@$(PYTHON) -m tests.audit "$(UV)"
 
 SBOM ?= sbom.cdx.json
-sbom: setup ## what is installed, as a CycloneDX list
+sbom: setup ## what is installed, as a CycloneDX list [SBOM=sbom.cdx.json]
 	@$(UV) export --frozen --quiet --format cyclonedx1.5 --preview-features sbom-export --output-file "$(SBOM)"
 
 SECONDS ?= 60
-fuzz: setup ## readers, archives, parameters, TOML and names, SECONDS for each
+fuzz: setup ## attacks on readers, archives, parameters, TOML and names [SECONDS=60, for each]
 	$(PYTHON) -m tests.fuzz $(SECONDS)
 
 # The images that docker/*.Dockerfile describe; ACCELERATOR=gpu for TensorFlow with CUDA.
@@ -57,7 +60,7 @@ BUILD = docker build --quiet $(BUILD_OPTIONS) --build-arg BASE=$(BASE) --build-a
 	--build-arg SOURCE="$$(git remote get-url origin 2>/dev/null | sed 's,//[^@/]*@,//,')" \
 	--build-arg VERSION=$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
-images: ## the two images: what a stage runs in, and Airflow with the DAG
+images: ## the two container images: what a stage runs in, and Airflow with the DAG [ACCELERATOR=cpu|gpu] [BASE=IMAGE]
 	$(BUILD) -f docker/trainer.Dockerfile --build-arg ACCELERATOR=$(ACCELERATOR) -t like-for-like/trainer:$(ACCELERATOR) .
 	$(BUILD) -f docker/airflow.Dockerfile -t like-for-like/airflow .
 
@@ -65,20 +68,26 @@ images: ## the two images: what a stage runs in, and Airflow with the DAG
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) \
 	--project-name like-for-like --file docker/compose.yaml $(COMPOSE_FILES)
 
-stack: images ## the whole workflow in containers: docker/README.md
+stack: images ## start the whole workflow in containers: docker/README.md [ACCELERATOR=cpu|gpu]
 	$(BASE_PYTHON) docker/make_secrets.py
 	ACCELERATOR=$(ACCELERATOR) $(COMPOSE) up --detach
 	@echo "the UI comes up at http://127.0.0.1:$${UI_PORT:-8080}; its login: $$(cat docker/secrets/airflow_passwords)"
 
-stack-down: ## stop it; its volumes stay
+stack-down: ## stop the containers; their volumes stay
 	ACCELERATOR=$(ACCELERATOR) $(COMPOSE) down
 
-# Quick when nothing changed: the stamp is newer than the lock.
-setup: .venv/.synced
+# Silent and instant when nothing changed: the stamp is newer than the lock.
+setup: .venv/.synced ## install the locked packages; every target that needs them does so by itself
+	@:
 
 .venv/.synced: uv.lock pyproject.toml $(filter .state/%,$(UV))
-	@$(UV) sync --frozen --quiet
+	@echo "installing the locked packages: the first time about 1.5 GB and some minutes, later only what changed"
+	@$(ALIVE); $(UV) sync --frozen
 	@touch $@
 
 .state/uv/bin/uv:
-	@$(BASE_PYTHON) -m venv .state/uv && .state/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@echo "installing uv, which installs the packages: some seconds"
+	@$(ALIVE); $(BASE_PYTHON) -m venv .state/uv && .state/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+# Where no terminal shows uv's progress bars, a line says every 14 seconds that the set-up still goes on.
+ALIVE = if [ ! -t 2 ]; then while sleep 14 >/dev/null 2>&1; do echo "still installing ..."; done & trap "kill $$!" EXIT; fi

@@ -7,7 +7,6 @@ import numpy as np
 from tasks.data.part import Part
 from tasks.errors import DataError
 
-
 LEAST = {"train": 2, "test": 1}  # images of each class; the training part is cut in two afterwards
 
 
@@ -22,9 +21,7 @@ def sampled(official: Mapping[str, Part], examples: int, seed: int) -> dict[str,
 
 def sample_sizes(official: Mapping[str, Part], used: Mapping[str, Part]) -> dict[str, dict[str, int]]:
     """By part, how many images there are and how many of them are used."""
-    return {
-        name: {"official": len(part.labels), "used": len(used[name].labels)} for name, part in official.items()
-    }
+    return {name: {"official": len(part.labels), "used": len(used[name].labels)} for name, part in official.items()}
 
 
 def sample(part: Part, examples: int, seed: int, least: int = 1) -> Part:

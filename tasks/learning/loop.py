@@ -17,6 +17,7 @@ import numpy as np
 from tasks.learning.augmentation import augment, erased, mirrors, mixed
 from tasks.learning.network import adapt
 from tasks.learning.optimizers import optimizer, optimizer_from
+from tasks.learning.pace import Pace, Pulse
 from tasks.learning.snapshot import restore, snapshot
 from tasks.runs.stage import Checkpoints
 from tasks.settings.dataset import Augmentation
@@ -25,7 +26,7 @@ from tasks.settings.training import Training
 Report = Callable[[str], None]
 Arrays = tuple[np.ndarray, np.ndarray]
 VALIDATION_BATCH = 1024
-CHECKPOINT_SHARE = 0.02  # of the time, at most, for checkpoints
+PULSE_SECONDS = 5.0  # between two lines from within an epoch
 
 
 class Recipe(NamedTuple):
@@ -75,7 +76,7 @@ def fit(
 
     Args:
         train, validation: images, uint8 [n, h, w, c], and labels, uint8 [n].
-        report: gets one line an epoch.
+        report: gets a line an epoch, and within a long one a line every PULSE_SECONDS.
         checkpoints: of this very training; without them nothing is kept.
 
     Raises:
@@ -84,11 +85,11 @@ def fit(
     start = time.perf_counter()
     _seed(recipe)
     epochs = recipe.training.epochs
-    session = _Session(build(), train, validation, recipe)
+    session = _Session(build(), train, validation, recipe, Pulse(report, PULSE_SECONDS))
     state = checkpoints.latest() if checkpoints else None
     if state is not None:
         report(f"goes on after epoch {session.restore(state)}/{epochs}")
-    pace = _Pace()
+    pace = Pace()
     session.setup_seconds += time.perf_counter() - start
     for epoch in range(session.epochs + 1, (recipe.until or epochs) + 1):
         line = session.epoch(epoch)
@@ -97,26 +98,6 @@ def fit(
             with pace:
                 checkpoints.save(epoch, session.state())
     return session.result()._replace(checkpoint_seconds=pace.spent)
-
-
-class _Pace:
-    """How often something may be done: by what it cost the last time, its share of the time stays CHECKPOINT_SHARE."""
-
-    def __init__(self) -> None:
-        self._start = self._end = time.perf_counter()
-        self._cost = self.spent = 0.0
-
-    def allows(self) -> bool:
-        """Whether enough time has passed; the first time, when no cost is known, it has."""
-        return self._cost <= CHECKPOINT_SHARE * (time.perf_counter() - self._end)
-
-    def __enter__(self) -> None:
-        self._start = time.perf_counter()
-
-    def __exit__(self, *error: object) -> None:
-        self._end = time.perf_counter()
-        self._cost = self._end - self._start
-        self.spent += self._cost
 
 
 def _seed(recipe: Recipe) -> None:
@@ -151,7 +132,7 @@ def _wanted(recipe: Recipe) -> Augmentation:
 class _Session:
     """One training in progress: its arrays, its compiled model, its history and its clocks."""
 
-    def __init__(self, model: keras.Model, train: Arrays, validation: Arrays, recipe: Recipe):
+    def __init__(self, model: keras.Model, train: Arrays, validation: Arrays, recipe: Recipe, pulse: Pulse):
         classes = model.output_shape[-1]
         self._model = model
         self._images, self._targets = train[0], keras.utils.to_categorical(train[1], classes)
@@ -164,7 +145,7 @@ class _Session:
         self._history: list[dict[str, float]] = []
         self._is_compiled = False
         self.setup_seconds = self._validation_seconds = 0.0
-        self._recipe = recipe
+        self._recipe, self._pulse = recipe, pulse
         adapt(model, self._images)
         compile_for(model, recipe, steps=recipe.training.epochs * self._steps)
 
@@ -194,9 +175,11 @@ class _Session:
     def _trained(self, epoch: int) -> tuple[dict[str, float], float]:
         """Mean loss and accuracy over one epoch's batches, and its seconds; the very first step counts as set-up.
 
+        What the pulse takes is no training.
+
         On one CPU thread, a loop over `train_on_batch` is up to a half faster than `Model.fit` and its input pipeline.
         """
-        start = time.perf_counter()
+        start, said = time.perf_counter(), self._pulse.spent
         images = self._augmented(epoch)
         order = self._rng.permutation(len(images))[: self._steps * self._batch]
         logs, compiling = [], 0.0
@@ -205,9 +188,10 @@ class _Session:
             logs.append(self._model.train_on_batch(*self._mixed(images[rows], self._targets[rows]), return_dict=True))
             if not self._is_compiled:
                 self._is_compiled, compiling = True, time.perf_counter() - begin
+            self._pulse.beat(f"{epoch}/{self._recipe.training.epochs}", len(logs) / self._steps, logs[-1]["loss"])
         means = {name: float(np.mean([log[name] for log in logs])) for name in ("loss", "accuracy")}
         self.setup_seconds += compiling
-        return means, time.perf_counter() - start - compiling
+        return means, time.perf_counter() - start - compiling - (self._pulse.spent - said)
 
     def _average(self) -> None:
         """Put the weights' moving average in their place.

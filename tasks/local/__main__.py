@@ -11,7 +11,9 @@ from rich.console import Console
 from tasks.errors import RequestError
 from tasks.local import workflow
 from tasks.local.airflow import AirflowError
+from tasks.local.patience import StalledError
 from tasks.local.server import serve
+from tasks.local.startup import state_folder
 from tasks.settings.request import Parameters
 from tasks.settings.values import parse
 from tasks.storage.contract import StoreError
@@ -24,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     console = Console()
     if options.command == "serve":
-        return serve(workflow.state_folder(), options.owner)
+        return serve(state_folder(), options.owner)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
@@ -32,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     except RequestError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    except (AirflowError, StoreError) as error:
+    except (AirflowError, StalledError, StoreError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -20,6 +20,7 @@ from importlib import metadata
 from pathlib import Path
 
 from tasks.local import processes
+from tasks.local.patience import Patience, Signs, wait_for
 from tasks.local.private_file import write_private
 from tasks.project import PROJECT
 from tasks.settings.workflow import POOL
@@ -101,11 +102,12 @@ class Airflow:
 
         Raises:
             AirflowError: a command of Airflow failed.
+            StalledError: one hangs.
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folder.chmod(0o700)
         prepared = self.folder / "prepared.json"
-        wanted = {"airflow": metadata.version("apache-airflow"), "slots": max(2, cores())}
+        wanted = {"airflow": metadata.version("apache-airflow"), "slots": slots()}
         if prepared.exists() and json.loads(prepared.read_text()) == wanted:
             return
         self._command("db", "migrate")
@@ -125,9 +127,14 @@ class Airflow:
         return processes.spawn([*_airflow(), *COMPONENTS[component]], self.log(component), self.environment)
 
     def _command(self, *arguments: str) -> None:
-        log = self.log("prepare")
-        if processes.spawn([*_airflow(), *arguments], log, self.environment).wait() != 0:
-            raise AirflowError(f"airflow {' '.join(arguments[:2])}: failed; see {log}")
+        log, name = self.log("prepare"), f"airflow {' '.join(arguments[:2])}"
+        process = processes.spawn([*_airflow(), *arguments], log, self.environment)
+        try:
+            wait_for(lambda: process.poll() is not None, Patience(name, Signs.of(process.pid, log), log))
+        finally:
+            processes.stop([process.pid])
+        if process.returncode != 0:
+            raise AirflowError(f"{name}: failed; see {log}")
 
     @cached_property
     def environment(self) -> dict[str, str]:
@@ -153,6 +160,11 @@ class Airflow:
         }
 
 
+def slots() -> int:
+    """How many tasks that keep a core busy go on at once: the size of the pool."""
+    return max(2, cores())
+
+
 def _airflow() -> list[str]:
     return [sys.executable, "-m", "airflow"]
 
@@ -166,7 +178,7 @@ def _settings(airflow: Airflow) -> dict[str, object]:
         "core__executor": "LocalExecutor",
         # The pool limits what keeps a core busy. A slot is a waiting process of 4 MB, and one whose task has just ended
         # may stay taken for the 5 s of a heartbeat: two for each core, and some for what only waits for the network.
-        "core__parallelism": 2 * max(2, cores()) + 4,
+        "core__parallelism": 2 * slots() + 4,
         "core__hostname_callable": "socket.gethostname",
         "core__execution_api_server_url": f"{airflow.url}/execution/",
         "core__simple_auth_manager_users": f"{USER}:admin",

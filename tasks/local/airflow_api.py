@@ -3,6 +3,7 @@
 import json
 import urllib.error
 import urllib.request
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -30,6 +31,16 @@ class AirflowApi:
             return bool(self._send("GET", "/execution/health"))
         except AirflowError:
             return False
+
+    def heard_of(self, since: datetime) -> list[str]:
+        """The components beside this server that have given a sign of life since then, as people name them."""
+        try:
+            told = self._send("GET", "/api/v2/monitor/health")
+        except AirflowError:
+            return []
+        names = {"scheduler": "scheduler", "dag_processor": "DAG processor"}
+        beats = {name: (told.get(key) or {}).get(f"latest_{key}_heartbeat") for key, name in names.items()}
+        return [name for name, beat in beats.items() if beat and datetime.fromisoformat(beat) > since]
 
     def dag(self) -> dict[str, Any] | None:
         """The DAG as it was last parsed, or None before that."""

@@ -21,11 +21,13 @@ from typing import Any
 from tasks.local import processes
 from tasks.local.airflow import COMPONENTS, Airflow, AirflowError, Secrets, claimed_port
 from tasks.local.airflow_api import AirflowApi
+from tasks.local.patience import Patience, Signs, wait_for
 from tasks.local.private_file import write_private
 from tasks.local.swift.object_store import ObjectStore
 
 SETTINGS = ("STORE", "WORKFLOW_CONFIG", "KERAS_BACKEND", "RUNNER")
-API_SECONDS = 180
+READY = "ready: "  # begins a line of the log that names a phase of the start which is over
+ANSWER_SECONDS = 5  # in which an API server that is up answers
 BUSY = 75  # EX_TEMPFAIL: another server has this state folder
 
 
@@ -100,10 +102,12 @@ class _Server:
         self._api = AirflowApi(airflow.url, Secrets.load(airflow.folder).password)
         airflow.prepare()
         airflow.forget_dags()
+        _say_ready("database")
         self._announce(airflow, store)
         if unclean:
             self._parts["api-server"] = airflow.start("api-server")
-            self._fail_active(API_SECONDS)
+            self._await_api(airflow)
+            self._fail_active()
         for component in COMPONENTS:
             if component not in self._parts:
                 self._parts[component] = airflow.start(component)
@@ -113,6 +117,7 @@ class _Server:
         if os.environ.get("STORE"):
             return {}
         self._store = ObjectStore.start(self._state / "store")
+        _say_ready("object store")
         return self._store.environment | {"STORE": self._store.uri}
 
     def _announce(self, airflow: Airflow, store: dict[str, str]) -> None:
@@ -141,7 +146,7 @@ class _Server:
         """End everything; whether no active run was left behind."""
         try:
             if "api-server" in self._parts:
-                self._fail_active(5)
+                self._fail_active()
             clean = True
         except AirflowError as error:
             print(error, flush=True)
@@ -155,14 +160,24 @@ class _Server:
             self._store.stop()
         return clean
 
-    def _fail_active(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
+    def _await_api(self, airflow: Airflow) -> None:
+        """Wait for the API server, however slow the machine is; one that ended answers no more either."""
+        server, log = self._parts["api-server"], airflow.log("api-server")
+        patience = Patience("Airflow's API server", Signs.of(server.pid, log), log)
+        wait_for(lambda: self._api.is_up() or server.poll() is not None, patience, pause=0.2)
+
+    def _fail_active(self) -> None:
+        end = time.monotonic() + ANSWER_SECONDS
         while not self._api.is_up():
             if time.monotonic() > end or self._parts["api-server"].poll() is not None:
                 raise AirflowError("the API server does not answer; an active run may be left, the next start ends it")
             time.sleep(0.2)
         for run in self._api.active():
             self._api.fail(run)
+
+
+def _say_ready(phase: str) -> None:
+    print(f"{READY}{phase}", flush=True)
 
 
 def read_server(state: Path) -> dict[str, Any] | None:

@@ -13,12 +13,13 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TextIO
 
+from tasks.local.patience import Patience, Signs, StalledError
 from tasks.local.private_file import write_private
 from tasks.local.swift.configuration import ACCOUNT, BACK_ENDS, USER, configure, kept_secrets
 from tasks.storage.contract import StoreError
@@ -26,7 +27,7 @@ from tasks.storage.contract import StoreError
 BUCKET = "like-for-like"
 PORT = 19020  # the proxy's port, if it is free
 REGION = "us-east-1"
-START_SECONDS = 60
+READ_SECONDS = 120  # for one answer; the whole start is limited by whether anything moves
 STOP_SECONDS = 5
 LOCK_SECONDS = 2
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -118,7 +119,11 @@ class _Node:
         self._fork("bucket", partial(_create_bucket, self.connection["environment"]))
 
     def watch(self, parent: int | None, on_ready: Callable[[], None]) -> None:
-        """Return when `parent` is gone. Call `on_ready` when the bucket is there. A server that ends is an error."""
+        """Return when `parent` is gone. Call `on_ready` when the bucket is there.
+
+        A server that ends is an error, and so is a start that does not move.
+        """
+        start = Patience("the object store's bucket", Signs.of(os.getpid()), self._folder / "server.log")
         while parent is None or os.getppid() == parent:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid:
@@ -126,6 +131,9 @@ class _Node:
                 if (name, code) != ("bucket", 0):
                     raise StoreError(f"its {name} process ended with status {code}; the log says why")
                 on_ready()
+            if "bucket" in self._children.values():
+                with _complaining():
+                    start.check()
             time.sleep(0.05)
 
     def stop(self) -> None:
@@ -161,6 +169,14 @@ class _Node:
             traceback.print_exc()
         finally:
             os._exit(code)
+
+
+@contextmanager
+def _complaining() -> Iterator[None]:
+    try:
+        yield
+    except StalledError as error:
+        raise StoreError(str(error)) from None
 
 
 def _follow(supervisor: int) -> None:
@@ -245,8 +261,7 @@ def _create_bucket(environment: dict[str, str]) -> None:
     from boto3.session import Session
     from botocore.config import Config
 
-    signal.alarm(START_SECONDS)
     os.environ.update(environment)
-    client = Session().client("s3", config=Config(proxies={}, read_timeout=START_SECONDS))
+    client = Session().client("s3", config=Config(proxies={}, read_timeout=READ_SECONDS))
     with suppress(client.exceptions.BucketAlreadyOwnedByYou, client.exceptions.BucketAlreadyExists):
         client.create_bucket(Bucket=BUCKET)

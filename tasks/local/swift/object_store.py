@@ -11,14 +11,13 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
+from tasks.local.patience import Patience, Signs, StalledError, wait_for
 from tasks.project import PROJECT
 from tasks.storage.contract import StoreError
 
-START_SECONDS = 90
 STOP_SECONDS = 15
 COMPLAINT = "object store: "
 
@@ -35,7 +34,7 @@ class ObjectStore:
         """Serve the data in `folder` until stop(), or until this process ends, however it ends.
 
         Raises:
-            StoreError: it did not start; the message says why, and how to run without it.
+            StoreError: it did not start, or nothing of its start moves any more. The message says how to run without it.
         """
         folder = folder.resolve()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -82,16 +81,27 @@ class ObjectStore:
 
 
 def _awaited(process: subprocess.Popen, folder: Path) -> dict[str, Any] | None:
-    """The server's connection.json once it is ready; None when the server ended or took too long."""
-    deadline = time.monotonic() + START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
+    """The server's connection.json once it is ready; None when the server ended.
+
+    Raises:
+        StoreError: nothing of it moves.
+    """
+
+    def look() -> dict[str, Any] | None:
         connection = _connection(folder)
-        if connection and connection["pid"] == process.pid:
-            return connection
-        time.sleep(0.02)
-    process.kill()
-    process.wait()
-    return None
+        return connection if connection and connection["pid"] == process.pid else None
+
+    log = folder / "server.log"
+    patience = Patience("the object store", Signs.of(process.pid, log), log)
+    try:
+        wait_for(lambda: process.poll() is not None or look(), patience, pause=0.02)
+    except StalledError as error:
+        raise StoreError(_complaint(error)) from None
+    finally:
+        if not (connection := look()):
+            process.kill()
+            process.wait()
+    return connection
 
 
 def _connection(folder: Path) -> dict[str, Any] | None:

@@ -151,9 +151,9 @@ def test_the_budgets_are_those_of_the_request(dag, params, expected):
 @pytest.mark.parametrize(("trials", "expected"), [(None, [0, 1]), (1, [0])])
 def test_the_shards_are_those_of_the_request(dag, trials, expected):
     """The light tasks name what `plan` resolves, the form's wishes included."""
-    params = {"profile": "smoke", "trials": trials}
+    params = {"profile": "full", "trials": trials}
     assert dag.get_task("shards").python_callable(params) == expected
-    assert dag.get_task("replicates").python_callable(params) == [0, 1]
+    assert dag.get_task("replicates").python_callable(params) == [0, 1, 2]
 
 
 def test_run_settings(dag):

@@ -1,5 +1,6 @@
 """Training on data that a network can learn in seconds."""
 
+import re
 from functools import partial
 
 import keras
@@ -10,6 +11,7 @@ from tasks.learning import loop, optimizers
 from tasks.learning.loop import DivergenceError, Recipe, fit
 from tasks.learning.network import Description, assemble
 from tasks.learning.optimizers import optimizer_from
+from tasks.learning.pace import Pace
 from tasks.settings.dataset import Augmentation
 from tasks.settings.training import Training, Tricks
 
@@ -164,7 +166,7 @@ NO_TRICK = Tricks(optimizer="adamw", whitening=False, identity=False, alternatin
 @pytest.mark.parametrize("tricks", [EVERY_TRICK, NO_TRICK], ids=["every-trick", "no-trick"])
 def test_a_resumed_training_is_the_undisturbed_one_bit_by_bit(family, tricks, monkeypatch):
     """From any epoch: equal weights, optimizer state, steps and history; augmentation and dropout draw the same."""
-    monkeypatch.setattr(loop._Pace, "allows", lambda pace: True)
+    monkeypatch.setattr(Pace, "allows", lambda pace: True)
     kept = Notebook()
     whole = trained(family, checkpoints=kept, tricks=tricks, dropout=0.2)
     assert len(kept.states) == TRAINING.epochs
@@ -173,12 +175,25 @@ def test_a_resumed_training_is_the_undisturbed_one_bit_by_bit(family, tricks, mo
         again.save(0, state)
         resumed = trained(family, checkpoints=again, tricks=tricks, dropout=0.2, report=lines.append)
         assert lines[0] == f"goes on after epoch {done}/3"
-        assert len(lines) == 1 + TRAINING.epochs - done
+        assert len([line for line in lines if "val_accuracy" in line]) == TRAINING.epochs - done
         assert without_seconds(resumed.history) == without_seconds(whole.history)
         assert resumed.history[:done] == whole.history[:done]
         assert int(resumed.model.optimizer.iterations) == int(whole.model.optimizer.iterations) == 3 * (300 // 32)
         for one, other in zip(variables(resumed.model), variables(whole.model), strict=True):
             assert np.array_equal(one, other)
+
+
+def test_signs_of_life_from_within_an_epoch_change_no_bit(monkeypatch):
+    """A training that speaks after every step has the weights of a silent one, and says how far its epoch is."""
+    silent, lines = trained(), []
+    monkeypatch.setattr(loop, "PULSE_SECONDS", 0)
+    monkeypatch.setattr("tasks.learning.pace.SHARE", 1e9)
+    talking = trained(report=lines.append)
+    assert all(map(np.array_equal, variables(silent.model), variables(talking.model)))
+    beats = [line for line in lines if "%" in line]
+    assert len(beats) == 3 * (300 // 32)
+    assert re.fullmatch(r"epoch 1/3, 11 %, loss \d+\.\d{3}", beats[0])
+    assert beats[-1].startswith("epoch 3/3, 100 %, loss ")
 
 
 def test_an_interrupted_training_goes_on_from_what_it_kept():
@@ -197,18 +212,6 @@ def test_an_interrupted_training_goes_on_from_what_it_kept():
     assert lines[0] == "goes on after epoch 1/3"
     assert [line["epoch"] for line in resumed.history] == [1, 2, 3]
     assert resumed.train_seconds == pytest.approx(sum(line["seconds"] for line in resumed.history))
-
-
-def test_checkpoints_keep_to_their_share_of_the_time():
-    """One that took long waits until it is 2 % of the time since; the first, whose cost nobody knows, is taken."""
-    pace = loop._Pace()
-    assert pace.allows()
-    with pace:
-        pass
-    pace._cost, pace._end = 1.0, pace._end - 49
-    assert not pace.allows()
-    pace._end -= 2
-    assert pace.allows()
 
 
 def without_seconds(history):

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tasks.local import outcome
+from tasks.local.view import outcome
 from tasks.project import CONFIG
 from tasks.runs import execution
 from tasks.runs.garbage import find_garbage

@@ -62,7 +62,7 @@ def test_shares_are_proportions_within_one_image(sizes, least, data):
 
 def test_too_few_examples_are_refused_with_what_would_do():
     """Fewer images than classes cannot show every class: the message names the smallest number that can."""
-    with pytest.raises(DataError, match=r"expected a sample of at least 3 images, 1 of each of 3 classes, .* = 2; raise"):
+    with pytest.raises(DataError, match=r"at least 3 images, 1 of each of 3 classes, .* = 2; raise"):
         sample(part([5, 5, 5]), 2, 0)
 
 

@@ -110,11 +110,13 @@ def test_fewer_trials_than_shards_are_shared_by_fewer(config):
 
 
 def test_a_sample_is_the_profiles_and_too_small_a_one_is_refused(config):
-    """The request keeps the profile's `examples`; fewer than show every class on both sides of the split are refused."""
+    """The request keeps the profile's `examples`; fewer than show every class on both sides are refused."""
     assert resolve(config, Parameters(profile="smoke"), "r").examples == config.profiles["smoke"].examples
     assert resolve(config, Parameters(profile="quick"), "r").examples is None
     few = config.profiles["smoke"].model_copy(update={"examples": 45})
-    with pytest.raises(RequestError, match=r"expected `examples` of at least 46, .* cifar10 .* 10 classes, received 45"):
+    with pytest.raises(
+        RequestError, match=r"expected `examples` of at least 46, .* cifar10 .* 10 classes, received 45"
+    ):
         resolve(config.model_copy(update={"profiles": {"smoke": few}}), Parameters(profile="smoke"), "r")
     enough = few.model_copy(update={"examples": 46})
     assert resolve(config.model_copy(update={"profiles": {"smoke": enough}}), Parameters(profile="smoke"), "r")

@@ -6,8 +6,8 @@ import json
 import pytest
 from rich.console import Console
 
-from tasks.local import outcome
-from tasks.local.live_table import Row
+from tasks.local.view import outcome
+from tasks.local.view.live_table import Row
 from tasks.runs.records import recorded
 from tasks.settings.place import Place
 from tasks.storage.location import open_store
@@ -77,6 +77,14 @@ def test_the_comparison_shows_gaps_by_name(store, tmp_path):
     shown = out.getvalue()
     for expected in ("failed: search: out of [memory]", "250,100", "12.3 s", "71.23%", "0.7000", "by far]"):
         assert expected in shown
+
+
+def test_a_sample_is_named_before_its_numbers(tmp_path):
+    """What the report says of a sample stands above the table."""
+    (tmp_path / "report.json").write_text(json.dumps(REPORT | {"notice": "A sample [of 10] was used."}))
+    out = io.StringIO()
+    outcome.show_comparison(Console(file=out, width=160), tmp_path)
+    assert out.getvalue().splitlines()[0] == "A sample [of 10] was used."
 
 
 def test_with_several_budgets_each_row_says_which(tmp_path):

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tasks.local.live_table import Row
+from tasks.local.view.live_table import Row
 from tasks.runs.records import read_record
 from tasks.settings.workflow import report_key
 from tasks.storage.contract import Store
@@ -38,6 +38,8 @@ def download(store: Store, run: str, folder: Path = REPORTS) -> Path | None:
 def show_comparison(console: Console, folder: Path) -> None:
     """Print the table and the verdicts of a downloaded report."""
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    if report.get("notice"):
+        console.print(report["notice"], markup=False, highlight=False, style="bold yellow")
     table = Table("dataset", "model", "parameters", "train time", "test accuracy", "test F1", title_justify="left")
     frontiers = report.get("frontiers")
     for dataset in report["datasets"]:

@@ -1,0 +1,185 @@
+"""What a run is doing, as it does it: a table that renews itself, or lines where there is no terminal."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import product
+from typing import Any
+
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from tasks.local.view.time_left import Key, Observed, Outlook
+from tasks.local.view.voice import Voice, clock_time
+from tasks.settings.place import Place
+from tasks.settings.request import Request
+from tasks.settings.workflow import STAGES, position
+
+STYLES = {"success": "green", "failed": "red", "upstream_failed": "red", "running": "cyan", "up_for_retry": "yellow"}
+SUMMARY_SECONDS = 12.0  # between two summaries where there is no terminal
+UNDER_WAY = ("running", "up_for_retry", "failed", "upstream_failed")  # what is worth a row where there is little room
+BORDERS = 8  # lines of a terminal that the table's frame, its title and its caption need
+REUSED = "cached"  # what a stage says that had nothing to do
+FINAL = {"success", "failed", "upstream_failed", "skipped", "removed"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One task instance; `seconds` is how long it has run, `progress` what its stage last said, `log` a path."""
+
+    task: str
+    state: str
+    seconds: float | None
+    progress: str
+    place: Place
+    stage: str
+    log: str
+
+    @property
+    def shown_time(self) -> str:
+        """Minutes and seconds, or nothing before it starts."""
+        return "" if self.seconds is None else clock_time(self.seconds)
+
+
+def rows(instances: Sequence[dict[str, Any]], request: Request, progress: Callable[[Place, str], str]) -> list[Row]:
+    """A row for each task instance of Airflow's answer that this run asks for, in the order of the workflow.
+
+    One that runs or has ended well asks `progress` (place, stage) for the last line of its stage.
+    """
+    ordered = sorted(instances, key=lambda instance: (_order(instance["task_id"]), instance["map_index"]))
+    return [_row(instance, request, progress) for instance in ordered if _is_asked_for(instance["task_id"], request)]
+
+
+def observed(shown: Sequence[Row]) -> Mapping[Key, Observed]:
+    """The rows as the estimate of the time left takes them."""
+    return {
+        (row.stage, row.place): Observed(
+            row.state in FINAL, row.seconds, row.state == "success" and row.progress != REUSED
+        )
+        for row in shown
+    }
+
+
+def _is_asked_for(task: str, request: Request) -> bool:
+    """Whether a task belongs to the datasets and families of the run; Airflow lists those of the others as skipped."""
+    dataset, _, name = task.rpartition(".")
+    family = name.partition("_")[2]
+    return dataset in ("", *(each.name for each in request.datasets)) and family in ("", *request.families)
+
+
+def _row(instance: dict[str, Any], request: Request, progress: Callable[[Place, str], str]) -> Row:
+    task, index = instance["task_id"], instance["map_index"]
+    dataset, _, name = task.rpartition(".")
+    stage, _, family = name.partition("_")
+    place = _place(Place(dataset or None, family or None), stage, index, request)
+    state = instance["state"] or "waiting"
+    said = progress(place, stage) if state in ("running", "success") and stage in STAGES else ""
+    part = ", ".join(place.numbered()).replace("-", " ")
+    title = f"{task} {part}".rstrip()
+    return Row(title, state, _seconds(instance), said, place, stage, _log(instance))
+
+
+def _place(place: Place, stage: str, index: int, request: Request) -> Place:
+    """`place` with what a mapped task's index counts: budgets, and for each the shards of a search or the seeds."""
+    shards = range(request.search.shards) if stage == "search" else (None,)
+    seeds = request.seeds if stage == "train" else (None,)
+    parts = list(product(request.budgets or (None,), seeds, shards))
+    if not place.family or not 0 <= index < len(parts):
+        return place
+    budget, seed, shard = parts[index]
+    return replace(place, budget=budget, seed=seed, shard=shard)
+
+
+def _log(instance: dict[str, Any]) -> str:
+    """Where Airflow writes the log of the last attempt, below its log folder."""
+    mapped = f"map_index={instance['map_index']}/" if instance["map_index"] >= 0 else ""
+    where = f"dag_id={instance['dag_id']}/run_id={instance['dag_run_id']}/task_id={instance['task_id']}"
+    return f"{where}/{mapped}attempt={instance['try_number']}.log"
+
+
+def _order(task: str) -> tuple[int, str, str, int]:
+    """Plan first, then each dataset's tasks, branch by branch, then the join."""
+    dataset, _, name = task.rpartition(".")
+    stage, _, family = name.partition("_")
+    place = position(stage)
+    part = 1 if dataset else (0 if place < position("fetch") else 2)
+    return part, dataset, family, place
+
+
+def _seconds(instance: dict[str, Any]) -> float | None:
+    if instance["start_date"] is None:
+        return None
+    end = datetime.fromisoformat(instance["end_date"]) if instance["end_date"] else datetime.now(UTC)
+    return (end - datetime.fromisoformat(instance["start_date"])).total_seconds()
+
+
+class TerminalView:
+    """The table in a terminal, drawn over itself; a context manager."""
+
+    def __init__(self, voice: Voice, run: str):
+        self._voice, self._run = voice, run
+        self._live = Live(console=voice.console, auto_refresh=False)
+
+    def __enter__(self) -> "TerminalView":
+        self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._live.stop()
+
+    def show(self, rows: Sequence[Row], outlook: Outlook) -> None:
+        """Draw the rows, or those under way where the terminal is too low for all of them."""
+        room = self._voice.console.size.height - BORDERS
+        shown = rows if len(rows) <= room else [row for row in rows if row.state in UNDER_WAY][:room]
+        caption = str(outlook) if len(shown) == len(rows) else f"{outlook}; shown are those under way"
+        table = Table(title=f"run {self._run}", title_justify="left", caption=caption, caption_justify="left")
+        for name in ("task", "state", "time"):
+            table.add_column(name, no_wrap=True)
+        table.add_column("progress", no_wrap=True, overflow="ellipsis")
+        for row in shown:
+            style = STYLES.get(row.state, "dim")
+            table.add_row(row.task, f"[{style}]{row.state}[/]", row.shown_time, escape(row.progress))
+        self._live.update(table, refresh=True)
+        self._voice.spoken()
+
+
+class LineView:
+    """A line for each change, for logs, and now and then a summary with a line for each task that runs."""
+
+    def __init__(self, voice: Voice, run: str):
+        self._voice, self._run = voice, run
+        self._states: dict[str, str] = {}
+        self._summed_up = time.monotonic()
+
+    def __enter__(self) -> "LineView":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def show(self, rows: Sequence[Row], outlook: Outlook) -> None:
+        """Print what has changed since the last call, and how the run stands if that was not said for a while."""
+        for row in rows:
+            if row.state in STYLES and self._states.get(row.task) != row.state:
+                self._states[row.task] = row.state
+                self._say(row)
+        if time.monotonic() - self._summed_up >= SUMMARY_SECONDS:
+            self._summed_up = time.monotonic()
+            self._voice.say(f"{_now()} {outlook}")
+            for row in rows:
+                if row.state == "running" and row.progress:
+                    self._say(row)
+
+    def _say(self, row: Row) -> None:
+        self._voice.say(f"{_now()} {row.task:<32} {row.state:<16} {row.shown_time:>6}  {row.progress}".rstrip())
+
+
+def _now() -> str:
+    return time.strftime("%H:%M:%S")
+
+
+def view(voice: Voice, run: str) -> TerminalView | LineView:
+    """The table where there is a terminal, lines elsewhere."""
+    return TerminalView(voice, run) if voice.console.is_terminal else LineView(voice, run)
