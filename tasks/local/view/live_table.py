@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import product
+from textwrap import shorten
 from typing import Any
 
 from rich.live import Live
@@ -18,7 +19,8 @@ from tasks.settings.request import Request
 from tasks.settings.workflow import STAGES, position
 
 STYLES = {"success": "green", "failed": "red", "upstream_failed": "red", "running": "cyan", "up_for_retry": "yellow"}
-SUMMARY_SECONDS = 12.0  # between two summaries where there is no terminal
+SUMMARY_SECONDS = 10.0  # between two summaries where there is no terminal
+PROGRESS_LENGTH = 60  # characters, of a line where there is no terminal
 UNDER_WAY = ("running", "up_for_retry", "failed", "upstream_failed")  # what is worth a row where there is little room
 BORDERS = 8  # lines of a terminal that the table's frame, its title and its caption need
 REUSED = "cached"  # what a stage says that had nothing to do
@@ -41,6 +43,11 @@ class Row:
     def shown_time(self) -> str:
         """Minutes and seconds, or nothing before it starts."""
         return "" if self.seconds is None else clock_time(self.seconds)
+
+    @property
+    def shown_progress(self) -> str:
+        """What the stage said, as people read it."""
+        return "reused from an earlier run" if self.progress == REUSED else self.progress
 
 
 def rows(instances: Sequence[dict[str, Any]], request: Request, progress: Callable[[Place, str], str]) -> list[Row]:
@@ -76,8 +83,8 @@ def _row(instance: dict[str, Any], request: Request, progress: Callable[[Place, 
     place = _place(Place(dataset or None, family or None), stage, index, request)
     state = instance["state"] or "waiting"
     said = progress(place, stage) if state in ("running", "success") and stage in STAGES else ""
-    part = ", ".join(place.numbered()).replace("-", " ")
-    title = f"{task} {part}".rstrip()
+    named = place if request.search.shards > 1 else replace(place, shard=None)
+    title = f"{task} {', '.join(named.numbered())}".replace("-", " ").rstrip()
     return Row(title, state, _seconds(instance), said, place, stage, _log(instance))
 
 
@@ -140,7 +147,7 @@ class TerminalView:
         table.add_column("progress", no_wrap=True, overflow="ellipsis")
         for row in shown:
             style = STYLES.get(row.state, "dim")
-            table.add_row(row.task, f"[{style}]{row.state}[/]", row.shown_time, escape(row.progress))
+            table.add_row(row.task, f"[{style}]{row.state}[/]", row.shown_time, escape(row.shown_progress))
         self._live.update(table, refresh=True)
         self._voice.spoken()
 
@@ -151,6 +158,7 @@ class LineView:
     def __init__(self, voice: Voice, run: str):
         self._voice, self._run = voice, run
         self._states: dict[str, str] = {}
+        self._told: dict[str, float] = {}  # when each task was last spoken of
         self._summed_up = time.monotonic()
 
     def __enter__(self) -> "LineView":
@@ -165,15 +173,18 @@ class LineView:
             if row.state in STYLES and self._states.get(row.task) != row.state:
                 self._states[row.task] = row.state
                 self._say(row)
-        if time.monotonic() - self._summed_up >= SUMMARY_SECONDS:
-            self._summed_up = time.monotonic()
+        now = time.monotonic()
+        if now - self._summed_up >= SUMMARY_SECONDS:
+            self._summed_up = now
             self._voice.say(f"{_now()} {outlook}")
             for row in rows:
-                if row.state == "running" and row.progress:
+                if row.state == "running" and now - self._told[row.task] >= SUMMARY_SECONDS:
                     self._say(row)
 
     def _say(self, row: Row) -> None:
-        self._voice.say(f"{_now()} {row.task:<32} {row.state:<16} {row.shown_time:>6}  {row.progress}".rstrip())
+        self._told[row.task] = time.monotonic()
+        progress = shorten(row.shown_progress, PROGRESS_LENGTH, placeholder=" ...")
+        self._voice.say(f"{_now()} {row.task:<32} {row.state:<16} {row.shown_time:>6}  {progress}".rstrip())
 
 
 def _now() -> str:

@@ -39,7 +39,7 @@ def show_comparison(console: Console, folder: Path) -> None:
     """Print the table and the verdicts of a downloaded report."""
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     if report.get("notice"):
-        console.print(report["notice"], markup=False, highlight=False, style="bold yellow")
+        console.print(report["notice"], markup=False, highlight=False, soft_wrap=True, style="bold yellow")
     table = Table("dataset", "model", "parameters", "train time", "test accuracy", "test F1", title_justify="left")
     frontiers = report.get("frontiers")
     for dataset in report["datasets"]:
@@ -48,7 +48,7 @@ def show_comparison(console: Console, folder: Path) -> None:
             table.add_row(*(escape(cell) for cell in _cells(title, model)))
     console.print(table)
     for part in frontiers or report["datasets"]:
-        console.print(f"{part['name']}: {part['verdict']}", markup=False, highlight=False)
+        console.print(f"{part['name']}: {part['verdict']}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _cells(title: str, model: dict[str, Any]) -> list[str]:

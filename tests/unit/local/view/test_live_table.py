@@ -142,6 +142,13 @@ def test_a_terminal_gets_the_table(shown):
     assert str(OUTLOOK) in out.getvalue()
 
 
+def test_a_reused_result_says_so(shown):
+    """Nobody needs to know what a cache is."""
+    voice, out = heard(width=200)
+    LineView(voice, "r").show([replace(shown[0], progress="cached")], OUTLOOK)
+    assert "success            1:05  reused from an earlier run" in out.getvalue()
+
+
 def test_a_low_terminal_gets_what_is_under_way(shown):
     """Rows that do not fit are not cut off: those that wait or are done make room, and the caption says so."""
     voice, out = heard(width=80, height=14, force_terminal=True)
