@@ -146,7 +146,7 @@ class _Run:
             return self._finish(state)
 
     def _watch(self) -> str:
-        with view(self._voice, self._run) as shown:
+        with view(self._voice) as shown:
             while True:
                 state, found = self._api.state(self._run), self._rows()
                 shown.show(found, outlook(self._request, observed(found), slots()))

@@ -8,6 +8,7 @@ from itertools import product
 from textwrap import shorten
 from typing import Any
 
+from rich import box
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
@@ -22,7 +23,7 @@ STYLES = {"success": "green", "failed": "red", "upstream_failed": "red", "runnin
 SUMMARY_SECONDS = 10.0  # between two summaries where there is no terminal
 PROGRESS_LENGTH = 60  # characters, of a line where there is no terminal
 UNDER_WAY = ("running", "up_for_retry", "failed", "upstream_failed")  # what is worth a row where there is little room
-BORDERS = 8  # lines of a terminal that the table's frame, its title and its caption need
+BORDERS = 7  # lines of a terminal that the table's frame and its caption need
 REUSED = "cached"  # what a stage says that had nothing to do
 FINAL = {"success", "failed", "upstream_failed", "skipped", "removed"}
 
@@ -125,8 +126,8 @@ def _seconds(instance: dict[str, Any]) -> float | None:
 class TerminalView:
     """The table in a terminal, drawn over itself; a context manager."""
 
-    def __init__(self, voice: Voice, run: str):
-        self._voice, self._run = voice, run
+    def __init__(self, voice: Voice):
+        self._voice = voice
         self._live = Live(console=voice.console, auto_refresh=False)
 
     def __enter__(self) -> "TerminalView":
@@ -141,7 +142,7 @@ class TerminalView:
         room = self._voice.console.size.height - BORDERS
         shown = rows if len(rows) <= room else [row for row in rows if row.state in UNDER_WAY][:room]
         caption = str(outlook) if len(shown) == len(rows) else f"{outlook}; shown are those under way"
-        table = Table(title=f"run {self._run}", title_justify="left", caption=caption, caption_justify="left")
+        table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
         for name in ("task", "state", "time"):
             table.add_column(name, no_wrap=True)
         table.add_column("progress", no_wrap=True, overflow="ellipsis")
@@ -155,8 +156,8 @@ class TerminalView:
 class LineView:
     """A line for each change, for logs, and now and then a summary with a line for each task that runs."""
 
-    def __init__(self, voice: Voice, run: str):
-        self._voice, self._run = voice, run
+    def __init__(self, voice: Voice):
+        self._voice = voice
         self._states: dict[str, str] = {}
         self._told: dict[str, float] = {}  # when each task was last spoken of
         self._summed_up = time.monotonic()
@@ -191,6 +192,6 @@ def _now() -> str:
     return time.strftime("%H:%M:%S")
 
 
-def view(voice: Voice, run: str) -> TerminalView | LineView:
+def view(voice: Voice) -> TerminalView | LineView:
     """The table where there is a terminal, lines elsewhere."""
-    return TerminalView(voice, run) if voice.console.is_terminal else LineView(voice, run)
+    return TerminalView(voice) if voice.console.is_terminal else LineView(voice)

@@ -111,7 +111,7 @@ def heard(**options):
 def test_without_a_terminal_only_changes_are_printed(shown):
     """A line a change: showing the same rows again prints nothing; nothing is said of tasks that only wait."""
     voice, out = heard(width=200)
-    with LineView(voice, "r") as lines:
+    with LineView(voice) as lines:
         lines.show(shown, OUTLOOK)
         once = out.getvalue()
         lines.show(shown, OUTLOOK)
@@ -124,7 +124,7 @@ def test_without_a_terminal_a_summary_comes_now_and_then(shown, monkeypatch):
     """It says how the run stands, and what each running task last said."""
     voice, out = heard(width=200)
     monkeypatch.setattr(live_table, "SUMMARY_SECONDS", 0)
-    LineView(voice, "r").show(shown, OUTLOOK)
+    LineView(voice).show(shown, OUTLOOK)
     said = [line.partition(" ")[2] for line in out.getvalue().splitlines()[6:]]
     assert said[0] == "3 of 8 tasks, about 40 s left"
     assert [line.split()[0] for line in said[1:]] == ["cifar10.search_ann", "cifar10.train_ann"]
@@ -134,7 +134,7 @@ def test_without_a_terminal_a_summary_comes_now_and_then(shown, monkeypatch):
 def test_a_terminal_gets_the_table(shown):
     """Every row is drawn, with its state, and how the run stands."""
     voice, out = heard(width=120, height=40, force_terminal=True)
-    drawn = view(voice, "quick-1")
+    drawn = view(voice)
     assert isinstance(drawn, TerminalView)
     with drawn:
         drawn.show(shown, OUTLOOK)
@@ -145,14 +145,14 @@ def test_a_terminal_gets_the_table(shown):
 def test_a_reused_result_says_so(shown):
     """Nobody needs to know what a cache is."""
     voice, out = heard(width=200)
-    LineView(voice, "r").show([replace(shown[0], progress="cached")], OUTLOOK)
+    LineView(voice).show([replace(shown[0], progress="cached")], OUTLOOK)
     assert "success            1:05  reused from an earlier run" in out.getvalue()
 
 
 def test_a_low_terminal_gets_what_is_under_way(shown):
     """Rows that do not fit are not cut off: those that wait or are done make room, and the caption says so."""
     voice, out = heard(width=80, height=14, force_terminal=True)
-    with view(voice, "quick-1") as drawn:
+    with view(voice) as drawn:
         drawn.show(shown, OUTLOOK)
     drawn_rows = [row.task for row in shown if row.task in out.getvalue()]
     assert drawn_rows == ["cifar10.search_ann shard 1", "cifar10.train_ann seed 8", "cifar10.search_cnn"]
