@@ -196,8 +196,9 @@ class _Startup:
             return True
         if self._process.returncode == BUSY:
             raise RequestError("another run is starting here; wait for it, or use `make up`")
-        lines = self._server_log() or [f"it ended with {self._process.returncode}"]
-        raise AirflowError(f"the server ended: {lines[-1]} (log: {self._state / 'server.log'})")
+        reasons = [line for line in self._server_log() if not line.startswith(READY)]
+        reason = reasons[-1] if reasons else f"it ended with {self._process.returncode}"
+        raise AirflowError(f"the server ended: {reason} (log: {self._state / 'server.log'})")
 
     def _server_log(self) -> list[str]:
         log = self._state / "server.log"

@@ -9,6 +9,7 @@ from textwrap import shorten
 from typing import Any
 
 from rich import box
+from rich.console import Group
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
@@ -142,14 +143,14 @@ class TerminalView:
         room = self._voice.console.size.height - BORDERS
         shown = rows if len(rows) <= room else [row for row in rows if row.state in UNDER_WAY][:room]
         caption = str(outlook) if len(shown) == len(rows) else f"{outlook}; shown are those under way"
-        table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
+        table = Table(box=box.SIMPLE_HEAD)
         for name in ("task", "state", "time"):
             table.add_column(name, no_wrap=True)
         table.add_column("progress", no_wrap=True, overflow="ellipsis")
         for row in shown:
             style = STYLES.get(row.state, "dim")
             table.add_row(row.task, f"[{style}]{row.state}[/]", row.shown_time, escape(row.shown_progress))
-        self._live.update(table, refresh=True)
+        self._live.update(Group(*([table] if shown else []), caption), refresh=True)
         self._voice.spoken()
 
 

@@ -1,0 +1,66 @@
+"""The start of the server as a person sees it: phase by phase, and with the reason when it ends."""
+
+import io
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from tasks.local.airflow import AirflowError
+from tasks.local.server import READY
+from tasks.local.startup import _Startup
+from tasks.local.view.voice import Voice
+from tasks.project import PROJECT
+
+# A stand-in for the server: it says what is ready, one thing after another, and then what a client needs to know.
+SERVER = f"""
+import json, os, sys, time
+from pathlib import Path
+from tasks.local.processes import birth
+print("{READY}object store", flush=True)
+time.sleep(0.3)
+print("{READY}database", flush=True)
+Path(sys.argv[1], "server.json").write_text(json.dumps({{"pid": os.getpid(), "born": birth(os.getpid())}}))
+time.sleep(60)
+"""
+ENDED = f"print('{READY}object store'); print('no room on the disk'); print('{READY}database')"
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """Start a stand-in for the server; its start as a client follows it, and what the client says."""
+    monkeypatch.setenv("LIKE_FOR_LIKE_STATE", str(tmp_path))
+    monkeypatch.delenv("STORE", raising=False)
+    running = []
+
+    def started(code):
+        with (tmp_path / "server.log").open("wb") as log:
+            running.append(subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=log, cwd=PROJECT))
+        out = io.StringIO()
+        return _Startup(Voice(Console(file=out, width=100)), running[-1], running[-1].pid), out
+
+    yield started
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+def test_each_phase_has_its_line_when_it_is_over(start):
+    """In their order, once each, with the seconds since the start."""
+    startup, out = start(SERVER)
+    described = startup.described()
+    assert described["pid"] == startup._pid
+    assert [line.split(" ready after")[0].strip() for line in out.getvalue().splitlines()] == [
+        "object store",
+        "database",
+    ]
+    assert all(line.endswith(" s") for line in out.getvalue().splitlines())
+
+
+def test_a_server_that_ends_is_told_with_its_reason(start, tmp_path):
+    """The last line of its log that is no phase, and where the log lies."""
+    startup, _ = start(ENDED)
+    with pytest.raises(AirflowError) as caught:
+        startup.described()
+    assert str(caught.value) == f"the server ended: no room on the disk (log: {tmp_path / 'server.log'})"
