@@ -142,7 +142,7 @@ class TerminalView:
         """Draw the rows, or those under way where the terminal is too low for all of them."""
         room = self._voice.console.size.height - BORDERS
         shown = rows if len(rows) <= room else [row for row in rows if row.state in UNDER_WAY][:room]
-        caption = str(outlook) if len(shown) == len(rows) else f"{outlook}; shown are those under way"
+        caption = f"{outlook}; shown are those under way" if 0 < len(shown) < len(rows) else str(outlook)
         table = Table(box=box.SIMPLE_HEAD)
         for name in ("task", "state", "time"):
             table.add_column(name, no_wrap=True)

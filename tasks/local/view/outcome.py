@@ -38,8 +38,10 @@ def download(store: Store, run: str, folder: Path = REPORTS) -> Path | None:
 def show_comparison(console: Console, folder: Path) -> None:
     """Print the table and the verdicts of a downloaded report."""
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    # A terminal gets its lines broken between words; a file gets sentences whole.
+    sentence: dict[str, Any] = {"markup": False, "highlight": False, "soft_wrap": not console.is_terminal}
     if report.get("notice"):
-        console.print(report["notice"], markup=False, highlight=False, soft_wrap=True, style="bold yellow")
+        console.print(report["notice"], style="bold yellow", **sentence)
     table = Table("dataset", "model", "parameters", "train time", "test accuracy", "test F1", title_justify="left")
     frontiers = report.get("frontiers")
     for dataset in report["datasets"]:
@@ -48,7 +50,7 @@ def show_comparison(console: Console, folder: Path) -> None:
             table.add_row(*(escape(cell) for cell in _cells(title, model)))
     console.print(table)
     for part in frontiers or report["datasets"]:
-        console.print(f"{part['name']}: {part['verdict']}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{part['name']}: {part['verdict']}", **sentence)
 
 
 def _cells(title: str, model: dict[str, Any]) -> list[str]:
