@@ -34,7 +34,7 @@ class ObjectStore:
         """Serve the data in `folder` until stop(), or until this process ends, however it ends.
 
         Raises:
-            StoreError: it did not start, or nothing of its start moves any more. The message says how to run without it.
+            StoreError: it did not start, or its start hangs. The message says why, and how to run without it.
         """
         folder = folder.resolve()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -24,12 +24,12 @@ import pytest
 
 from tasks.local.swift.node import PORT, serve
 from tasks.local.swift.object_store import ObjectStore
+from tasks.project import PROJECT
 from tasks.storage.bucket import S3Store
 from tasks.storage.contract import Store, StoreError
 from tasks.storage.location import open_store
 from tasks.storage.retries import RetryPolicy
 
-PROJECT = Path(__file__).resolve().parents[2]
 WAY_OUT = "to run without it, set STORE=file:///folder"
 
 
