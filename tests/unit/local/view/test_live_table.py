@@ -105,7 +105,7 @@ def test_a_log_is_named_below_the_log_folder(shown):
 def heard(**options):
     """A voice, and what it says."""
     out = io.StringIO()
-    return Voice(Console(file=out, **options)), out
+    return Voice(Console(file=out, color_system=None, **options)), out
 
 
 def test_without_a_terminal_only_changes_are_printed(shown):
