@@ -1,1 +1,15 @@
+"""What holds for every test: one thread a library, no clock on an example, no heavy import at collection."""
+
+import os
+
+from hypothesis import settings
+
+from dags.stage_operators import THREADS
+
+# Read by the numeric libraries when they are imported: as many workers as cores must not fight for the cores.
+os.environ.update(dict.fromkeys(THREADS, "1"))
+
 pytest_plugins = ["tests.support.object_store_fixture"]
+
+settings.register_profile("untimed", deadline=None)  # a busy machine breaks no promise
+settings.load_profile("untimed")

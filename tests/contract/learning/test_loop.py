@@ -3,19 +3,20 @@
 import re
 from functools import partial
 
-import keras
 import numpy as np
 import pytest
 
-from tasks.learning import loop, optimizers
-from tasks.learning.loop import DivergenceError, Recipe, fit
-from tasks.learning.network import Description, assemble
-from tasks.learning.optimizers import optimizer_from
 from tasks.learning.pace import Pace
 from tasks.settings.dataset import Augmentation
 from tasks.settings.training import Training, Tricks
+from tests.support.lazy import Lazy
 
-DESCRIPTION = Description(family="cnn", shape=(8, 8, 1), classes=3, budget=6_000, mean=(90,), std=(50,))
+keras = Lazy("keras")
+loop = Lazy("tasks.learning.loop")
+network = Lazy("tasks.learning.network")
+optimizers = Lazy("tasks.learning.optimizers")
+
+FACTS = {"shape": (8, 8, 1), "classes": 3, "budget": 6_000, "mean": (90,), "std": (50,)}
 TRICKS = Tricks()
 TRAINING = Training(replicates=1, epochs=3, batch_size=32, deterministic=True)
 
@@ -38,9 +39,9 @@ def trained(
     **chosen,
 ):
     facts = {"family": family, "hyperparameters": chosen, "tricks": tricks}
-    build = partial(assemble, DESCRIPTION.model_copy(update=facts))
-    recipe = Recipe(TRAINING.model_copy(update={"tricks": tricks}), Augmentation(flip=True, shift=1), chosen, seed)
-    return fit(build, train or data(300, 1), validation or data(90, 2), recipe, report, checkpoints)
+    build = partial(network.assemble, network.Description(**FACTS, **facts))
+    recipe = loop.Recipe(TRAINING.model_copy(update={"tricks": tricks}), Augmentation(flip=True, shift=1), chosen, seed)
+    return loop.fit(build, train or data(300, 1), validation or data(90, 2), recipe, report, checkpoints)
 
 
 @pytest.mark.parametrize("family", ["ann", "cnn"])
@@ -81,22 +82,21 @@ def test_fewer_images_than_a_batch_still_train():
 
 def test_divergence_is_an_error_that_says_so():
     """A loss that is no number is not a result."""
-    with pytest.raises(DivergenceError, match="expected a finite loss"):
+    with pytest.raises(loop.DivergenceError, match="expected a finite loss"):
         trained(learning_rate=float("nan"))
 
 
 def test_the_optimizer_has_defaults_and_takes_what_it_is_given():
     """Architecture choices among the hyper-parameters are not the optimizer's business."""
-    assert optimizer_from({"depth": 3, "learning_rate": 0.003})._replace(learning_rate=0) == optimizer_from(
-        {}
-    )._replace(learning_rate=0)
-    assert optimizer_from({"learning_rate": 0.003}).learning_rate == 0.003
+    plain, chosen = (optimizers.optimizer_from(given) for given in ({}, {"depth": 3, "learning_rate": 0.003}))
+    assert chosen._replace(learning_rate=0) == plain._replace(learning_rate=0)
+    assert chosen.learning_rate == 0.003
 
 
 def test_augmentation_is_what_the_dataset_allows_and_the_settings_want():
     """Neither side alone decides; shifting can be limited on its own, since short runs do better without it."""
     allowed = Augmentation(flip=True, shift=2)
-    recipe = Recipe(TRAINING, allowed, {}, 0)
+    recipe = loop.Recipe(TRAINING, allowed, {}, 0)
     assert loop._wanted(recipe) == allowed
     for change, expected in (
         ({"augment": False}, Augmentation()),

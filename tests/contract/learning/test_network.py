@@ -1,18 +1,23 @@
 """Networks from descriptions, and back from disk."""
 
 import json
+from functools import cache
 
-import keras
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from tasks.learning import network
-from tasks.learning.network import Description, assemble, load, probabilities, save
+from tests.support.lazy import Lazy
 
-DESCRIPTION = Description(
-    family="cnn", shape=(8, 8, 3), classes=4, budget=6_000, mean=(100, 110, 120), std=(50, 55, 60)
-)
+keras = Lazy("keras")
+network = Lazy("tasks.learning.network")
+
+
+@cache
+def described():
+    """Of 6,000 parameters."""
+    facts = {"shape": (8, 8, 3), "classes": 4, "budget": 6_000, "mean": (100, 110, 120), "std": (50, 55, 60)}
+    return network.Description(family="cnn", **facts)
 
 
 def images(n=5, seed=0):
@@ -22,17 +27,19 @@ def images(n=5, seed=0):
 @pytest.mark.parametrize("family", ["ann", "cnn"])
 def test_a_saved_network_answers_as_before(family, tmp_path):
     """Weights and configuration are all that a network is: what is loaded predicts the same, bit by bit."""
-    description = DESCRIPTION.model_copy(update={"family": family})
-    model = assemble(description)
-    save(model, description, tmp_path)
+    description = described().model_copy(update={"family": family})
+    model = network.assemble(description)
+    network.save(model, description, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.weights.h5"]
-    assert np.array_equal(probabilities(load(tmp_path), images()), probabilities(model, images()))
+    assert np.array_equal(
+        network.probabilities(network.load(tmp_path), images()), network.probabilities(model, images())
+    )
 
 
 def test_probabilities_are_a_distribution():
     """float32 [n, classes], every row sums to 1, the largest is the largest logit."""
-    model = assemble(DESCRIPTION)
-    odds = probabilities(model, images())
+    model = network.assemble(described())
+    odds = network.probabilities(model, images())
     assert odds.dtype == np.float32
     assert odds.sum(axis=1) == pytest.approx(1, abs=1e-6)
     assert np.array_equal(odds.argmax(axis=1), keras.ops.convert_to_numpy(model(images())).argmax(axis=1))
@@ -40,7 +47,7 @@ def test_probabilities_are_a_distribution():
 
 def test_standardisation_happens_inside_without_weights():
     """uint8 goes in; mean and deviation shape the result but are no parameters."""
-    model = assemble(DESCRIPTION)
+    model = network.assemble(described())
     standardised = keras.ops.convert_to_numpy(model.layers[1](images()))
     assert standardised == pytest.approx((images() - np.array([100.0, 110, 120])) / np.array([50.0, 55, 60]), abs=1e-4)
     assert model.count_params() == pytest.approx(6_000, rel=0.01)
@@ -49,8 +56,8 @@ def test_standardisation_happens_inside_without_weights():
 
 def test_hyperparameters_shape_the_network():
     """What the search found is what is built."""
-    plain = assemble(DESCRIPTION.with_hyperparameters({"residuals": 0}))
-    deep = assemble(DESCRIPTION.with_hyperparameters({"residuals": 2, "learning_rate": 0.01}))
+    plain = network.assemble(described().with_hyperparameters({"residuals": 0}))
+    deep = network.assemble(described().with_hyperparameters({"residuals": 2, "learning_rate": 0.01}))
     assert len(deep.layers[-1].layers) > len(plain.layers[-1].layers)
 
 
@@ -58,13 +65,13 @@ def test_hyperparameters_shape_the_network():
 def test_an_unknown_family_is_refused(family):
     """Only files of tasks/models/ are families; a name cannot reach elsewhere."""
     with pytest.raises((ValueError, ValidationError)):
-        assemble(Description(**DESCRIPTION.model_dump() | {"family": family}))
+        network.assemble(network.Description(**described().model_dump() | {"family": family}))
 
 
 def test_weights_of_another_size_are_refused(tmp_path):
     """Code that now builds another size says so before it reads weights."""
-    save(assemble(DESCRIPTION), DESCRIPTION, tmp_path)
+    network.save(network.assemble(described()), described(), tmp_path)
     facts = json.loads((tmp_path / network.CONFIGURATION).read_text())
     (tmp_path / network.CONFIGURATION).write_text(json.dumps(facts | {"parameters": 5}))
     with pytest.raises(ValueError, match="expected 5 parameters"):
-        load(tmp_path)
+        network.load(tmp_path)

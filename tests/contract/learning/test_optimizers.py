@@ -2,24 +2,26 @@
 
 import math
 
-import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.learning.optimizers import WARM_UP, Muon, cycle
+from tests.support.lazy import Lazy
+
+keras = Lazy("keras")
+optimizers = Lazy("tasks.learning.optimizers")
 
 
 @given(st.integers(2, 5_000), st.floats(1e-4, 0.1), st.floats(0, 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_cycle_rises_in_a_line_and_falls_as_a_cosine(steps, peak, part):
     """At any step; it starts at zero, and is back there at the last."""
     step = round(part * steps)
-    rise = math.ceil(WARM_UP * steps)
+    rise = math.ceil(optimizers.WARM_UP * steps)
     fall = (step - rise) / max(1, steps - rise)
     expected = peak * step / rise if step < rise else peak * (1 + math.cos(math.pi * min(1, fall))) / 2
-    assert float(cycle(peak, steps)(step)) == pytest.approx(expected, abs=1e-4 * peak)
+    assert float(optimizers.cycle(peak, steps)(step)) == pytest.approx(expected, abs=1e-4 * peak)
 
 
 def orthogonalised(matrix, steps=5):
@@ -39,7 +41,7 @@ def test_muon_of_a_kernel_is_the_reference(shape):
     start = generator.normal(size=shape)
     gradients = generator.normal(size=(3, *shape))
     kernel = keras.Variable(start.astype(np.float32), name="kernel")
-    optimizer = Muon(0.05, weight_decay=0.1, adam_weight_decay=0.1)
+    optimizer = optimizers.Muon(0.05, weight_decay=0.1, adam_weight_decay=0.1)
     optimizer.build([kernel])
     expected, momentum = start, np.zeros(shape)
     for gradient in gradients:
@@ -58,7 +60,7 @@ def test_all_but_kernels_and_the_head_s_are_adamw_s(shape, layer):
     start, gradients = generator.normal(size=shape), generator.normal(size=(3, *shape))
     reached = []
     for optimizer in (
-        Muon(0.05, weight_decay=0.1, adam_weight_decay=0.1),
+        optimizers.Muon(0.05, weight_decay=0.1, adam_weight_decay=0.1),
         keras.optimizers.AdamW(0.05, weight_decay=0.1),
     ):
         with keras.name_scope(layer):

@@ -2,16 +2,19 @@
 
 import re
 
-import keras
-import keras_tuner
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.models import ann, cnn
 from tasks.settings.training import BUDGET_TOLERANCE as TOLERANCE
 from tasks.settings.training import Tricks
+from tests.support.lazy import Lazy
+
+keras = Lazy("keras")
+keras_tuner = Lazy("keras_tuner")
+ann = Lazy("tasks.models.ann")
+cnn = Lazy("tasks.models.cnn")
 
 FAMILIES = [ann, cnn]
 BOTH = pytest.mark.parametrize("family", FAMILIES, ids=["ann", "cnn"])
@@ -30,7 +33,7 @@ def choices(draw, family):
 
 
 @BOTH
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_every_choice_lands_within_one_percent(family, data):
     """Whatever the depth, kernel, pooling, shape, classes and budget: the widths meet the budget on both sides."""
@@ -43,7 +46,7 @@ def test_every_choice_lands_within_one_percent(family, data):
 
 
 @BOTH
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_a_smaller_budget_is_met_as_well_or_refused_in_words(family, data):
     """Where widths are few and steps are large: within 1 %, or an error that names the nearest size."""
@@ -61,7 +64,7 @@ def test_a_smaller_budget_is_met_as_well_or_refused_in_words(family, data):
 
 
 @BOTH
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.data())
 def test_the_formula_is_what_keras_counts(family, data):
     """The arithmetic counts every weight that the built model carries, moving statistics included."""

@@ -151,7 +151,7 @@ def test_starting_over_is_no_answer_to_a_store_that_does_not_answer():
 ACTIONS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["work", "die"])), max_size=60)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ACTIONS)
 def test_attempts_that_overlap_never_throw_the_work_back(tmp_path_factory, actions):
     """However three attempts take turns, die and start again: a new one goes on from the highest step ever saved."""

@@ -21,7 +21,7 @@ from tasks.storage.folder import FileStore
 from tasks.storage.location import open_store
 
 MIB = 1024 * 1024
-SHARED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SHARED = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def test_round_trip(stores: Store):

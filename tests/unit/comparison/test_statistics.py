@@ -12,7 +12,6 @@ P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=9)
 
 
 @given(st.integers(0, 300), st.integers(0, 300))
-@settings(deadline=None)
 def test_mcnemar_is_the_exact_binomial_test(first, second):
     """The p-value equals scipy's two-sided binomial test on the discordant pairs, and is 1 without any."""
     expected = binomtest(first, first + second, 0.5).pvalue if first + second else 1.0
@@ -105,7 +104,7 @@ def test_the_interval_agrees_with_resampling_example_by_example():
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(2, 50))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_interval_does_not_care_about_the_order_of_examples(seed, seeds, examples):
     """Examples in another order, the same for every seed, give the same interval."""
     generator = np.random.default_rng(seed)

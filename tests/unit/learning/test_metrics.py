@@ -44,7 +44,7 @@ def test_a_class_without_examples_is_still_there():
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(2, 6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_numbers_agree_with_one_another(seed, examples, classes):
     """The confusion matrix holds every example, its diagonal is the accuracy, its rows are the support."""
     truth, probabilities = _predictions(seed, examples, classes)

@@ -5,22 +5,22 @@ import random
 from functools import partial
 from itertools import islice
 
-import keras
-import keras_tuner
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.learning import loop
-from tasks.learning.loop import Recipe
-from tasks.learning.network import Description, assemble
-from tasks.learning.search import trial_runner
-from tasks.learning.search.proposals import TrialShare, proposals, space
-from tasks.learning.search.trial_runner import SearchInput, search
 from tasks.learning.search.trials import SearchError, Trial, best, dump, joined, load
 from tasks.settings.dataset import Augmentation
 from tasks.settings.training import Search, Training
+from tests.support.lazy import Lazy
+
+keras = Lazy("keras")
+keras_tuner = Lazy("keras_tuner")
+loop = Lazy("tasks.learning.loop")
+network = Lazy("tasks.learning.network")
+proposals = Lazy("tasks.learning.search.proposals")
+trial_runner = Lazy("tasks.learning.search.trial_runner")
 
 SETTINGS = Search(tuner="random", trials=3, epochs=1, fraction=0.5)
 
@@ -29,10 +29,11 @@ def search_input(family="ann", seed=0):
     generator = np.random.default_rng(0)
     labels = (np.arange(120) % 3).astype(np.uint8)
     images = (generator.integers(0, 60, (120, 8, 8, 1)) + 80 * labels[:, None, None, None]).astype(np.uint8)
-    description = Description(family=family, shape=(8, 8, 1), classes=3, budget=5_000, mean=(90,), std=(50,))
+    description = network.Description(family=family, shape=(8, 8, 1), classes=3, budget=5_000, mean=(90,), std=(50,))
     settings = Training(replicates=1, epochs=9, batch_size=32, deterministic=True)
     part = images[:90], labels[:90]
-    return SearchInput(description, part, (images[90:], labels[90:]), settings, Augmentation(shift=1), seed)
+    rest = images[90:], labels[90:]
+    return trial_runner.SearchInput(description, part, rest, settings, Augmentation(shift=1), seed)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -61,8 +62,12 @@ def untrained(monkeypatch):
 def run(settings=SETTINGS, finished=(), shard=0, **changes):
     """The trials of a shard, and what was kept after each that ran."""
     kept = []
-    share = TrialShare(settings, settings.numbers(shard), finished)
-    return search(search_input(**changes), share, kept.append, lambda line: None), kept
+    share = proposals.TrialShare(settings, settings.numbers(shard), finished)
+    return trial_runner.search(search_input(**changes), share, kept.append, lambda line: None), kept
+
+
+def every_trial():
+    return proposals.TrialShare(SETTINGS, (0, 1, 2))
 
 
 def reached(tried):
@@ -82,9 +87,10 @@ def test_a_search_trains_its_trials_and_its_shards_train_the_same_ones():
     assert reached(joined(shards)) == reached(whole)
 
 
-@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="graphs are TensorFlow's")
 def test_no_trial_leaves_its_graphs_behind():
     """Whatever the tuner, memory does not grow with the trials: what each of them compiled is gone when it ends."""
+    if keras.config.backend() != "tensorflow":
+        pytest.skip("graphs are TensorFlow's")
     alive = []
 
     def keep(trials):
@@ -92,7 +98,7 @@ def test_no_trial_leaves_its_graphs_behind():
         alive.append(sum(type(thing).__name__ == "FuncGraph" for thing in gc.get_objects()))
 
     settings = Search(tuner="bayesian", trials=3, epochs=1)
-    search(search_input(), TrialShare(settings, settings.numbers(0)), keep, lambda line: None)
+    trial_runner.search(search_input(), proposals.TrialShare(settings, settings.numbers(0)), keep, lambda line: None)
     assert alive == [0, 0, 0]
 
 
@@ -105,7 +111,7 @@ def test_every_trial_is_recorded_and_meets_the_budget(tuner):
     assert [trial.number for trial in tried] == [0, 1, 2, 3, 4]
     assert {trial.status for trial in tried} == {"done"}
     assert all(abs(trial.parameters - 5_000) <= 50 for trial in tried)
-    assert tried[0].hyperparameters == space(search_input().description).values
+    assert tried[0].hyperparameters == proposals.space(search_input().description).values
     assert len({str(trial.hyperparameters) for trial in tried}) == 5
 
 
@@ -121,15 +127,16 @@ def test_hyperband_spends_its_epochs_unevenly_and_stops_at_the_trial_count():
 def test_a_promoted_trial_goes_on_where_it_stopped():
     """Hyperband, for real: what reaches the last rung is, digit by digit, the training that nobody interrupted."""
     lines, settings = [], Search(tuner="hyperband", trials=4, epochs=3)
-    share = TrialShare(settings, settings.numbers(0))
-    tried = search(search_input(), share, lambda trials: None, lines.append)
+    share = proposals.TrialShare(settings, settings.numbers(0))
+    tried = trial_runner.search(search_input(), share, lambda trials: None, lines.append)
     assert [trial.epochs for trial in tried] == [1, 1, 1, 3]
     assert tried[3].hyperparameters == best(tried[:3]).hyperparameters
     assert next(line for line in lines if "trial 4" in line) == "trial 4/4, goes on after epoch 1/3"
     shared = search_input()
     description = shared.description.with_hyperparameters(tried[3].hyperparameters)
-    recipe = Recipe(shared.training.model_copy(update={"epochs": 3}), shared.augmentation, tried[3].hyperparameters, 0)
-    build = partial(assemble, description)
+    training = shared.training.model_copy(update={"epochs": 3})
+    recipe = loop.Recipe(training, shared.augmentation, tried[3].hyperparameters, 0)
+    build = partial(network.assemble, description)
     whole = loop.fit(build, shared.train, shared.validation, recipe, lambda line: None)
     assert tried[3].score == whole.history[-1]["val_accuracy"]
     assert whole.history[0]["val_accuracy"] == best(tried[:3]).score
@@ -140,7 +147,7 @@ def test_both_families_share_one_optimizer_space():
     spaces = [
         {
             dimension.name: dimension.get_config()
-            for dimension in space(search_input(family).description).space
+            for dimension in proposals.space(search_input(family).description).space
             if dimension.name in {"learning_rate", "weight_decay", "label_smoothing"}
         }
         for family in ("ann", "cnn")
@@ -197,7 +204,7 @@ def test_an_error_of_the_observer_ends_the_search():
         raise OSError("no room")
 
     with pytest.raises(OSError, match="no room"):
-        search(search_input(), TrialShare(SETTINGS, (0, 1, 2)), broken, lambda line: None)
+        trial_runner.search(search_input(), every_trial(), broken, lambda line: None)
 
 
 @pytest.mark.parametrize("tuner", ["random", "bayesian", "hyperband"])
@@ -227,19 +234,17 @@ def test_a_search_is_the_same_in_any_number_of_shards(shards):
     assert best(found).number == best(whole).number
 
 
-SPACE = space(search_input("cnn").description)
-
-
 @given(seed=st.integers(0, 2**31), trials=st.integers(1, 40), shards=st.integers(1, 64), longer=st.integers(0, 9))
 def test_a_trial_is_known_by_its_number_alone(seed, trials, shards, longer):
     """Whatever the number of trials and shards: together the shards run each trial once, and trial n is trial n."""
+    choices = proposals.space(search_input("cnn").description)
     settings = Search(tuner="random", trials=trials, epochs=1, shards=min(shards, trials))
     numbers = [number for shard in range(settings.shards) for number in settings.numbers(shard)]
     assert sorted(numbers) == list(range(trials))
-    first = [values for values, _ in zip(proposals(SPACE, seed), range(trials), strict=False)]
-    again = [values for values, _ in zip(proposals(SPACE, seed), range(trials + longer), strict=False)]
+    first = [values for values, _ in zip(proposals.proposals(choices, seed), range(trials), strict=False)]
+    again = [values for values, _ in zip(proposals.proposals(choices, seed), range(trials + longer), strict=False)]
     assert again[:trials] == first
-    assert first[0] == SPACE.values
+    assert first[0] == choices.values
     assert len({str(values) for values in first}) == trials
 
 
@@ -248,7 +253,7 @@ def test_a_small_space_is_tried_once_and_then_is_used_up():
     space = keras_tuner.HyperParameters()
     space.Choice("a", [1, 2])
     space.Choice("b", [1, 2])
-    found = list(islice(proposals(space, seed=0), 9))
+    found = list(islice(proposals.proposals(space, seed=0), 9))
     assert len({str(values) for values in found}) == len(found) == 4
 
 
@@ -264,7 +269,7 @@ def test_an_impossible_budget_is_refused_at_once():
     """No trial is spent on it."""
     hopeless = search_input().description.model_copy(update={"budget": 20})
     with pytest.raises(ValueError, match="budget: expected at least"):
-        search(search_input()._replace(description=hopeless), TrialShare(SETTINGS, (0, 1, 2)), print, print)
+        trial_runner.search(search_input()._replace(description=hopeless), every_trial(), print, print)
 
 
 def test_the_best_is_the_highest_score_and_the_earlier_of_equals():

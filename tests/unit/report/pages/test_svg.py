@@ -18,7 +18,7 @@ def _titled(text: str, name: str = "figure-a") -> str:
 
 
 @given(PRINTABLE)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_text_stays_itself(text):
     """Whatever a class is called, the figure is well-formed and says just that."""
     tree = ElementTree.fromstring(_titled(text))

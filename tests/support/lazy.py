@@ -1,0 +1,20 @@
+"""Modules that are imported at their first use, so that collecting a test does not wait for TensorFlow or Airflow."""
+
+import importlib
+from typing import Any
+
+
+class Lazy:
+    """Stands for a module: what is asked of it, or set in it, is the module's."""
+
+    def __init__(self, name: str):
+        object.__setattr__(self, "_name", name)
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(importlib.import_module(self._name), attribute)
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        setattr(importlib.import_module(self._name), attribute, value)
+
+    def __delattr__(self, attribute: str) -> None:
+        delattr(importlib.import_module(self._name), attribute)
