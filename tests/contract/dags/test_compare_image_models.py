@@ -1,31 +1,39 @@
 """The DAG as Airflow reads it: its edges, its rules, its form, what parsing it costs."""
 
+import math
 import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from itertools import product
 
 import pytest
-from airflow.configuration import conf
-from airflow.dag_processing.dagbag import DagBag
-from airflow.serialization.decoders import decode_timetable
-from airflow.serialization.encoders import encode_timetable
-from airflow.serialization.serialized_objects import DagSerialization
-from airflow.timetables.base import TimeRestriction
 from annotated_types import Le
 
-from dags.compare_image_models import schedule
 from tasks.project import PROJECT
+from tasks.settings.loading import load_configuration
 from tasks.settings.request import MAX_BUDGETS
 from tasks.settings.training import Search, Training
+from tests.contract.dags.graph import edges, recorded_edges
+from tests.support.lazy import Lazy
 
-EDGES = Path(__file__).with_name("edges.txt")
+airflow_dags = Lazy("airflow.dag_processing.dagbag")
+serialized_objects = Lazy("airflow.serialization.serialized_objects")
+
+
+def parsed():
+    """The folder of DAGs as Airflow reads it now."""
+    return airflow_dags.DagBag(PROJECT / "dags")
+
+
+@pytest.fixture(scope="module")
+def config():
+    return load_configuration()
 
 
 @pytest.fixture(scope="module")
 def bag():
-    return DagBag(PROJECT / "dags")
+    return parsed()
 
 
 @pytest.fixture(scope="module")
@@ -40,19 +48,25 @@ def stages(dag):
     return found
 
 
+def of_families(dag):
+    """The tasks that belong to a family: its searches, choices, trainings and evaluations."""
+    names = ("search_", "choose_", "train_", "evaluate_")
+    return [task for task in dag.tasks if task.task_id.partition(".")[2].startswith(names)]
+
+
 def test_the_folder_holds_one_dag(bag):
     """Every file in the folder that Airflow reads parses, and they make exactly this DAG."""
     assert bag.import_errors == {}
     assert list(bag.dags) == ["compare_image_models"]
 
 
-def test_edges(dag):
+def test_edges(dag, config):
     """Every dataset has its branch, every family its search, trainings and evaluation, and all meet in the report."""
-    edges = sorted(f"{task.task_id} -> {after}" for task in dag.tasks for after in task.downstream_task_ids)
-    assert edges == EDGES.read_text().splitlines()
+    assert edges(dag) == recorded_edges(config)
+    assert len(dag.tasks) == 5 + len(config.datasets) * (3 + 4 * len(config.families))
 
 
-def test_the_run_fails_with_any_branch(dag):
+def test_the_run_fails_with_any_branch(dag, config):
     """The report waits for every branch, failed or not; the only leaf fails when any task of any of them did."""
     report, complete = dag.get_task("report"), dag.get_task("complete")
     evaluations = {task.task_id for task in dag.tasks if ".evaluate_" in task.task_id}
@@ -60,16 +74,16 @@ def test_the_run_fails_with_any_branch(dag):
     assert report.trigger_rule == "all_done"
     assert report.upstream_task_ids == evaluations
     assert complete.trigger_rule == "none_failed"
-    families = {task.task_id for task in dag.tasks if task.task_id.endswith(("_ann", "_cnn"))}
+    families = {task.task_id for task in of_families(dag)}
     assert complete.upstream_task_ids == families | {"report"}
-    assert len(families) == 16
+    assert len(families) == 4 * len(evaluations) == 4 * len(config.datasets) * len(config.families)
 
 
-def test_a_budget_does_not_wait_for_anothers_success(dag):
+def test_a_budget_does_not_wait_for_anothers_success(dag, config):
     """What follows a search starts when all before it ended, failed or not; all that is not mapped needs success."""
-    on = [task for task in dag.tasks if task.task_id.partition(".")[2].startswith(("choose_", "train_", "evaluate_"))]
+    on = [task for task in of_families(dag) if ".search_" not in task.task_id]
     assert {task.trigger_rule for task in on} == {"all_done"}
-    assert len(on) == 12
+    assert len(on) == 3 * len(config.datasets) * len(config.families)
     others = [task for task in dag.tasks if task not in on and task.task_id not in ("report", "complete")]
     assert {task.trigger_rule for task in others} == {"all_success"}
 
@@ -108,25 +122,34 @@ def test_training_goes_through_its_pool(dag):
         ("evaluate", ["budget"]),
     ],
 )
-def test_the_stages_of_a_family_are_mapped_and_named(dag, stage, parts):
+def test_the_stages_of_a_family_are_mapped_and_named(dag, config, stage, parts):
     """Every stage of a family is mapped over the budgets, its searches over shards and its trainings over seeds too."""
-    task = dag.get_task(f"cifar10.{stage}_cnn")
-    assert task.is_mapped
-    assert list(task.expand_input.value) == parts
-    assert task.map_index_template == ", ".join(f"{part} {{{{ task.{part} }}}}" for part in parts)
+    for dataset, family in product(config.datasets, config.families):
+        task = dag.get_task(f"{dataset}.{stage}_{family}")
+        assert task.is_mapped
+        assert list(task.expand_input.value) == parts
+        assert task.map_index_template == ", ".join(f"{part} {{{{ task.{part} }}}}" for part in parts)
 
 
-def test_the_longest_trainings_get_a_free_slot_first(dag):
-    """A CNN before any ANN, and the greater dataset of the two; the same for a family's search as for its trainings."""
-    models = ["cifar10.{}_cnn", "fashion_mnist.{}_cnn", "cifar10.{}_ann", "fashion_mnist.{}_ann"]
+def test_the_longest_trainings_get_a_free_slot_first(dag, config):
+    """A CNN before any ANN, then the greater dataset; the same for a family's search as for its trainings."""
+    assert config.orchestration.priority_families == ("cnn",)
+    models = list(product(config.datasets, config.families))
+    sizes = {name: math.prod(dataset.shape[:2]) * dataset.budget for name, dataset in config.datasets.items()}
+    lengths = [(family == "cnn", sizes[dataset]) for dataset, family in models]
     for stage in ("search", "train", "evaluate"):
-        tasks = [dag.get_task(model.format(stage)) for model in models]
-        assert [task.priority_weight for task in tasks] == [4, 3, 2, 1]
+        tasks = [dag.get_task(f"{dataset}.{stage}_{family}") for dataset, family in models]
+        weights = [task.priority_weight for task in tasks]
+        assert [[one > other for other in weights] for one in weights] == [
+            [one > other for other in lengths] for one in lengths
+        ]
+        assert (min(weights), max(weights) <= len(models)) == (1, True)
         assert {str(task.weight_rule) for task in tasks} == {"absolute"}
 
 
 def test_no_run_maps_more_tasks_than_airflow_takes():
     """The most budgets with the most seeds, or shards, stay below the limit of a mapped task."""
+    conf = Lazy("airflow.configuration").conf
     limits = [Training.model_fields["replicates"], Search.model_fields["shards"]]
     most = [next(each.le for each in field.metadata if isinstance(each, Le)) for field in limits]
     assert most == [100, 64]
@@ -136,16 +159,19 @@ def test_no_run_maps_more_tasks_than_airflow_takes():
 @pytest.mark.parametrize(
     ("params", "expected"),
     [
-        ({}, [250_000]),
+        ({}, None),
         ({"budgets": [30_000]}, [30_000]),
         ({"budgets": [120_000, 30_000]}, [30_000, 120_000]),
-        ({"datasets": ["fashion_mnist"]}, []),
+        ({"datasets": ["another"]}, []),
     ],
 )
-def test_the_budgets_are_those_of_the_request(dag, params, expected):
+def test_the_budgets_are_those_of_the_request(dag, config, params, expected):
     """The light task of a dataset names its own budget, or those of the form; none where the run leaves it out."""
-    task = dag.get_task("cifar10.budgets")
-    assert task.python_callable(*task.op_args, params={"profile": "smoke", **params}) == expected
+    one, another, *_ = config.datasets
+    params = {name: [another] if name == "datasets" else value for name, value in params.items()}
+    task = dag.get_task(f"{one}.budgets")
+    found = task.python_callable(*task.op_args, params={"profile": "smoke", **params})
+    assert found == ([config.datasets[one].budget] if expected is None else expected)
 
 
 @pytest.mark.parametrize(("trials", "expected"), [(None, [0, 1]), (1, [0])])
@@ -166,24 +192,31 @@ def test_run_settings(dag):
 def test_the_schedule_waits_for_its_tick(dag):
     """The first run of a new installation is the next tick, even right after one; no schedule means only by hand."""
     tick = datetime.now(UTC).replace(second=0, microsecond=0)
-    weekly = decode_timetable(encode_timetable(schedule(f"{tick.minute} {tick.hour} * * {tick.isoweekday() % 7}")))
-    unbounded = TimeRestriction(earliest=None, latest=None, catchup=False)
+    schedule = Lazy("dags.compare_image_models").schedule
+    weekly = kept(schedule(f"{tick.minute} {tick.hour} * * {tick.isoweekday() % 7}"))
+    unbounded = Lazy("airflow.timetables.base").TimeRestriction(earliest=None, latest=None, catchup=False)
     first = weekly.next_dagrun_info(last_automated_data_interval=None, restriction=unbounded)
     assert first.run_after == tick + timedelta(weeks=1)
     assert schedule("") is None
 
 
+def kept(timetable):
+    """A timetable after Airflow has written it down and read it again."""
+    encoded = Lazy("airflow.serialization.encoders").encode_timetable(timetable)
+    return Lazy("airflow.serialization.decoders").decode_timetable(encoded)
+
+
 def test_two_parses_are_the_same(dag):
     """Nothing in the DAG changes from one parse to the next, so Airflow keeps one version of it."""
-    again = DagBag(PROJECT / "dags").dags["compare_image_models"]
-    assert DagSerialization.to_dict(again) == DagSerialization.to_dict(dag)
+    again = parsed().dags["compare_image_models"]
+    assert serialized_objects.DagSerialization.to_dict(again) == serialized_objects.DagSerialization.to_dict(dag)
 
 
 def test_no_secret_is_stored(dag, monkeypatch):
     """The store's credentials are inherited by the stage's process and stand in no field that Airflow keeps."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2hunter2")
-    again = DagBag(PROJECT / "dags").dags["compare_image_models"]
-    assert "hunter2" not in str(DagSerialization.to_dict(again))
+    again = parsed().dags["compare_image_models"]
+    assert "hunter2" not in str(serialized_objects.DagSerialization.to_dict(again))
     for task in stages(dag):
         env = task.partial_kwargs["env"] if task.is_mapped else task.env
         assert not any(name.startswith("AWS_") for name in env), task.task_id

@@ -5,12 +5,13 @@ from importlib import import_module, metadata
 
 import pytest
 import yaml
-from airflow.configuration import conf
 
-from dags.runners.kubernetes import USER, require_environment
 from tasks.project import PROJECT
 from tasks.settings.loading import load_configuration
 from tasks.settings.workflow import POOL, STAGES
+from tests.support.lazy import Lazy
+
+kubernetes = Lazy("dags.runners.kubernetes")
 
 FOLDER = PROJECT / "docker" / "kubernetes"
 SECRETS = {"like-for-like-store", "like-for-like-database", "like-for-like-airflow", "like-for-like-passwords"}
@@ -34,7 +35,7 @@ def pods():
 def test_airflow_starts_pods(environment, pods):
     """Airflow's own pods choose this runner, and the store that they name is one that stages can reach."""
     assert load_configuration().with_runner(environment["RUNNER"]).orchestration.runner == "kubernetes"
-    require_environment(environment)
+    kubernetes.require_environment(environment)
 
 
 def test_credentials_come_from_secrets(values, pods):
@@ -71,7 +72,7 @@ def test_logs_go_to_the_bucket(values, environment):
 def test_every_option_is_airflows(values):
     """Each option under `config` is one that this release of Airflow knows, and so is the class that it names."""
     assert values["airflowVersion"] == metadata.version("apache-airflow")
-    known = conf.configuration_description
+    known = Lazy("airflow.configuration").conf.configuration_description
     for section, options in values["config"].items():
         for option in options:
             assert option in known[section]["options"], f"{section}.{option}"
@@ -103,8 +104,8 @@ def test_the_image_is_the_one_that_is_built(values):
     """Repository, user, home and folders are those of docker/airflow.Dockerfile."""
     image = (PROJECT / "docker" / "airflow.Dockerfile").read_text()
     assert f"-t {values['defaultAirflowRepository']} ." in image
-    assert f"USER {USER}:{USER}" in image
-    assert values["securityContexts"]["pod"]["runAsUser"] == USER
+    assert f"USER {kubernetes.USER}:{kubernetes.USER}" in image
+    assert values["securityContexts"]["pod"]["runAsUser"] == kubernetes.USER
     assert f"AIRFLOW_HOME={values['airflowHome']} " in image
     for option in ("dags_folder", "plugins_folder"):
         assert f"AIRFLOW__CORE__{option.upper()}={values['config']['core'][option]} " in image

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from airflow.dag_processing.dagbag import DagBag
 
 from tasks.project import PROJECT
+from tests.support.lazy import Lazy
 from tests.support.tiny_data import make_configuration
 
 HOSTILE = """{{ 7 * 7 }} {% for x in range(9) %}x{% endfor %} {{ conn.get('store').password }} $(id) `id` "; id; '"""
@@ -25,6 +25,10 @@ def heard(tmp_path, monkeypatch):
     return heard
 
 
+def parsed():
+    return Lazy("airflow.dag_processing.dagbag").DagBag(PROJECT / "dags").dags["compare_image_models"]
+
+
 def rendered(task, **context):
     """The task as a worker has it before it executes."""
     task.render_template_fields(context | {"task": task, "dag": task.dag})
@@ -33,7 +37,7 @@ def rendered(task, **context):
 
 def test_a_template_in_a_value_is_not_rendered_again(heard):
     """Run id and form values with Jinja and shell characters reach the stage as they were typed."""
-    plan = DagBag(PROJECT / "dags").dags["compare_image_models"].get_task("plan")
+    plan = parsed().get_task("plan")
     form = {"profile": "quick", "mirror": HOSTILE, "datasets": [HOSTILE]}
     rendered(plan, run_id=HOSTILE, params=form).execute({})
     arguments, environment = json.loads(heard.read_text())
@@ -47,7 +51,7 @@ def test_a_template_in_the_configuration_is_no_template(heard, tmp_path, monkeyp
     toml = folder / "datasets" / "cifar10.toml"
     toml.write_text(toml.read_text().replace("Tiny CIFAR", "{{ 7 * 7 }} $(id)"))
     monkeypatch.setenv("WORKFLOW_CONFIG", str(folder))
-    dag = DagBag(PROJECT / "dags").dags["compare_image_models"]
+    dag = parsed()
     assert dag.task_group.children["cifar10"].tooltip == "{{ 7 * 7 }} $(id)"
     for task in dag.tasks:
         values = task.partial_kwargs if task.is_mapped else vars(task)
@@ -56,7 +60,7 @@ def test_a_template_in_the_configuration_is_no_template(heard, tmp_path, monkeyp
 
 def test_the_command_is_fixed(heard):
     """What a shell reads holds no value of a run: two runs have one command line."""
-    dag = DagBag(PROJECT / "dags").dags["compare_image_models"]
+    dag = parsed()
     for task_id in ("plan", "cifar10.fetch", "cifar10.normalize", "report"):
         task = dag.get_task(task_id)
         before = task.bash_command
@@ -67,5 +71,5 @@ def test_the_command_is_fixed(heard):
 
 def test_the_seeds_do_not_ask_where_the_data_is():
     """A folder below the owner's own mirror, which `plan` lets pass, does not fail the task that names the seeds."""
-    replicates = DagBag(PROJECT / "dags").dags["compare_image_models"].get_task("replicates")
+    replicates = parsed().get_task("replicates")
     assert replicates.python_callable(params={"profile": "smoke", "mirror": "/own/below"}) == [0, 1]

@@ -1,11 +1,12 @@
 """The report in Airflow's UI: no page of it acts as the person who reads it."""
 
 import pytest
-from fastapi.testclient import TestClient
 
-from dags.plugins import report_page
 from tests.support.browser import loaded, needs_browser
 from tests.support.http_server import answer, server
+from tests.support.lazy import Lazy
+
+report_page = Lazy("dags.plugins.report_page")
 
 EVIL = "<!doctype html><html><body><script>document.documentElement.dataset.owned=1</script></body></html>"
 
@@ -31,7 +32,7 @@ def client(tmp_path, monkeypatch):
     for route in app.routes:
         for dependency in getattr(route, "dependant", app).dependencies:
             app.dependency_overrides[dependency.call] = lambda: None
-    return TestClient(app)
+    return Lazy("fastapi.testclient").TestClient(app)
 
 
 def test_a_report_is_served_with_its_policy(client):

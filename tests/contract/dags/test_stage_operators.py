@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from dags.runners.local import LocalStage
 from dags.stage_operators import settings
 from tasks.settings.orchestration import Orchestration
+from tests.support.lazy import Lazy
+
+exceptions = Lazy("airflow.sdk.exceptions")
 
 STAND_IN = """#!/usr/bin/env python3
 import json, os, sys
@@ -29,7 +30,7 @@ def run(tmp_path, monkeypatch):
 
     def execute(run_id="quick-1", code=0, **options):
         monkeypatch.setenv("CODE", str(code))
-        operator = LocalStage(task_id="stage", **options)
+        operator = Lazy("dags.runners.local").LocalStage(task_id="stage", **options)
         operator.env = operator.env | {"RUN_ID": run_id}  # what rendering the template does
         operator.execute({})
         return json.loads(heard.read_text())
@@ -73,19 +74,19 @@ def test_threads(run):
 @pytest.mark.parametrize("code", [64, 65])
 def test_what_cannot_heal_is_not_retried(run, code):
     """Bad configuration and bad data fail at once."""
-    with pytest.raises(AirflowFailException, match=str(code)):
+    with pytest.raises(exceptions.AirflowFailException, match=str(code)):
         run(stage="fetch", code=code)
 
 
 @pytest.mark.parametrize("code", [1, 2, 137])
 def test_what_may_heal_is_retried(run, code):
     """Any other failure leaves the retries to Airflow."""
-    with pytest.raises(AirflowException) as caught:
+    with pytest.raises(exceptions.AirflowException) as caught:
         run(stage="fetch", code=code)
-    assert not isinstance(caught.value, AirflowFailException)
+    assert not isinstance(caught.value, exceptions.AirflowFailException)
 
 
 def test_not_asked_for_is_skipped(run):
     """A stage that the run leaves out is neither a success nor a failure."""
-    with pytest.raises(AirflowSkipException):
+    with pytest.raises(exceptions.AirflowSkipException):
         run(stage="fetch", code=99)
