@@ -104,15 +104,6 @@ def find_whole(store: Store, stage: str, key: str) -> Manifest | None:
     return manifest
 
 
-def is_whole(store: Store, manifest: Manifest) -> bool:
-    """Whether every file of the artifact is there with the promised bytes; reads them all."""
-    try:
-        verify(store, manifest)
-    except DamagedError:
-        return False
-    return True
-
-
 def verify(store: Store, manifest: Manifest) -> None:
     """Read every file of the artifact and check its digest; raises as `materialize` does."""
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:

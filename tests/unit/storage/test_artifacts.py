@@ -16,7 +16,6 @@ from tasks.storage.artifacts import (
     digest_of,
     find,
     find_whole,
-    is_whole,
     materialize,
 )
 from tasks.storage.contract import StoreError
@@ -42,7 +41,7 @@ def test_what_was_committed_is_found_whole_and_comes_back_equal(store, folder, t
     made = commit(store, "train", "k1", folder, {"settings": {}}, {"n": 1})
     found = find(store, "train", "k1")
     assert found == made
-    assert is_whole(store, found)
+    assert find_whole(store, "train", "k1") == made
     materialize(store, found, ["a.bin"], tmp_path)
     assert (tmp_path / "a.bin").read_bytes() == b"a" * 1000
 
@@ -67,11 +66,11 @@ def test_a_damaged_file_is_never_taken_for_a_result(store, folder, tmp_path, har
         path.unlink()
     else:
         path.write_bytes(b"b" + path.read_bytes()[1:] if harm == "flip" else path.read_bytes()[:-1])
-    assert not is_whole(store, manifest)
+    assert find_whole(store, "train", "k1") is None
     with pytest.raises(DamagedError, match=r"(expected SHA-256|found nothing).*; run the workflow again"):
         materialize(store, manifest, ["a.bin"], tmp_path)
     repaired = commit(store, "train", "k1", folder, {}, {})
-    assert is_whole(store, repaired)
+    assert find_whole(store, "train", "k1") == repaired
 
 
 def test_any_flipped_bit_of_a_manifest_is_known_and_mended(store, folder, tmp_path):
@@ -131,7 +130,7 @@ def test_two_writers_of_one_key_leave_one_whole_artifact(store, tmp_path):
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(write, range(8)))
     assert len({manifest.digest for manifest in made}) == 1
-    assert is_whole(store, find(store, "train", "k1"))
+    assert find_whole(store, "train", "k1")
 
 
 WRITER = """
@@ -164,9 +163,9 @@ def test_a_writer_killed_at_any_instant_leaves_nothing_that_a_reader_takes_for_a
         writer.send_signal(signal.SIGKILL)
         writer.communicate()
         manifest = find(store, "train", "k1")
-        assert manifest is None or is_whole(store, manifest)
+        assert find_whole(store, "train", "k1") == manifest
         absent += manifest is None
         if manifest is not None:
             store.delete("artifacts/train/k1/manifest.json")
     assert absent, "no kill came before the manifest: the test shows nothing"
-    assert is_whole(store, commit(store, "train", "k1", folder, {}, {}))
+    assert commit(store, "train", "k1", folder, {}, {}) == find_whole(store, "train", "k1")

@@ -1,0 +1,74 @@
+"""`run`, `up` and `down` as a person types them: what they refuse starts nothing."""
+
+import re
+
+import pytest
+
+from tasks.local import __main__ as command_line
+from tasks.project import PROJECT
+from tests.support.http_server import silent_server
+from tests.support.tiny_data import make_configuration, make_mirror
+
+
+@pytest.fixture
+def state(tmp_path, monkeypatch):
+    folder = tmp_path / "a state"
+    monkeypatch.setenv("LIKE_FOR_LIKE_STATE", str(folder))
+    monkeypatch.setenv("WORKFLOW_CONFIG", str(make_configuration(tmp_path / "config")))
+    monkeypatch.setenv("DATASET_MIRROR", str(make_mirror(tmp_path / "mirror")))
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["run", "--profile", "huge"], "profile: expected one of smoke, quick, full, gpu; received 'huge'"),
+        (["run", "--datasets", "mnist"], "datasets: expected some of cifar10, fashion_mnist; received mnist"),
+        (["run", "--families", "rnn"], "families: expected some of ann, cnn; received rnn"),
+        (
+            ["run", "--budgets", "5000, 8000, 5000"],
+            "command line: budgets: Value error, expected different budgets, received 5000 more than once; "
+            "received ['5000', '8000', '5000']",
+        ),
+        (
+            ["run", "--budgets", "5000,many"],
+            "command line: budgets.1: Input should be a valid integer, unable to parse string as an integer; "
+            "received 'many'",
+        ),
+        (["run", "--trials", "0"], "command line: trials: Input should be greater than or equal to 1; received 0"),
+    ],
+)
+def test_a_bad_request_starts_nothing(state, capsys, arguments, complaint):
+    """One line says what was expected and what came; the status is 64, and no server was started."""
+    assert command_line.main(arguments) == 64
+    assert capsys.readouterr().err.strip() == complaint
+    assert not state.exists()
+
+
+@pytest.fixture
+def silent():
+    with silent_server() as address:
+        yield address
+
+
+@pytest.mark.parametrize(
+    ("command", "endpoint"),
+    [("run", "http://127.0.0.1:1"), ("run", "http://store.invalid"), ("up", "http://127.0.0.1:1"), ("up", "silent")],
+)
+def test_a_store_that_cannot_be_reached_starts_nothing(state, silent, capsys, monkeypatch, command, endpoint):
+    """A mistyped endpoint is one line at once, without the patience of a stage, and no server was started."""
+    monkeypatch.setenv("STORE", "s3://bucket/prefix")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", silent if endpoint == "silent" else endpoint)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    assert command_line.main([command]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.match(r"s3://bucket/prefix/reports/latest\.json: \w+Error: .*; .*check AWS_ENDPOINT_URL_S3", line)
+    assert not state.exists()
+
+
+def test_down_without_a_server_is_fine(state, capsys):
+    """Stopping what is not up is no error."""
+    assert command_line.main(["down"]) == 0
+    assert "nothing was up" in capsys.readouterr().out

@@ -1,0 +1,97 @@
+"""The execution of a stage: what is reused, what is made, what is recorded."""
+
+import pytest
+
+from tasks.errors import DataError, NotAskedForError, RequestError
+from tasks.runs import execution
+from tasks.runs.records import read_record, read_records
+from tasks.runs.stage import Stage
+from tasks.settings.loading import load_configuration, resolve
+from tasks.settings.place import Place
+from tasks.settings.request import Parameters
+from tasks.settings.values import Frozen
+from tasks.storage.artifacts import find_whole
+from tasks.storage.location import open_store
+from tests.support.tiny_data import make_configuration
+
+PLACE = Place("cifar10", "cnn", 0)
+
+
+class Settings(Frozen):
+    seed: int
+
+
+@pytest.fixture
+def store(tmp_path):
+    return open_store((tmp_path / "store").as_uri())
+
+
+@pytest.fixture
+def request_of(tmp_path):
+    config = load_configuration(make_configuration(tmp_path / "config"))
+    return lambda run, **params: resolve(config, Parameters(profile="smoke", **params), run)
+
+
+def stage(calls, body=b"result", error=None):
+    """A stage of one file that notes its calls; it stands under the name of a real one, whose code keys it."""
+
+    def run(work):
+        calls.append(work.settings.seed)
+        if error:
+            raise error
+        work.progress("half way")
+        (work.output / "a.bin").write_bytes(body)
+        return {"size": len(body)}
+
+    return Stage("fetch", "replicate", lambda request, place: Settings(seed=place.seed), lambda request, place: {}, run)
+
+
+def test_a_second_run_reuses_what_the_first_made_and_says_so(store, request_of):
+    """The same settings, inputs and code are never worked for twice, whatever the run's name."""
+    calls = []
+    first = execution.execute(stage(calls), request_of("r1"), PLACE, store)
+    second = execution.execute(stage(calls), request_of("r2"), PLACE, store)
+    assert (first, calls) == (second, [0])
+    records = [read_record(store, run, PLACE, "fetch") for run in ("r1", "r2")]
+    assert [(record["status"], record["cached"]) for record in records] == [("done", False), ("done", True)]
+    assert records[0]["progress"] == "half way"
+
+
+def test_force_works_again_but_a_retry_of_the_forced_run_does_not(store, request_of):
+    """A forced run never takes an earlier run's result; a second attempt of it takes its own."""
+    calls = []
+    execution.execute(stage(calls), request_of("r1"), PLACE, store)
+    for _ in range(2):
+        execution.execute(stage(calls), request_of("r2", force=True), PLACE, store)
+    assert calls == [0, 0]
+
+
+def test_a_damaged_artifact_is_made_again(store, request_of, tmp_path):
+    """Reuse verifies the objects, not just the manifest: a cut file means work, and the artifact is whole after it."""
+    calls = []
+    manifest = execution.execute(stage(calls), request_of("r1"), PLACE, store)
+    (tmp_path / "store" / manifest.files["a.bin"].object).write_bytes(b"res")
+    again = execution.execute(stage(calls, b"other result"), request_of("r2"), PLACE, store)
+    assert calls == [0, 0]
+    assert find_whole(store, "fetch", again.key) == again
+
+
+def test_a_failed_stage_records_its_reason_and_leaves_no_artifact(store, request_of):
+    """The report can name the gap: status, and the error in one line."""
+    with pytest.raises(DataError):
+        execution.execute(stage([], error=DataError("expected 1\nreceived 2")), request_of("r1"), PLACE, store)
+    record = read_record(store, "r1", PLACE, "fetch")
+    assert (record["status"], record["error"]) == ("failed", "DataError: expected 1")
+    assert not list(store.list("artifacts/"))
+
+
+def test_a_place_outside_the_request_is_skipped_and_a_missing_option_is_an_error(store, request_of):
+    """What the run does not ask for exits as skipped, before anything is recorded."""
+    request = request_of("r1", datasets=("cifar10",))
+    with pytest.raises(NotAskedForError):
+        execution.execute(stage([]), request, Place("fashion_mnist", "cnn", 0), store)
+    with pytest.raises(NotAskedForError):
+        execution.execute(stage([]), request, Place("cifar10", "cnn", 99), store)
+    with pytest.raises(RequestError, match="expected --family, received none"):
+        execution.execute(stage([]), request, Place("cifar10"), store)
+    assert read_records(store, "r1") == []
