@@ -16,9 +16,9 @@ from dags.stage_command import RunnerError
 from tasks.project import PROJECT
 from tasks.settings.orchestration import Docker, Orchestration
 from tests.engine.conftest import ANOTHER, IMAGE, RUN, containers
+from tests.support.patience import PATIENCE
 from tests.support.tiny_data import make_configuration, make_mirror
 
-SECONDS = 60
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
@@ -52,7 +52,7 @@ def run(operator, run_id=RUN):
 
 def until(found):
     """Wait for a truth, and return it."""
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + PATIENCE
     while not (value := found()):
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)

@@ -14,7 +14,8 @@ import pytest
 
 from tasks.local.swift.object_store import ObjectStore
 from tests.engine.conftest import containers, missing
-from tests.support.machine import MINUTES, Machine
+from tests.support.machine import Machine
+from tests.support.patience import PATIENCE
 from tests.support.results import keys, manifests, numbers
 
 DAEMON = Path(__file__).with_name("daemon")
@@ -110,7 +111,7 @@ def test_a_run_outlives_kills_a_restarted_engine_and_an_absent_store(tmp_path, f
         faults = threading.Thread(target=_disturb, args=(tmp_path / "store",), daemon=True)
         faults.start()
         code, output, report = machine.run()
-        faults.join(MINUTES)
+        faults.join(PATIENCE)
         assert not faults.is_alive(), "the run was over before every fault had come"
         assert (code, report["status"]) == (0, "complete"), output
         assert numbers(report) == numbers(first[2])
@@ -126,7 +127,7 @@ def _disturb(store_folder):
     mine = f"AWS_ENDPOINT_URL_S3={server['environment']['AWS_ENDPOINT_URL_S3']}"
     running(mine, stage="train", dataset="cifar10")[0].kill()
     running(mine, stage="train", seed="1")
-    subprocess.run([DAEMON, "restart"], check=True, timeout=2 * MINUTES)
+    subprocess.run([DAEMON, "restart"], check=True, timeout=PATIENCE)
     running(mine, stage="train")
     os.killpg(server["pid"], signal.SIGSTOP)  # the leader of its process group
     time.sleep(AWAY)
@@ -135,7 +136,7 @@ def _disturb(store_folder):
 
 def running(variable, **names):
     """The running containers of such stages with that environment variable, waited for."""
-    end = time.monotonic() + 10 * MINUTES
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         found = [each for each in containers(docker.from_env(), **names) if each.status == "running"]
         if found := [each for each in found if variable in each.attrs["Config"]["Env"]]:

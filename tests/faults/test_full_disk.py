@@ -15,6 +15,7 @@ from tasks.storage.bucket import S3Store
 from tasks.storage.contract import StoreError
 from tasks.storage.folder import FileStore
 from tasks.storage.retries import RetryPolicy
+from tests.support.patience import PATIENCE
 from tests.support.small_disk import MIB, fill, small_disk
 
 LIMITED = """
@@ -97,7 +98,7 @@ def test_what_is_written_around_a_full_disk_is_there_and_listed(small_disk, tmp_
     with ObjectStore.start(small_disk / "store") as server:
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
-        store = S3Store("like-for-like", "", RetryPolicy(60, longest_pause=0.2))
+        store = S3Store("like-for-like", "", RetryPolicy(PATIENCE, longest_pause=0.2))
         for room in range(0, 64, 4):
             ballast = fill(small_disk)
             os.truncate(ballast, ballast.stat().st_size - room * 1024)

@@ -15,14 +15,14 @@ import pytest
 from tasks.local.swift.object_store import ObjectStore
 from tasks.project import PROJECT
 from tasks.storage.bucket import ATTEMPTS, S3Store
-from tasks.storage.contract import StoreError
+from tasks.storage.contract import MIB, StoreError
 from tasks.storage.retries import RetryPolicy
 from tests.support import fault_proxy as fault
 from tests.support.http_server import silent_server
+from tests.support.patience import PATIENCE
 from tests.support.tiny_data import make_configuration
 
-MIB = 1024 * 1024
-EAGER = RetryPolicy(60, longest_pause=0.2)
+EAGER = RetryPolicy(PATIENCE, longest_pause=0.2)
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ def test_a_server_that_never_answers_is_given_up(silent, tmp_path):
             with pytest.raises(
                 StoreError, match=r"x/key: ReadTimeoutError: .*; something listens there .*check"
             ) as raised:
-                ended.result(60)
+                ended.result(PATIENCE)
             assert "\n" not in str(raised.value)
 
 
@@ -208,7 +208,7 @@ def test_a_stage_that_starts_before_its_store_waits_for_it(proxy, store, tmp_pat
         said = next(text for text in stage.stdout if "trying again" in text)
         assert "trying again for up to 120 s" in said
         back = fault.FaultProxy(f"http://{proxy.target[0]}:{proxy.target[1]}", proxy.server_port)
-        assert stage.wait(120) == 0
+        assert stage.wait(PATIENCE) == 0
     assert store.exists("runs/r1/request.json")
     back.stop()
 
@@ -223,7 +223,7 @@ def test_a_server_that_is_killed_and_started_again_costs_no_write(tmp_path, monk
             store, wrote = S3Store("like-for-like", "", EAGER), threading.Event()
             with ThreadPoolExecutor(4) as pool:
                 writers = [pool.submit(write_many, store, str(number), wrote) for number in range(4)]
-                assert wrote.wait(60)
+                assert wrote.wait(PATIENCE)
                 kill(tmp_path / "store")
                 with ObjectStore.start(tmp_path / "store") as again:
                     proxy.aim(again.environment["AWS_ENDPOINT_URL_S3"])
@@ -247,4 +247,4 @@ def kill(folder):
     processes = [*supervisor.children(recursive=True), supervisor]
     for process in processes:
         process.kill()
-    psutil.wait_procs(processes, timeout=10)
+    psutil.wait_procs(processes, timeout=PATIENCE)

@@ -7,7 +7,8 @@ import psutil
 import pytest
 
 from tasks.local.server import read_server
-from tests.support.machine import MINUTES, Machine, title
+from tests.support.machine import Machine, title
+from tests.support.patience import PATIENCE
 
 WISH = ("--datasets", "cifar10", "--families", "ann", "--replicates", "1", "--trials", "2")
 
@@ -58,4 +59,4 @@ def killed_run(machine, victims):
                     victim.send_signal(signal.SIGKILL)
             break
     output += process.stdout.readlines()
-    return process.wait(timeout=5 * MINUTES), "".join(output)
+    return process.wait(timeout=PATIENCE), "".join(output)

@@ -25,13 +25,13 @@ from tasks.stages import choose, fetch, normalize, search, train
 from tasks.stages.plan import plan
 from tasks.storage.artifacts import find, materialize
 from tasks.storage.location import open_store
+from tests.support.patience import PATIENCE
 from tests.support.tiny_data import make_configuration, make_mirror
 
 RUN, EPOCHS = "r1", 20
 DATA = Place("cifar10")
 MODEL, SHARD, SEED = Place("cifar10", "ann"), Place("cifar10", "ann", shard=0), Place("cifar10", "ann", seed=0)
 WISH = Parameters(profile="smoke", datasets=("cifar10",), families=("ann",), epochs=EPOCHS, trials=3)
-PATIENCE = 600  # of a machine with much else to do
 
 
 class Work:

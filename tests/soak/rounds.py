@@ -21,10 +21,11 @@ import psutil
 from tasks.local.swift.object_store import ObjectStore
 from tasks.project import PROJECT
 from tests.soak.faults import Nothing
-from tests.support.machine import MINUTES, Machine, title
+from tests.support.machine import Machine, title
+from tests.support.patience import PATIENCE
 from tests.support.results import keys, manifests, numbers
 
-LIMIT = 30 * MINUTES  # many times what a round takes; a busy machine is no fault
+LIMIT = 3 * PATIENCE  # many times what a round takes; a busy machine is no fault
 TYPED = 3  # times at most: each round has one fault
 POLL = 0.1
 RUN = re.compile(r"^run (\S+)$", re.MULTILINE)

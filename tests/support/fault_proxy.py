@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
-SECONDS = 60
+from tests.support.patience import PATIENCE
+
 HOP_BY_HOP = {"connection", "expect", "keep-alive", "transfer-encoding"}
 
 
@@ -66,7 +67,7 @@ class Exchange(BaseHTTPRequestHandler):
         _reset(connection.sock)
 
     def _sent(self, body: bytes) -> http.client.HTTPConnection:
-        connection = http.client.HTTPConnection(*self.server.target, timeout=SECONDS)
+        connection = http.client.HTTPConnection(*self.server.target, timeout=PATIENCE)
         connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
             if name.lower() not in HOP_BY_HOP:

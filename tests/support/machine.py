@@ -9,9 +9,8 @@ from contextlib import suppress
 import psutil
 
 from tasks.project import PROJECT
+from tests.support.patience import PATIENCE
 from tests.support.tiny_data import make_configuration, make_mirror
-
-MINUTES = 60
 
 
 class Machine:
@@ -39,7 +38,7 @@ class Machine:
         """Run `python -m tasks.local ...`; the exit status and what was printed."""
         with self.begin(*arguments) as process:
             try:
-                output, _ = process.communicate(timeout=15 * MINUTES)
+                output, _ = process.communicate(timeout=2 * PATIENCE)
             except BaseException:
                 process.kill()
                 raise

@@ -13,9 +13,9 @@ import pytest
 
 from tasks.project import PROJECT
 from tasks.storage.provenance import cores
+from tests.support.patience import PATIENCE
 
 STARTERS = 4
-SECONDS = 60
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def starters(tmp_path):
     for process in running.values():
         process.terminate()
     for process in running.values():
-        process.wait(SECONDS)
+        process.wait(PATIENCE)
 
 
 def test_servers_that_start_at_once_never_share_a_port(starters):
@@ -47,7 +47,7 @@ def test_servers_that_start_at_once_never_share_a_port(starters):
 
 def announced(state, process):
     """What a server writes about itself once its port is chosen."""
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + PATIENCE
     while not (state / "server.json").exists():
         assert process.poll() is None, f"a server ended with {process.returncode}"
         assert time.monotonic() < end, "a server announced nothing"

@@ -17,7 +17,9 @@ from tasks.settings.place import Place
 from tasks.storage.artifacts import commit, find_whole
 from tasks.storage.contract import MIB
 from tasks.storage.location import open_store
-from tests.contract.storage.test_store import begin_write
+from tests.support.patience import PATIENCE
+from tests.support.stage_commands import in_a_process
+from tests.support.unfinished import begin_write
 
 NOW, WEEK = timedelta(0), timedelta(days=7)
 
@@ -91,7 +93,7 @@ def test_what_a_killed_writer_left_goes_when_it_is_old(tmp_path, sweep):
     with subprocess.Popen(line, cwd=PROJECT) as writer, source.open("wb") as feed:
         feed.write(bytes(MIB))
         feed.flush()
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while sum(write.size for write in store.unfinished()) < MIB and time.monotonic() < end:
             time.sleep(0.02)
         writer.kill()
@@ -157,10 +159,7 @@ def sweep(tmp_path):
     """Type `python -m tasks sweep ...`; exit code and output."""
 
     def type_it(*arguments):
-        line = [sys.executable, "-m", "tasks", "sweep", *arguments]
-        place = {"cwd": PROJECT, "env": os.environ | {"STORE": (tmp_path / "store").as_uri()}}
-        done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False, **place)
-        return done.returncode, done.stdout + done.stderr
+        return in_a_process({"STORE": (tmp_path / "store").as_uri()}, "sweep", *arguments)
 
     return type_it
 

@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import product
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
-from uuid import uuid4
 
 import boto3
 import pytest
@@ -19,6 +17,7 @@ from tasks.errors import RequestError
 from tasks.storage.contract import ObjectMissing, Store, StoreError, TooLarge
 from tasks.storage.folder import FileStore
 from tasks.storage.location import open_store
+from tests.support.unfinished import begin_write
 
 MIB = 1024 * 1024
 SHARED = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -96,17 +95,6 @@ def test_unfinished_writes(stores: Store, tmp_path: Path):
     left.discard()
     assert list(stores.unfinished()) == []
     left.discard()
-
-
-def begin_write(store: Store, data: bytes) -> None:
-    """Leave in the store what a writer leaves that is killed in the middle."""
-    if isinstance(store, FileStore):
-        Path(unquote(urlsplit(store.uri).path), f"~{uuid4().hex}").write_bytes(data)
-        return
-    place = {"Bucket": "like-for-like", "Key": f"{urlsplit(store.uri).path[1:]}/half"}
-    client = boto3.client("s3")
-    upload = client.create_multipart_upload(**place)["UploadId"]
-    client.upload_part(**place, UploadId=upload, PartNumber=1, Body=data)
 
 
 def test_longest_keys(stores: Store):

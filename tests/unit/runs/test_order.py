@@ -8,6 +8,7 @@ from tasks.runs.order import LATEST, publish, run_number
 from tasks.settings.request import Parameters
 from tasks.stages.plan import plan
 from tasks.stages.report import report
+from tests.support.patience import PATIENCE
 from tests.support.tiny_data import make_configuration
 
 
@@ -47,13 +48,13 @@ def test_reports_that_are_published_at_once_leave_the_newest(stores, monkeypatch
     def hold_up(self, key, data, **options):
         if key == LATEST and b"old" in data and not held.is_set():
             held.set()
-            assert let_go.wait(60)
+            assert let_go.wait(PATIENCE)
         return write(self, key, data, **options)
 
     monkeypatch.setattr(type(stores), "write", hold_up)
     with ThreadPoolExecutor(1) as pool:
         late = pool.submit(publish, stores, "old", "complete")
-        assert held.wait(60)
+        assert held.wait(PATIENCE)
         publish(stores, "new", "complete")
         let_go.set()
         late.result()

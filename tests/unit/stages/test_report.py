@@ -1,9 +1,6 @@
 """The join: damage in the store costs the results that it touches, and no others."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -12,7 +9,6 @@ import numpy as np
 import pytest
 
 from tasks.errors import DataError
-from tasks.project import PROJECT
 from tasks.report.collection import collect
 from tasks.runs.order import LATEST
 from tasks.runs.records import Record, read_record, read_records, recorded, write_request
@@ -23,6 +19,7 @@ from tasks.storage.contract import StoreError
 from tasks.storage.folder import FileStore
 from tasks.storage.location import open_store
 from tests.support import synthetic
+from tests.support.stage_commands import speaking
 
 REQUEST = synthetic.request((synthetic.dataset(), synthetic.dataset("fashion_mnist", "Fashion-MNIST")), replicates=2)
 DATA, SHARD, SEED = Place("cifar10"), Place("cifar10", "cnn", shard=0), Place("cifar10", "cnn", 1)
@@ -204,12 +201,10 @@ def test_every_budget_is_a_branch_of_its_own(tmp_path):
     assert published == {f"cifar10-{f}-budget-{b}-seed-{seed}.npz" for f, b in places for seed in (0, 1)}
 
 
-def test_the_command_says_so_and_ends_with_65(store):
+def test_the_command_says_so_and_ends_with_65(store, caplog):
     """Airflow fails the task at once, and so the run: no retry can mend what is stored."""
     store.delete(object_of(store, FAMILY, "evaluate", "metrics.json"))
-    line = [sys.executable, "-m", "tasks", "report", "--run", REQUEST.run]
-    environment = os.environ | {"STORE": store.uri}
-    done = subprocess.run(line, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 65
-    assert "report: the report is written, without cifar10/cnn: damaged: " in done.stdout.splitlines()[-1]
+    said = speaking({"STORE": store.uri}, caplog)("report", "--run", REQUEST.run)
+    assert said.code == 65
+    assert "report: the report is written, without cifar10/cnn: damaged: " in said.output.splitlines()[-1]
     assert store.exists(f"reports/{REQUEST.run}/report.html")

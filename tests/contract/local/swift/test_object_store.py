@@ -1,34 +1,28 @@
 """The embedded object store: its start, its end, and what it keeps through both."""
 
 import errno
-import fcntl
 import json
 import os
 import signal
-import socket
 import stat
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import suppress
 from pathlib import Path
 
 import boto3
 import psutil
 import pytest
 
-from tasks.local.swift.node import PORT, serve
+from tasks.local.swift.node import serve
 from tasks.local.swift.object_store import ObjectStore
 from tasks.project import PROJECT
-from tasks.storage.bucket import S3Store
 from tasks.storage.contract import Store, StoreError
 from tasks.storage.location import open_store
-from tasks.storage.retries import RetryPolicy
+from tests.support.patience import PATIENCE
 
 WAY_OUT = "to run without it, set STORE=file:///folder"
 
@@ -77,63 +71,6 @@ def test_data_survives_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert list(store.list("")) == ["big", "small"]
 
 
-def test_kill_loses_no_acknowledged_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """After SIGKILL in the middle of writes, every acknowledged one is there and every other is whole or absent."""
-    acknowledged: dict[str, bytes] = {}
-    sent: dict[str, bytes] = {}
-
-    def write(store: Store, start: str) -> None:
-        with suppress(StoreError):
-            for number in range(10_000):
-                key = f"{start}/{number}"
-                sent[key] = os.urandom(50_000)
-                store.write(key, sent[key])
-                acknowledged[key] = sent[key]
-
-    for kill, victims in enumerate((slice(1), slice(None))):  # the supervisor alone, then all at once
-        with ObjectStore.start(tmp_path) as server:
-            _opened(server, monkeypatch)
-            store = S3Store("like-for-like", retries=RetryPolicy(0))
-            writers = [threading.Thread(target=write, args=(store, f"{kill}/{n}")) for n in range(4)]
-            for writer in writers:
-                writer.start()
-            time.sleep(0.6)
-            processes = _processes(tmp_path)
-            for process in processes[victims]:
-                process.kill()
-            assert not psutil.wait_procs(processes, timeout=5)[1], "a server outlived its supervisor"
-            for writer in writers:
-                writer.join()
-    assert acknowledged
-    with ObjectStore.start(tmp_path) as server:
-        store = _opened(server, monkeypatch)
-        assert {key: store.read(key) for key in acknowledged} == acknowledged
-        listed = set(store.list(""))
-        assert acknowledged.keys() <= listed
-        for key in listed - acknowledged.keys():
-            assert store.read(key) == sent[key]
-
-
-def test_what_cannot_be_listed_is_not_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """While the server cannot bring its listing up to date a write is tried again, and then it is listed."""
-    with ObjectStore.start(tmp_path) as server:
-        _opened(server, monkeypatch)
-        store = S3Store("like-for-like", retries=RetryPolicy(60, longest_pause=0.2))
-        store.write("before", b"")
-        [database] = tmp_path.glob("devices/*/containers/**/*.db")
-        with (database.parent / ".lock").open("w") as lock, ThreadPoolExecutor(1) as pool:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            write = pool.submit(store.write, "key", b"x", if_absent=True)
-            while "Container update failed" not in (tmp_path / "server.log").read_text():
-                assert not write.done()
-                time.sleep(0.1)
-            wait([write], timeout=1)
-            assert not write.done()
-            fcntl.flock(lock, fcntl.LOCK_UN)
-            assert write.result()
-        assert list(store.list("")) == ["before", "key"]
-
-
 def test_secrets_stay_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The secret is on no command line, in no process's environment, in no log; files are their owner's alone."""
     with ObjectStore.start(tmp_path / "store") as server:
@@ -153,28 +90,6 @@ def test_secrets_stay_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert {stat.S_IMODE(path.stat().st_mode) for path in holders} == {0o600}
 
 
-def test_a_dead_server_ends_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A busy port is not fatal; a server that dies is: all end, with a status that says so and a line that names it."""
-    with socket.socket() as busy:
-        busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with suppress(OSError):  # busy already, which serves as well
-            busy.bind(("127.0.0.1", PORT))
-            busy.listen()
-        server = ObjectStore.start(tmp_path)
-    with server:
-        assert server.environment["AWS_ENDPOINT_URL_S3"] != f"http://127.0.0.1:{PORT}"
-        assert _opened(server, monkeypatch).write("key", b"")
-        supervisor, *servers = _processes(tmp_path)
-        assert len(servers) == 4
-        servers[2].kill()
-        assert supervisor.wait(10) == 1
-        assert not psutil.wait_procs(servers, timeout=5)[1]
-        assert not server.alive()
-    complaint = (tmp_path / "server.log").read_text().splitlines()[-1]
-    assert complaint.startswith("object store: its ")
-    assert complaint.endswith(WAY_OUT)
-
-
 def test_one_folder_one_server(tmp_path: Path):
     """A second server on the same data is refused in one line, and the first goes on undisturbed."""
     with ObjectStore.start(tmp_path) as server:
@@ -182,19 +97,6 @@ def test_one_folder_one_server(tmp_path: Path):
             ObjectStore.start(tmp_path)
         assert server.alive()
         assert (tmp_path / "connection.json").exists()
-
-
-def test_the_server_ends_with_its_starter(tmp_path: Path):
-    """A starter that is killed leaves no server behind; a start afterwards needs no cleaning."""
-    script = "import sys, time, pathlib; from tasks.local.swift.object_store import ObjectStore as S; "
-    script += "S.start(pathlib.Path(sys.argv[1])); print(flush=True); time.sleep(60)"
-    starter = subprocess.Popen([sys.executable, "-c", script, tmp_path], cwd=PROJECT, stdout=subprocess.PIPE)
-    assert starter.stdout
-    starter.stdout.readline()
-    processes = _processes(tmp_path)
-    starter.kill()
-    starter.communicate()
-    assert not psutil.wait_procs(processes, timeout=10)[1]
 
 
 def test_foreground(tmp_path: Path):
@@ -208,8 +110,8 @@ def test_foreground(tmp_path: Path):
     assert json.loads(connection.read_text())["uri"] == "s3://like-for-like"
     processes = _processes(tmp_path / "new")
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 0
-    assert not psutil.wait_procs(processes, timeout=1)[1]
+    assert process.wait(PATIENCE) == 0
+    assert not psutil.wait_procs(processes, timeout=PATIENCE)[1]
 
 
 def test_presigned_report_opens(s3_environment: ObjectStore):
