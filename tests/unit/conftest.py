@@ -13,3 +13,9 @@ def _nothing_heavy():
     before = HEAVY & sys.modules.keys()
     yield
     assert HEAVY & sys.modules.keys() == before, "such a test belongs to tests/contract/"
+
+
+@pytest.fixture(scope="session")
+def object_store():
+    """No test of this tier starts the S3 server."""
+    pytest.fail("a test that needs the S3 server belongs to tests/contract/")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing, suppress
+from dataclasses import dataclass
 
 import psutil
 import pytest
@@ -17,45 +18,98 @@ from tasks.local.airflow_api import AirflowApi
 from tasks.local.processes import leftovers
 from tasks.local.server import read_server
 from tasks.project import PROJECT
+from tests.support.patience import PATIENCE
 from tests.support.tiny_data import make_configuration, make_mirror
 
-SECONDS = 300
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory):
+    """The state folder of a checkout, and this process's environment leading to it."""
+    folder = tmp_path_factory.mktemp("checkout")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("LIKE_FOR_LIKE_STATE", str(folder / "a state"))
+        patched.setenv("WORKFLOW_CONFIG", str(make_configuration(folder / "config")))
+        patched.setenv("DATASET_MIRROR", str(make_mirror(folder / "mirror")))
+        patched.setenv("PYTHONPATH", str(PROJECT))
+        yield folder / "a state"
 
 
-@pytest.fixture
-def state(tmp_path, monkeypatch):
-    folder = tmp_path / "a state"
-    monkeypatch.setenv("LIKE_FOR_LIKE_STATE", str(folder))
-    monkeypatch.setenv("WORKFLOW_CONFIG", str(make_configuration(tmp_path / "config")))
-    monkeypatch.setenv("DATASET_MIRROR", str(make_mirror(tmp_path / "mirror")))
-    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
-    return folder
+@pytest.fixture(scope="module")
+def interrupted(state):
+    """A run that got Ctrl-C while a stage was at work: its exit status and output."""
+    line = [sys.executable, "-m", "tasks.local", "run", "--profile", "smoke", "--families", "ann", "--trials", "1"]
+    place = {"cwd": state.parent, "env": os.environ}
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **place)
+    output = []
+    for text in process.stdout:
+        output.append(text)
+        if "search_ann" in text and "running" in text:
+            process.send_signal(signal.SIGINT)
+            break
+    output += process.stdout.readlines()
+    return process.wait(PATIENCE), "".join(output)
 
 
-def test_no_clock_says_whether_the_dag_was_read_again(state, capsys):
-    """A DAG that was read before the clock was set back by years is not taken for the one that this start reads."""
-    assert command_line.main(["up"]) == 0, capsys.readouterr()
-    assert command_line.main(["down"]) == 0
+@pytest.fixture(scope="module")
+def restarted(interrupted, state):
+    """The server started again, with a database that says the DAG was read in 2099, and what was seen meanwhile."""
     with closing(sqlite3.connect(state / "airflow" / "airflow.db")) as database, database:
         assert database.execute("UPDATE dag SET last_parsed_time = '2099-01-01 00:00:00.000000'").rowcount == 1
+    starting = subprocess.Popen([sys.executable, "-m", "tasks.local", "up"], cwd=PROJECT)
     try:
-        with subprocess.Popen([sys.executable, "-m", "tasks.local", "up"], cwd=PROJECT) as starting:
-            reader = awaited(lambda: dag_processor(state))
-            reader.suspend()  # so that nothing is read until this test has looked
-            api = AirflowApi(awaited(lambda: read_server(state))["url"], Secrets.load(state / "airflow").password)
-            assert awaited(api.dag)["last_parsed_time"] > "2099"
-            time.sleep(2)  # many times as long as the pause between two looks of `up`
-            assert starting.poll() is None
-            reader.resume()
-        assert starting.returncode == 0
-        assert api.dag()["last_parsed_time"] < "2099"
+        reader = awaited(lambda: dag_processor(state))
+        reader.suspend()  # so that nothing is read until this test has looked
+        api = AirflowApi(awaited(lambda: read_server(state))["url"], Secrets.load(state / "airflow").password)
+        seen = Seen(api, awaited(api.dag)["last_parsed_time"])
+        time.sleep(2)  # many times as long as the pause between two looks of `up`
+        seen.waited = starting.poll() is None
+        reader.resume()
+        seen.code = starting.wait(PATIENCE)
+        yield seen
     finally:
-        assert command_line.main(["down"]) == 0
+        command_line.main(["down"])
+
+
+@dataclass
+class Seen:
+    """What a start of the server looked like from outside."""
+
+    api: AirflowApi
+    read_before: str
+    waited: bool = False
+    code: int | None = None
+
+
+def test_ctrl_c_leaves_no_process(interrupted, state):
+    """A run that is interrupted ends with status 130, and nothing of it runs any more."""
+    code, output = interrupted
+    assert code == 130, output
+    assert read_server(state) is None
+    assert leftovers(state) == []
+
+
+def test_no_clock_says_whether_the_dag_was_read_again(restarted):
+    """A DAG that was read before the clock was set back by years is not taken for the one that this start reads."""
+    assert restarted.read_before > "2099"
+    assert restarted.waited
+    assert restarted.code == 0
+    assert restarted.api.dag()["last_parsed_time"] < "2099"
+
+
+def test_an_interrupted_run_does_not_resume(restarted):
+    """The next server finds no active run."""
+    assert restarted.api.active() == []
+
+
+def test_down_leaves_no_process(restarted, state):
+    """`down` ends the server with all that it started."""
+    assert command_line.main(["down"]) == 0
+    assert leftovers(state) == []
 
 
 def awaited(look):
     """What `look` finds, once it finds something."""
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + PATIENCE
     while not (found := look()):
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -69,36 +123,3 @@ def dag_processor(state):
             if "dag-processor" in process.cmdline():
                 return process
     return None
-
-
-@pytest.fixture
-def interrupted(state, tmp_path):
-    """A run that got Ctrl-C while a stage was at work: its exit status and output."""
-    line = [sys.executable, "-m", "tasks.local", "run", "--profile", "smoke", "--families", "ann"]
-    process = subprocess.Popen(
-        line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ
-    )
-    output = []
-    for text in process.stdout:
-        output.append(text)
-        if "search_ann" in text and "running" in text:
-            process.send_signal(signal.SIGINT)
-            break
-    output += process.stdout.readlines()
-    return process.wait(timeout=SECONDS), "".join(output)
-
-
-def test_ctrl_c_leaves_no_process_and_no_run_that_would_resume(interrupted, state, capsys):
-    """Status 130; nothing runs any more; the next server finds no active run, and the finished stages in the store."""
-    code, output = interrupted
-    assert code == 130, output
-    assert read_server(state) is None
-    assert leftovers(state) == []
-    try:
-        assert command_line.main(["up"]) == 0, capsys.readouterr()
-        time.sleep(3)
-        api = AirflowApi(read_server(state)["url"], Secrets.load(state / "airflow").password)
-        assert api.active() == []
-    finally:
-        assert command_line.main(["down"]) == 0
-    assert leftovers(state) == []

@@ -1,28 +1,24 @@
-"""The smoke profile through the real thing: embedded S3 server, Airflow's scheduler, stage processes, report."""
+"""The server of this machine while it is up: who gets in, and where its secrets are."""
 
 import json
 import os
-import secrets
-import shutil
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from contextlib import suppress
 
-import numpy as np
 import psutil
 import pytest
 
 from tasks.local.airflow import AirflowError, Secrets
 from tasks.local.airflow_api import AirflowApi
 from tasks.local.processes import family
-from tasks.local.server import read_server
 from tasks.project import PROJECT
 from tests.support import leaks
-from tests.support.machine import MINUTES, Machine
+from tests.support.patience import PATIENCE
+from tests.workflow.conftest import CANARY
 
-CANARY = "SOMEBODY_ELSES_TOKEN"
 # What says nothing of a run: whether the server lives, its release, what its interface looks like, the UI's empty page,
 # and where to log in, which refuses a body without a password in its own way.
 PUBLIC = {
@@ -55,95 +51,13 @@ class StayHere(urllib.request.HTTPRedirectHandler):
         return None
 
 
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory):
-    machine = Machine(tmp_path_factory.mktemp("a person"), **{CANARY: f"canary-{secrets.token_hex(16)}"})
-    yield machine
-    machine.type("down")
-
-
-@pytest.fixture(scope="module")
-def first(machine):
-    """The first run, which starts and stops everything itself."""
-    return machine.run()
-
-
-@pytest.fixture(scope="module")
-def up(machine, first):
-    """The server, left running for the runs that follow."""
-    code, output = machine.type("up")
-    assert code == 0, output
-    return read_server(machine.state)
-
-
-def test_one_command_runs_the_workflow_and_brings_the_report_home(machine, first):
-    """Exit status 0, four trained models within 1 % of the budget, numbers that the stored predictions give again."""
-    code, output, report = first
-    assert (code, report["status"]) == (0, "complete"), output
-    models = [(dataset, model) for dataset in report["datasets"] for model in dataset["models"]]
-    assert [(dataset["name"], model["family"]) for dataset, model in models] == [
-        (dataset, family) for dataset in ("cifar10", "fashion_mnist") for family in ("ann", "cnn")
-    ]
-    latest = machine.folder / "reports" / "latest"
-    for dataset, model in models:
-        assert abs(model["parameters"] - dataset["budget"]) <= 0.01 * dataset["budget"]
-        for replicate in model["replicates"]:
-            key = replicate["predictions"].partition(f"reports/{report['run']}/")[2]
-            with np.load(latest / key, allow_pickle=False) as stored:
-                assert replicate["accuracy"] == pytest.approx((stored["y_true"] == stored["y_pred"]).mean())
-                assert (stored["y_prob"].argmax(axis=1) == stored["y_pred"]).all()
-    assert {path.name for path in latest.iterdir()} >= {"report.html", "report.md", "report.csv", "report.json"}
-
-
-def test_nothing_is_left_running_after_a_run(machine, first):
-    """`run` stops what it started: no server, and no process that carries the state folder's mark."""
-    from tasks.local.processes import leftovers
-
-    assert read_server(machine.state) is None
-    assert leftovers(machine.state) == []
-
-
-def test_a_second_run_reuses_every_stage(machine, first, up):
-    """With nothing changed every keyed stage is cached, and the numbers are the same."""
-    code, output, report = machine.run()
-    assert code == 0, output
-    keyed = [stage for stage in report["stages"] if stage["stage"] not in ("plan", "report")]
-    assert len(keyed) == 28
-    assert all(stage["cached"] for stage in keyed), keyed
-    assert accuracies(report) == accuracies(first[2])
-
-
-def test_a_changed_setting_redoes_only_what_depends_on_it(machine, first, up):
-    """Another number of epochs retrains and re-evaluates; data and searches are reused."""
-    code, output, report = machine.run("--epochs", "3")
-    assert code == 0, output
-    made = {stage["stage"] for stage in report["stages"] if not stage["cached"]} - {"plan", "report"}
-    reused = {stage["stage"] for stage in report["stages"] if stage["cached"]}
-    assert made == {"train", "evaluate"}
-    assert reused == {"fetch", "normalize", "search", "choose"}
-
-
-def test_a_broken_mirror_costs_one_dataset_and_the_gap_is_named(machine, first, up):
-    """The other dataset is reported, the failed one is a row with its reason, the exit status is not 0."""
-    broken = shutil.copytree(machine.mirror, machine.folder / "broken")
-    (broken / "cifar-10" / "cifar-10-binary.tar.gz").write_bytes(b"nothing like it")
-    params = ("--force", "--families", "ann", "--trials", "1", "--replicates", "1", "--mirror", str(broken))
-    code, output, report = machine.run(*params)
-    assert (code, report["status"]) == (1, "partial"), output
-    cifar, fashion = (dataset["models"][0] for dataset in report["datasets"])
-    assert (cifar["status"], fashion["status"]) == ("failed", "done")
-    assert "fetch" in cifar["error"]
-    assert "expected a whole .tar.gz" in cifar["error"]
-    assert "cifar10.fetch" in output
-
-
 def test_the_report_page_is_for_those_who_are_logged_in(machine, first, up):
     """The UI's report page is refused without a token, and comes with one, under a policy that lets no script run."""
     run = first[2]["run"]
     assert status(f"{up['url']}/reports/{run}") == 401
     token = sign_in(up["url"], Secrets.load(machine.state / "airflow").password)
     request = urllib.request.Request(f"{up['url']}/reports/{run}", headers={"Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(request, timeout=MINUTES) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
         assert run in answer.read().decode()
 
@@ -239,17 +153,13 @@ def test_nobody_gets_in_without_logging_in(machine, up, tmp_path):
     assert status(f"{up['url']}/auth/token", "GET") in (401, 403)
 
 
-def accuracies(report):
-    return [model["accuracy"] for dataset in report["datasets"] for model in dataset["models"]]
-
-
 def status(address, method="GET", body=b"{}"):
     """The status of an anonymous request, its own and not that of where it is sent on to."""
     headers = {"Content-Type": "application/json"}
     data = body if method in ("POST", "PUT", "PATCH") else None
     request = urllib.request.Request(address, data, headers, method=method)
     try:
-        with urllib.request.build_opener(StayHere).open(request, timeout=MINUTES) as answer:
+        with urllib.request.build_opener(StayHere).open(request, timeout=PATIENCE) as answer:
             return answer.status
     except urllib.error.HTTPError as error:
         return error.code
@@ -258,5 +168,5 @@ def status(address, method="GET", body=b"{}"):
 def sign_in(url, password):
     body = json.dumps({"username": "admin", "password": password}).encode()
     request = urllib.request.Request(f"{url}/auth/token", data=body, headers={"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=MINUTES) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         return json.loads(answer.read())["access_token"]
