@@ -11,7 +11,7 @@ PROFILE ?= quick
 export STORE RUNNER
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test check bench soak audit sbom fuzz setup images stack stack-down
+.PHONY: help run up down test-unit test test-rest test-all coverage check bench soak audit sbom fuzz setup images stack stack-down
 
 # One line a target, in this file's order: what follows its ##.
 help: ## this list
@@ -26,14 +26,37 @@ up: setup ## start Airflow and the store and leave them running; prints the UI's
 down: setup ## stop what `make up` started
 	@$(PYTHON) -m tasks.local down
 
-test: setup ## all tests
-	$(PYTHON) -m pytest
+# The tiers of the tests: tests/README.md. A worker for each core, at most 4, as one takes up to 1.5 GB; a file's tests stay
+# in one process, as they share what they made. What starts Airflow, kills, or restarts an engine runs alone.
+WORKERS := $(shell n=$$(nproc 2>/dev/null || echo 2); [ "$$n" -lt 4 ] && echo "$$n" || echo 4)
+PYTEST := $(PYTHON) -m pytest
+PARALLEL := $(PYTEST) -n $(WORKERS) --dist loadfile
+FIRST_RUN := tests/workflow/test_first_run.py
 
-check: setup ## lint, format, types and the import rules
+test-unit: setup ## the unit tier, for after every edit: 2 minutes
+	$(PARALLEL) tests/unit
+
+test: test-unit ## the unit and contract tiers, and one run through the real Airflow and S3 server: 10 minutes
+	$(PARALLEL) tests/contract
+	$(PYTEST) $(FIRST_RUN)
+
+test-rest: setup ## what `make test-all` adds: the other runs, faults, and containers where there is an engine
+	$(PYTEST) tests/workflow tests/faults tests/engine --ignore $(FIRST_RUN)
+
+test-all: test test-rest ## every test, as CI: 45 minutes
+
+coverage: setup ## the lines that the unit and contract tiers reach, with a floor
+	$(PARALLEL) tests/unit tests/contract --cov tasks --cov dags --cov-report term:skip-covered
+
+# The same as .pre-commit-config.yaml, over everything.
+check: setup ## style, types, import rules, spelling, and that TOML and YAML can be read
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
+	.venv/bin/codespell
+	find . -name '*.toml' -not -path './.*/*' -exec .venv/bin/check-toml {} +
+	find . -name '*.yaml' -not -path './.*/*' -exec .venv/bin/check-yaml --allow-multiple-documents {} +
 
 bench: setup ## what the latest run cost, throughput, growth: into reports/bench.{md,json} [PARTS="orchestration learning"]
 	$(PYTHON) -m tests.bench $(PARTS)
