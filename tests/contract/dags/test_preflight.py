@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from tasks.project import PROJECT
+from tasks.settings.loading import load_configuration
 
 # Root may use every socket; without this capability it is a user like any other.
 AS_A_USER = ["setpriv", "--bounding-set", "-dac_override"] if os.geteuid() == 0 else []
@@ -29,9 +30,8 @@ def test_an_unknown_runner(tmp_path):
     code, lines = preflight(tmp_path, RUNNER="dokcer")
     assert code == 64
     assert len(lines) == 1
-    assert lines[0].startswith(
-        "runner: expected a file of dags/runners/ (docker, kubernetes, local), received 'dokcer'"
-    )
+    known = ", ".join(load_configuration().runners)
+    assert lines[0].startswith(f"runner: expected a file of dags/runners/ ({known}), received 'dokcer'")
 
 
 def test_no_engine(tmp_path):

@@ -6,8 +6,12 @@ import pytest
 
 from tasks.local import __main__ as command_line
 from tasks.project import PROJECT
+from tasks.settings.loading import load_configuration
 from tests.support.http_server import silent_server
 from tests.support.tiny_data import make_configuration, make_mirror
+
+CONFIGURATION = load_configuration()
+FAMILIES, PROFILES = ", ".join(CONFIGURATION.families), ", ".join(CONFIGURATION.profiles)
 
 
 @pytest.fixture
@@ -23,9 +27,9 @@ def state(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["run", "--profile", "huge"], "profile: expected one of smoke, quick, full, gpu; received 'huge'"),
+        (["run", "--profile", "huge"], f"profile: expected one of {PROFILES}; received 'huge'"),
         (["run", "--datasets", "mnist"], "datasets: expected some of cifar10, fashion_mnist; received mnist"),
-        (["run", "--families", "rnn"], "families: expected some of ann, cnn; received rnn"),
+        (["run", "--families", "rnn"], f"families: expected some of {FAMILIES}; received rnn"),
         (
             ["run", "--budgets", "5000, 8000, 5000"],
             "command line: budgets: Value error, expected different budgets, received 5000 more than once; "

@@ -83,7 +83,7 @@ def test_a_model_is_loaded_only_with_the_bytes_of_its_manifest(tmp_path, changed
     _leave(store, "normalize", place.at("dataset"), ["test.npz"], tmp_path)
     manifest = _leave(store, "train", place, ["model.weights.h5", "model.json"], tmp_path)
     seen: list[bool] = []
-    stage = Stage("evaluate", "family", evaluate.settings, evaluate.inputs, lambda work: seen.append(True) or {})
+    stage = Stage("evaluate", evaluate.settings, evaluate.inputs, lambda work: seen.append(True) or {})
     execution.execute(stage, request, place, store)
     assert seen == [True]
     store.write(manifest.files[changed].object, b"swapped")

@@ -43,7 +43,7 @@ def stage(calls, body=b"result", error=None):
         (work.output / "a.bin").write_bytes(body)
         return {"size": len(body)}
 
-    return Stage("fetch", "replicate", lambda request, place: Settings(seed=place.seed), lambda request, place: {}, run)
+    return Stage("train", lambda request, place: Settings(seed=place.seed), lambda request, place: {}, run)
 
 
 def test_a_second_run_reuses_what_the_first_made_and_says_so(store, request_of):
@@ -52,7 +52,7 @@ def test_a_second_run_reuses_what_the_first_made_and_says_so(store, request_of):
     first = execution.execute(stage(calls), request_of("r1"), PLACE, store)
     second = execution.execute(stage(calls), request_of("r2"), PLACE, store)
     assert (first, calls) == (second, [0])
-    records = [read_record(store, run, PLACE, "fetch") for run in ("r1", "r2")]
+    records = [read_record(store, run, PLACE, "train") for run in ("r1", "r2")]
     assert [(record["status"], record["cached"]) for record in records] == [("done", False), ("done", True)]
     assert records[0]["progress"] == "half way"
 
@@ -73,14 +73,14 @@ def test_a_damaged_artifact_is_made_again(store, request_of, tmp_path):
     (tmp_path / "store" / manifest.files["a.bin"].object).write_bytes(b"res")
     again = execution.execute(stage(calls, b"other result"), request_of("r2"), PLACE, store)
     assert calls == [0, 0]
-    assert find_whole(store, "fetch", again.key) == again
+    assert find_whole(store, "train", again.key) == again
 
 
 def test_a_failed_stage_records_its_reason_and_leaves_no_artifact(store, request_of):
     """The report can name the gap: status, and the error in one line."""
     with pytest.raises(DataError):
         execution.execute(stage([], error=DataError("expected 1\nreceived 2")), request_of("r1"), PLACE, store)
-    record = read_record(store, "r1", PLACE, "fetch")
+    record = read_record(store, "r1", PLACE, "train")
     assert (record["status"], record["error"]) == ("failed", "DataError: expected 1")
     assert not list(store.list("artifacts/"))
 

@@ -17,13 +17,10 @@ def config():
 
 
 def test_the_committed_configuration_is_valid_and_has_the_promised_budgets(config):
-    """The repository's own config/ loads, with both datasets at their budgets, both families and four profiles."""
-    assert {name: dataset.budget for name, dataset in config.datasets.items()} == {
-        "cifar10": 250_000,
-        "fashion_mnist": 125_000,
-    }
-    assert config.families == ("ann", "cnn")
-    assert {"smoke", "quick", "full", "gpu"} == set(config.profiles)
+    """The repository's own config/ loads, with the budgets, families and profiles that the README speaks of."""
+    assert (config.datasets["cifar10"].budget, config.datasets["fashion_mnist"].budget) == (250_000, 125_000)
+    assert set(config.families) >= {"ann", "cnn"}
+    assert set(config.profiles) >= {"smoke", "quick", "full", "gpu"}
 
 
 def test_a_request_is_the_profile_with_the_parameters_laid_over_it(config):
@@ -40,8 +37,8 @@ def test_a_request_is_the_profile_with_the_parameters_laid_over_it(config):
     ("wanted", "expected"),
     [
         ({"profile": "huge"}, "expected one of .*quick.*; received 'huge'"),
-        ({"datasets": ["mnist"]}, "expected some of cifar10, fashion_mnist; received mnist"),
-        ({"families": ["rnn"]}, "expected some of ann, cnn; received rnn"),
+        ({"datasets": ["mnist"]}, "expected some of .*cifar10.*; received mnist"),
+        ({"families": ["rnn"]}, "expected some of .*cnn.*; received rnn"),
         ({"datasets": ["../etc"]}, "datasets.0: .*received '../etc'"),
         ({"epochs": 0}, "epochs: .*greater than or equal to 1; received 0"),
         ({"epoch": 3}, "epoch: Extra inputs are not permitted; received 3"),
@@ -68,7 +65,7 @@ def test_one_budget_stands_in_place_of_each_datasets_own(config):
     """A run of one budget is one like any other, whoever named it; nothing is left of the list."""
     request = resolve(config, Parameters(budgets=(30_000,)), "r")
     assert request.budgets == ()
-    assert [dataset.budget for dataset in request.datasets] == [30_000, 30_000]
+    assert {dataset.name: dataset.budget for dataset in request.datasets} == dict.fromkeys(config.datasets, 30_000)
     assert request.comparisons == request.datasets
     for wanted in (Parameters(), Parameters(budgets=())):
         assert resolve(config, wanted, "r").comparisons == tuple(config.datasets.values())
@@ -79,7 +76,7 @@ def test_several_budgets_make_a_comparison_each(config):
     request = resolve(config, Parameters(budgets=(120_000, 30_000)), "r")
     assert request.budgets == (30_000, 120_000)
     assert [(compared.name, compared.budget) for compared in request.comparisons] == [
-        (name, budget) for name in ("cifar10", "fashion_mnist") for budget in (30_000, 120_000)
+        (name, budget) for name in config.datasets for budget in (30_000, 120_000)
     ]
     assert Request.model_validate_json(request.model_dump_json()) == request
 
