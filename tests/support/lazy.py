@@ -7,6 +7,8 @@ from typing import Any
 class Lazy:
     """Stands for a module: what is asked of it, or set in it, is the module's."""
 
+    __slots__ = ("_name",)  # no attributes of its own, not even a `__dict__`, which a monkeypatch would look into
+
     def __init__(self, name: str):
         object.__setattr__(self, "_name", name)
 
