@@ -9,6 +9,7 @@ from tasks.settings.request import Parameters
 from tasks.stages import choose, evaluate, search, train
 
 OWN = 250_000  # CIFAR-10's, in the configuration
+MODELS = {"datasets": ("cifar10", "fashion_mnist"), "families": ("ann", "cnn")}
 PLACE = Place("cifar10", "cnn", 0, 0)
 
 
@@ -17,7 +18,7 @@ def request_of():
     config = load_configuration()
 
     def request_of(*budgets):
-        return resolve(config, Parameters(profile="smoke", budgets=budgets or None), "r1")
+        return resolve(config, Parameters(profile="smoke", budgets=budgets or None, **MODELS), "r1")
 
     return request_of
 
