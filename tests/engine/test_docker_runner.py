@@ -9,16 +9,17 @@ import time
 from uuid import uuid4
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from dags.runners import docker as runner
-from dags.stage_command import RunnerError
 from tasks.project import PROJECT
 from tasks.settings.orchestration import Docker, Orchestration
 from tests.engine.conftest import ANOTHER, IMAGE, RUN, containers
+from tests.support.lazy import Lazy
 from tests.support.patience import PATIENCE
 from tests.support.tiny_data import make_configuration, make_mirror
 
+exceptions = Lazy("airflow.sdk.exceptions")
+stage_command = Lazy("dags.stage_command")
+runner = Lazy("dags.runners.docker")
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
@@ -78,7 +79,7 @@ def test_a_stage_works_in_its_container(stage, engine):
     """A real stage finds the worker's store, mirror and configuration; its container is gone afterwards."""
     run(stage("plan"))
     run(stage("fetch", dataset="cifar10"))
-    with pytest.raises(AirflowSkipException):
+    with pytest.raises(exceptions.AirflowSkipException):
         run(stage("fetch", dataset="mnist"))
     assert containers(engine, run=RUN) == []
 
@@ -86,7 +87,7 @@ def test_a_stage_works_in_its_container(stage, engine):
 def test_a_wrong_request_is_not_retried(stage, monkeypatch):
     """Exit code 64 of a real stage fails the task for good."""
     monkeypatch.setenv("KERAS_BACKEND", "abacus")
-    with pytest.raises(AirflowFailException, match="exit code 64"):
+    with pytest.raises(exceptions.AirflowFailException, match="exit code 64"):
         run(stage("plan"))
 
 
@@ -94,16 +95,16 @@ def test_wrong_data_is_not_retried(stage, tmp_path):
     """Exit code 65 of a real stage fails the task for good."""
     run(stage("plan"))
     (tmp_path / "mirror" / "cifar-10" / "cifar-10-binary.tar.gz").write_bytes(b"nothing like it")
-    with pytest.raises(AirflowFailException, match="exit code 65"):
+    with pytest.raises(exceptions.AirflowFailException, match="exit code 65"):
         run(stage("fetch", dataset="cifar10"))
 
 
 @pytest.mark.parametrize("code", [1, 137])
 def test_what_may_heal_is_retried(stage, engine, code):
     """Any other exit code leaves the retries to Airflow, and no container."""
-    with pytest.raises(AirflowException) as caught:
+    with pytest.raises(exceptions.AirflowException) as caught:
         run(stage("plan", ["sh", "-c", f"exit {code}"]))
-    assert not isinstance(caught.value, AirflowFailException)
+    assert not isinstance(caught.value, exceptions.AirflowFailException)
     assert containers(engine, run=RUN) == []
 
 
@@ -131,8 +132,8 @@ def test_a_killed_container_is_a_retry(stage, engine):
     ended = in_background(stage("plan", ["sleep", "60"]))
     until(lambda: [found for found in containers(engine, run=RUN, stage="plan") if found.status == "running"])[0].kill()
     until(lambda: ended)
-    assert isinstance(ended[0], AirflowException)
-    assert not isinstance(ended[0], AirflowFailException)
+    assert isinstance(ended[0], exceptions.AirflowException)
+    assert not isinstance(ended[0], exceptions.AirflowFailException)
     assert containers(engine, run=RUN) == []
 
 
@@ -179,7 +180,7 @@ def test_the_credentials_reach_the_container_and_nothing_that_airflow_keeps(stag
 def test_a_store_that_containers_cannot_reach_is_refused(stage, monkeypatch, tmp_path):
     """A folder of the worker's machine is no store for a container: one line, no retry."""
     monkeypatch.setenv("STORE", tmp_path.as_uri())
-    with pytest.raises(AirflowFailException, match="expected s3://"):
+    with pytest.raises(exceptions.AirflowFailException, match="expected s3://"):
         run(stage("plan"))
 
 
@@ -195,7 +196,7 @@ def test_what_the_engine_lacks_is_known_before_anything_is_queued(engine, settin
     """The preflight says in one line what is missing."""
     if "gpus" in settings and os.path.exists("/dev/nvidia0"):
         pytest.skip("this machine has a GPU")
-    with pytest.raises(RunnerError) as caught:
+    with pytest.raises(stage_command.RunnerError) as caught:
         runner.check(Orchestration(runner="docker", docker=Docker(**settings)))
     assert str(caught.value).startswith(complaint)
     assert "\n" not in str(caught.value)
@@ -208,5 +209,5 @@ def test_what_the_engine_lacks_fails_a_task_for_good(stage, settings, complaint)
     """A retry brings neither an image nor a GPU."""
     if "gpus" in settings and os.path.exists("/dev/nvidia0"):
         pytest.skip("this machine has a GPU")
-    with pytest.raises(AirflowFailException, match=complaint):
+    with pytest.raises(exceptions.AirflowFailException, match=complaint):
         run(stage("train", settings=settings, dataset="cifar10", family="cnn", seed=0))

@@ -3,6 +3,9 @@
 import importlib
 from typing import Any
 
+# What pytest asks of every name in a test's module, to learn whether it is a test.
+ASKED_OF_EVERYTHING = {"__test__", "__wrapped__", "__bases__", "_mock_name"}
+
 
 class Lazy:
     """Stands for a module: what is asked of it, or set in it, is the module's."""
@@ -13,6 +16,8 @@ class Lazy:
         object.__setattr__(self, "_name", name)
 
     def __getattr__(self, attribute: str) -> Any:
+        if attribute in ASKED_OF_EVERYTHING:
+            raise AttributeError(attribute)
         return getattr(importlib.import_module(self._name), attribute)
 
     def __setattr__(self, attribute: str, value: Any) -> None:

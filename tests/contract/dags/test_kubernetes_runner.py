@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from dags.stage_command import RunnerError
 from dags.stage_operators import settings
 from tasks.errors import RequestError
 from tasks.project import PROJECT
@@ -26,6 +25,7 @@ from tests.support.lazy import Lazy
 
 client = Lazy("kubernetes.client")
 exceptions = Lazy("airflow.sdk.exceptions")
+stage_command = Lazy("dags.stage_command")
 kubernetes = Lazy("dags.runners.kubernetes")
 
 PODS = Path(__file__).with_name("stage_pods.yaml")
@@ -349,7 +349,9 @@ def test_check_looks_at_the_template(cluster, tmp_path, template, received):
     if template is not None:
         path.write_text(template)
     orchestration = parse(Orchestration, {"kubernetes": {"pod_template": str(path)}}, "test")
-    with pytest.raises(RunnerError, match=rf"^pod template {path}: expected a Pod[^\n]*{received}[^\n]*$"):
+    with pytest.raises(
+        stage_command.RunnerError, match=rf"^pod template {path}: expected a Pod[^\n]*{received}[^\n]*$"
+    ):
         kubernetes.check(orchestration)
 
 
@@ -360,7 +362,7 @@ def test_check_looks_for_the_cluster(cluster, tmp_path, monkeypatch):
     (tmp_path / "garbage").write_text("apiVersion: [\n")
     for name in ("none", "garbage", "."):
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / name))
-        with pytest.raises(RunnerError, match=r"^Kubernetes: expected to run in a cluster[^\n]*$"):
+        with pytest.raises(stage_command.RunnerError, match=r"^Kubernetes: expected to run in a cluster[^\n]*$"):
             kubernetes.check(Orchestration())
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
     kubernetes.check(Orchestration())
@@ -383,7 +385,7 @@ def test_check_looks_for_the_cluster(cluster, tmp_path, monkeypatch):
 def test_check_looks_at_the_addresses(cluster, monkeypatch, name, value):
     """A folder, a server of this machine alone, or a password in an address is nothing for pods: one line says so."""
     monkeypatch.setenv(name, value)
-    with pytest.raises(RunnerError, match=rf"^{name}: expected [^\n]*$") as caught:
+    with pytest.raises(stage_command.RunnerError, match=rf"^{name}: expected [^\n]*$") as caught:
         kubernetes.check(Orchestration())
     assert CANARY not in str(caught.value)
 
