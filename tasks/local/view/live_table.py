@@ -13,6 +13,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from tasks.local.view.time_left import Key, Observed, Outlook
 from tasks.local.view.voice import Voice, clock_time
@@ -150,7 +151,7 @@ class TerminalView:
         for row in shown:
             style = STYLES.get(row.state, "dim")
             table.add_row(row.task, f"[{style}]{row.state}[/]", row.shown_time, escape(row.shown_progress))
-        self._live.update(Group(*([table] if shown else []), caption), refresh=True)
+        self._live.update(Group(*([table] if shown else []), Text(caption)), refresh=True)
         self._voice.spoken()
 
 
