@@ -104,13 +104,13 @@ def test_a_wrong_setting_is_one_dags_import_error(stranger):
     """What is wrong in `site.toml` is told for our file, and their DAGs are read all the same."""
     site = stranger.parent / "home" / "like_for_like"
     site.mkdir(parents=True)
-    (site / "site.toml").write_text('[orchestration]\nrunner = "lokal"\n')
+    (site / "site.toml").write_text('[orchestration]\nrunner = "slurm"\n')
     code = READ.replace('bag.dags["compare_image_models"].fileloc', "0")
     found = json.loads(python(stranger, code, WORKFLOW_CONFIG=""))
     assert found["dags"] == ["a_dag", "z_dag"]
     ((file, error),) = found["errors"].items()
     assert file.endswith("ours.py")
-    assert "runner: expected a file of dags/runners/ (docker, kubernetes, local), received 'lokal'" in error
+    assert "runner: expected a file of dags/runners/ (docker, kubernetes, local), received 'slurm'" in error
 
 
 def test_no_function_imports_ours_when_it_is_called():
