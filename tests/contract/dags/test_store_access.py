@@ -5,12 +5,16 @@ import logging
 
 import pytest
 
-from dags.runners import docker, kubernetes, local
-from dags.site import surroundings
-from dags.stage_command import RunnerError
-from dags.store_access import addressed, store_environment
 from tasks.settings.orchestration import Orchestration
 from tests.contract.dags.test_stage_operators import run  # noqa: F401 - a fixture
+from tests.support.lazy import Lazy
+
+docker = Lazy("dags.runners.docker")
+kubernetes = Lazy("dags.runners.kubernetes")
+local = Lazy("dags.runners.local")
+site = Lazy("dags.site")
+stage_command = Lazy("dags.stage_command")
+store_access = Lazy("dags.store_access")
 
 WAY = {"AWS_ENDPOINT_URL_S3": "https://s3.example.org", "AWS_REGION": "here-1", "AWS_DEFAULT_REGION": "here-1"}
 KUBECONFIG = """
@@ -53,7 +57,7 @@ def aws(environment):
 def test_a_connection_replaces_every_identity_of_the_worker(worker):
     """Its keys, region and server lead to the store; of the worker's AWS variables only what to trust stays."""
     worker(login="AKEY", password=KEYS["AWS_SECRET_ACCESS_KEY"], extra=EXTRA)
-    found = store_environment()
+    found = store_access.store_environment()
     assert found["STORE"] == "s3://bucket/prefix"
     assert aws(found) == WAY | KEYS | {"AWS_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt"}
 
@@ -61,7 +65,7 @@ def test_a_connection_replaces_every_identity_of_the_worker(worker):
 def test_a_connection_without_keys_keeps_the_workers_own(worker):
     """A machine or a pod with a role is who it is; the connection says where the store is."""
     worker(extra=EXTRA)
-    assert aws(store_environment()).items() >= (WAY | OTHERS).items()
+    assert aws(store_access.store_environment()).items() >= (WAY | OTHERS).items()
 
 
 def test_store_in_the_environment_goes_first(worker, monkeypatch):
@@ -69,7 +73,7 @@ def test_store_in_the_environment_goes_first(worker, monkeypatch):
     worker()
     monkeypatch.setenv("STORE", "s3://another/one")
     monkeypatch.delenv("AIRFLOW_CONN_THE_STORE")
-    found = store_environment()
+    found = store_access.store_environment()
     assert found["STORE"] == "s3://another/one"
     assert aws(found).items() >= OTHERS.items()
 
@@ -77,21 +81,21 @@ def test_store_in_the_environment_goes_first(worker, monkeypatch):
 def test_without_settings_the_environment_is_all(worker):
     """A site that says nothing of the store gets the worker's environment as it is."""
     worker(settings="threads = 1")
-    assert store_environment() == surroundings()
+    assert store_access.store_environment() == site.surroundings()
 
 
 def test_a_store_without_a_connection_is_reached_as_the_worker_reaches_s3(worker):
     """The settings may name the bucket alone."""
     worker(settings='store = "s3://bucket"')
-    assert store_environment() == surroundings() | {"STORE": "s3://bucket"}
+    assert store_access.store_environment() == site.surroundings() | {"STORE": "s3://bucket"}
 
 
 def test_a_missing_connection_is_one_line(worker, monkeypatch):
     """Airflow's hook would go on as whoever the worker is; a stage must not write into another account's bucket."""
     worker()
     monkeypatch.delenv("AIRFLOW_CONN_THE_STORE")
-    with pytest.raises(RunnerError, match="expected an Airflow connection named 'the_store', found none"):
-        store_environment()
+    with pytest.raises(stage_command.RunnerError, match="expected an Airflow connection named 'the_store', found none"):
+        store_access.store_environment()
 
 
 def test_a_process_gets_the_store_and_nothing_of_airflow(worker, run, caplog, monkeypatch):  # noqa: F811
@@ -132,10 +136,10 @@ def test_a_pod_is_told_the_way_alone(worker, tmp_path, monkeypatch):
 def test_a_check_asks_no_connection():
     """Before a run, and outside of any task, the configured store is known by its address."""
     chosen = Orchestration(store="s3://bucket", store_connection="the_store")
-    assert addressed({"A": "b"}, chosen) == {"A": "b", "STORE": "s3://bucket"}
-    assert addressed({"STORE": "s3://mine"}, chosen) == {"STORE": "s3://mine"}
-    with pytest.raises(RunnerError, match="containers can reach"):
-        docker.require_bucket(addressed({}, Orchestration(store="file:///x")).get("STORE"))
+    assert store_access.addressed({"A": "b"}, chosen) == {"A": "b", "STORE": "s3://bucket"}
+    assert store_access.addressed({"STORE": "s3://mine"}, chosen) == {"STORE": "s3://mine"}
+    with pytest.raises(stage_command.RunnerError, match="containers can reach"):
+        docker.require_bucket(store_access.addressed({}, Orchestration(store="file:///x")).get("STORE"))
 
 
 def test_the_configured_interpreter_runs_the_stage(worker, tmp_path, monkeypatch):
@@ -150,7 +154,7 @@ def test_the_configured_interpreter_runs_the_stage(worker, tmp_path, monkeypatch
     monkeypatch.setenv("STAGE_PYTHON", "/another")
     assert stage.get_env({})["STAGE_PYTHON"] == "/another"
     local.check(Orchestration(python=str(python)))
-    with pytest.raises(RunnerError, match=r"expected the interpreter .*, found none at /nowhere/python"):
+    with pytest.raises(stage_command.RunnerError, match=r"expected the interpreter .*, found none at /nowhere/python"):
         local.check(Orchestration(python="/nowhere/python"))
 
 
@@ -158,8 +162,8 @@ def test_the_folder_in_airflows_home_is_the_sites(tmp_path, monkeypatch):
     """Without a variable, `like_for_like` beside `airflow.cfg` is where a stranger's settings are found."""
     monkeypatch.delenv("WORKFLOW_CONFIG", raising=False)
     monkeypatch.setattr("dags.site.AIRFLOW_HOME", str(tmp_path))
-    assert "WORKFLOW_CONFIG" not in surroundings()
+    assert "WORKFLOW_CONFIG" not in site.surroundings()
     (tmp_path / "like_for_like").mkdir()
-    assert surroundings()["WORKFLOW_CONFIG"] == str(tmp_path / "like_for_like")
+    assert site.surroundings()["WORKFLOW_CONFIG"] == str(tmp_path / "like_for_like")
     monkeypatch.setenv("WORKFLOW_CONFIG", "/mine")
-    assert surroundings()["WORKFLOW_CONFIG"] == "/mine"
+    assert site.surroundings()["WORKFLOW_CONFIG"] == "/mine"
