@@ -1,7 +1,6 @@
 """The embedded object store, killed: what it acknowledged is there, and no process of it stays."""
 
 import fcntl
-import json
 import os
 import socket
 import subprocess
@@ -20,30 +19,9 @@ from tasks.local.swift.object_store import ObjectStore
 from tasks.project import PROJECT
 from tasks.storage.bucket import S3Store
 from tasks.storage.contract import Store, StoreError
-from tasks.storage.location import open_store
 from tasks.storage.retries import RetryPolicy
+from tests.support.embedded_store import WAY_OUT, opened, own_environment, processes  # noqa: F401 - a fixture
 from tests.support.patience import PATIENCE
-
-WAY_OUT = "to run without it, set STORE=file:///folder"
-
-
-@pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test puts into the environment is gone after it."""
-    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
-        monkeypatch.setenv(name, "")
-
-
-def _opened(server: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Store:
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    return open_store(server.uri)
-
-
-def _processes(folder: Path) -> list[psutil.Process]:
-    """The supervisor and its servers."""
-    supervisor = psutil.Process(json.loads((folder / "connection.json").read_text())["pid"])
-    return [supervisor, *supervisor.children()]
 
 
 def test_kill_loses_no_acknowledged_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -61,21 +39,21 @@ def test_kill_loses_no_acknowledged_write(tmp_path: Path, monkeypatch: pytest.Mo
 
     for kill, victims in enumerate((slice(1), slice(None))):  # the supervisor alone, then all at once
         with ObjectStore.start(tmp_path) as server:
-            _opened(server, monkeypatch)
+            opened(server, monkeypatch)
             store = S3Store("like-for-like", retries=RetryPolicy(0))
             writers = [threading.Thread(target=write, args=(store, f"{kill}/{n}")) for n in range(4)]
             for writer in writers:
                 writer.start()
             time.sleep(0.6)
-            processes = _processes(tmp_path)
-            for process in processes[victims]:
+            alive = processes(tmp_path)
+            for process in alive[victims]:
                 process.kill()
-            assert not psutil.wait_procs(processes, timeout=PATIENCE)[1], "a server outlived its supervisor"
+            assert not psutil.wait_procs(alive, timeout=PATIENCE)[1], "a server outlived its supervisor"
             for writer in writers:
                 writer.join()
     assert acknowledged
     with ObjectStore.start(tmp_path) as server:
-        store = _opened(server, monkeypatch)
+        store = opened(server, monkeypatch)
         assert {key: store.read(key) for key in acknowledged} == acknowledged
         listed = set(store.list(""))
         assert acknowledged.keys() <= listed
@@ -86,7 +64,7 @@ def test_kill_loses_no_acknowledged_write(tmp_path: Path, monkeypatch: pytest.Mo
 def test_what_cannot_be_listed_is_not_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """While the server cannot bring its listing up to date a write is tried again, and then it is listed."""
     with ObjectStore.start(tmp_path) as server:
-        _opened(server, monkeypatch)
+        opened(server, monkeypatch)
         store = S3Store("like-for-like", retries=RetryPolicy(PATIENCE, longest_pause=0.2))
         store.write("before", b"")
         [database] = tmp_path.glob("devices/*/containers/**/*.db")
@@ -113,8 +91,8 @@ def test_a_dead_server_ends_the_store(tmp_path: Path, monkeypatch: pytest.Monkey
         server = ObjectStore.start(tmp_path)
     with server:
         assert server.environment["AWS_ENDPOINT_URL_S3"] != f"http://127.0.0.1:{PORT}"
-        assert _opened(server, monkeypatch).write("key", b"")
-        supervisor, *servers = _processes(tmp_path)
+        assert opened(server, monkeypatch).write("key", b"")
+        supervisor, *servers = processes(tmp_path)
         assert len(servers) == 4
         servers[2].kill()
         assert supervisor.wait(PATIENCE) == 1
@@ -132,7 +110,7 @@ def test_the_server_ends_with_its_starter(tmp_path: Path):
     starter = subprocess.Popen([sys.executable, "-c", script, tmp_path], cwd=PROJECT, stdout=subprocess.PIPE)
     assert starter.stdout
     starter.stdout.readline()
-    processes = _processes(tmp_path)
+    alive = processes(tmp_path)
     starter.kill()
     starter.communicate()
-    assert not psutil.wait_procs(processes, timeout=PATIENCE)[1]
+    assert not psutil.wait_procs(alive, timeout=PATIENCE)[1]

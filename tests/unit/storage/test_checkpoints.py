@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.storage import checkpoints
-from tasks.storage.checkpoints import StoredCheckpoints
 from tasks.storage.contract import StoreError
 from tasks.storage.location import open_store
+from tests.support.attempts import attempt, names, saved, state
 
 FOLDER = "checkpoints/train/k1"
 
@@ -19,26 +19,6 @@ FOLDER = "checkpoints/train/k1"
 @pytest.fixture
 def store(tmp_path):
     return open_store((tmp_path / "store").as_uri())
-
-
-def attempt(store, key="k1"):
-    """One attempt at the work, as a process of its own would make it."""
-    return StoredCheckpoints(store, "train", key)
-
-
-def state(step):
-    return b"%d" % step * 1000
-
-
-def saved(store, *steps):
-    keeper = attempt(store)
-    for step in steps:
-        keeper.save(step, state(step))
-    return keeper
-
-
-def names(store):
-    return [name.rpartition("/")[2] for name in store.list("checkpoints/")]
 
 
 def test_another_attempt_goes_on_pruning(store):

@@ -20,30 +20,10 @@ import pytest
 from tasks.local.swift.node import serve
 from tasks.local.swift.object_store import ObjectStore
 from tasks.project import PROJECT
-from tasks.storage.contract import Store, StoreError
+from tasks.storage.contract import StoreError
 from tasks.storage.location import open_store
+from tests.support.embedded_store import WAY_OUT, opened, own_environment, processes  # noqa: F401 - a fixture
 from tests.support.patience import PATIENCE
-
-WAY_OUT = "to run without it, set STORE=file:///folder"
-
-
-@pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test puts into the environment is gone after it."""
-    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
-        monkeypatch.setenv(name, "")
-
-
-def _opened(server: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Store:
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    return open_store(server.uri)
-
-
-def _processes(folder: Path) -> list[psutil.Process]:
-    """The supervisor and its servers."""
-    supervisor = psutil.Process(json.loads((folder / "connection.json").read_text())["pid"])
-    return [supervisor, *supervisor.children()]
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -57,14 +37,14 @@ def test_data_survives_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     folder = tmp_path / "ein ördner; with 'signs' $HOME"
     with ObjectStore.start(folder) as server:
         first = server.environment
-        store = _opened(server, monkeypatch)
+        store = opened(server, monkeypatch)
         store.write("small", b"small")
         store.upload("big", tmp_path / "big")
     assert not server.alive()
     assert not (folder / "connection.json").exists()
     with ObjectStore.start(folder) as server:
         assert server.environment["AWS_SECRET_ACCESS_KEY"] == first["AWS_SECRET_ACCESS_KEY"]
-        store = _opened(server, monkeypatch)
+        store = opened(server, monkeypatch)
         assert store.read("small") == b"small"
         assert store.read("big") == big
         assert not store.write("small", b"other", if_absent=True)
@@ -75,12 +55,12 @@ def test_secrets_stay_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The secret is on no command line, in no process's environment, in no log; files are their owner's alone."""
     with ObjectStore.start(tmp_path / "store") as server:
         secret = server.environment["AWS_SECRET_ACCESS_KEY"]
-        store = _opened(server, monkeypatch)
+        store = opened(server, monkeypatch)
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
         with pytest.raises(StoreError, match="SignatureDoesNotMatch"):
             open_store(server.uri).read("key")
         store.write("key", b"")
-        for process in _processes(tmp_path / "store"):
+        for process in processes(tmp_path / "store"):
             assert secret not in " ".join(process.cmdline())
             assert secret not in process.environ().values()
     assert secret not in (tmp_path / "store" / "server.log").read_text()
@@ -108,10 +88,10 @@ def test_foreground(tmp_path: Path):
         time.sleep(0.05)
     assert stat.S_IMODE(connection.stat().st_mode) == 0o600
     assert json.loads(connection.read_text())["uri"] == "s3://like-for-like"
-    processes = _processes(tmp_path / "new")
+    alive = processes(tmp_path / "new")
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE) == 0
-    assert not psutil.wait_procs(processes, timeout=PATIENCE)[1]
+    assert not psutil.wait_procs(alive, timeout=PATIENCE)[1]
 
 
 def test_presigned_report_opens(s3_environment: ObjectStore):
