@@ -8,7 +8,9 @@ from tasks.project import PROJECT
 
 def said(*arguments):
     """What `make` prints."""
-    return subprocess.run(["make", *arguments], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        ["make", "--no-print-directory", *arguments], cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout
 
 
 def test_make_alone_lists_every_target_with_what_it_does():
