@@ -13,14 +13,16 @@ export STORE RUNNER
 .DEFAULT_GOAL := help
 .PHONY: help run up down test-unit test test-rest test-all coverage check bench soak audit sbom fuzz setup images stack stack-down
 
-# One line a target, in this file's order: what follows its ##.
+# A line for each target, in this file's order: what follows its ##, and below it the variables where both are long.
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { at = length($$2) > 84 ? index($$2, " [") : 0; \
+		printf "make %-12s %s\n", $$1, at ? substr($$2, 1, at - 1) : $$2; \
+		if (at) printf "%18s%s\n", "", substr($$2, at + 1) }' $(MAKEFILE_LIST)
 
-run: setup $(if $(filter docker,$(RUNNER)),images) ## compare and report [PROFILE=smoke|quick|full|gpu] [MIRROR=FOLDER_OR_URL] [DATASETS=a,b] [BUDGETS=m,n] [STORE=URI] [RUNNER=local|docker]
+run: setup $(if $(filter docker,$(RUNNER)),images) ## compare and report [PROFILE=smoke|quick|full|gpu] [MIRROR=ADDRESS] [DATASETS=a,b] [BUDGETS=m,n] [STORE=URI] [RUNNER=docker]
 	@$(PYTHON) -m tasks.local run --profile "$(PROFILE)" --datasets "$(DATASETS)" --budgets "$(BUDGETS)" --mirror "$(MIRROR)"
 
-up: setup ## start Airflow and the store and leave them running; prints the UI's address and login [STORE=URI] [RUNNER=local|docker]
+up: setup ## start Airflow and the store and leave them running; prints the UI's address and login [STORE=URI] [RUNNER=docker]
 	@$(PYTHON) -m tasks.local up
 
 down: setup ## stop what `make up` started
