@@ -19,7 +19,7 @@ help: ## this list
 		printf "make %-12s %s\n", $$1, at ? substr($$2, 1, at - 1) : $$2; \
 		if (at) printf "%18s%s\n", "", substr($$2, at + 1) }' $(MAKEFILE_LIST)
 
-run: setup $(if $(filter docker,$(RUNNER)),images) ## compare and report [PROFILE=smoke|quick|full|gpu] [MIRROR=ADDRESS] [DATASETS=a,b] [BUDGETS=m,n] [STORE=URI] [RUNNER=docker]
+run: setup $(if $(filter docker,$(RUNNER)),images) ## compare and report [PROFILE=smoke|quick|full|gpu] [MIRROR=URL] [DATASETS=a,b] [BUDGETS=m,n] [STORE=URI] [RUNNER=docker]
 	@$(PYTHON) -m tasks.local run --profile "$(PROFILE)" --datasets "$(DATASETS)" --budgets "$(BUDGETS)" --mirror "$(MIRROR)"
 
 up: setup ## start Airflow and the store and leave them running; prints the UI's address and login [STORE=URI] [RUNNER=docker]
