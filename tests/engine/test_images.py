@@ -45,5 +45,5 @@ def test_each_has_what_it_is_for(engine):
 
 def test_the_code_in_it_is_the_code_outside(engine):
     """The digest that keys the artifacts does not depend on where the code lies."""
-    ask = f"from tasks.storage.source import code_digest; print(code_digest({STAGE!r}))"
+    ask = f"from tasks.storage.provenance import code_digest; print(code_digest({STAGE!r}))"
     assert said(engine, IMAGE, "python", "-c", ask) == code_digest(STAGE)

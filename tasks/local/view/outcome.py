@@ -43,12 +43,16 @@ def show_comparison(console: Console, folder: Path) -> None:
     if report.get("notice"):
         console.print(report["notice"], style="bold yellow", **sentence)
     table = Table("dataset", "model", "parameters", "train time", "test accuracy", "test F1", title_justify="left")
-    frontiers = report.get("frontiers")
+    frontiers, gaps = report.get("frontiers"), []
     for dataset in report["datasets"]:
         title = f"{dataset['name']}, {dataset['budget']:,}" if frontiers else dataset["name"]
         for model in dataset["models"]:
             table.add_row(*(escape(cell) for cell in _cells(title, model)))
+            if model["status"] != "done":
+                gaps.append(f"{title}, {model['family']}: {model['status']}: {model['error'] or 'no reason known'}")
     console.print(table)
+    for gap in gaps:  # a reason has no room in a table
+        console.print(gap, style="red", **sentence)
     for part in frontiers or report["datasets"]:
         console.print(f"{part['name']}: {part['verdict']}", **sentence)
 
@@ -56,7 +60,7 @@ def show_comparison(console: Console, folder: Path) -> None:
 def _cells(title: str, model: dict[str, Any]) -> list[str]:
     name = [title, model["family"]]
     if model["status"] != "done":
-        return [*name, f"{model['status']}: {model['error'] or 'no reason known'}", "", "", ""]
+        return [*name, model["status"], "", "", ""]
     return [
         *name,
         f"{model['parameters']:,}",

@@ -71,11 +71,11 @@ def test_a_run_without_a_report_changes_nothing(store, tmp_path):
 
 
 def test_the_comparison_shows_gaps_by_name(store, tmp_path):
-    """A failed branch is a row with its reason; text is shown as it is, whatever it looks like."""
+    """A failed branch is a row, and a line with its reason; text is shown as it is, whatever it looks like."""
     out = io.StringIO()
     outcome.show_comparison(Console(file=out, width=160), outcome.download(store, "one", tmp_path / "reports"))
     shown = out.getvalue()
-    for expected in ("failed: search: out of [memory]", "250,100", "12.3 s", "71.23%", "0.7000", "by far]"):
+    for expected in (", ann: failed: search: out of [memory]", "250,100", "12.3 s", "71.23%", "0.7000", "by far]"):
         assert expected in shown
 
 
