@@ -18,7 +18,7 @@ from tasks.storage.location import open_store
 from tests.support.tiny_data import make_configuration
 
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
-NAMES = {"eval", "exec", "compile", "__import__", "Lambda", "load_model", "model_from_json", "popen"}
+NAMES = {"eval", "exec", "compile", "__import__", "Lambda", "load_model", "model_from_json", "system", "popen"}
 NAMES |= {"enable_unsafe_deserialization", "unsafe_load", "full_load", "read_pickle", "to_pickle"}
 OPTIONS = {"safe_mode": False, "shell": True, "verify": False, "autoescape": False}
 
@@ -36,9 +36,6 @@ def unsafe(source: str) -> Iterator[str]:
                 yield name
             case ast.Attribute(attr=name) if name in NAMES - {"compile"}:
                 yield name
-            # a process's time in the system is another thing
-            case ast.Attribute(value=ast.Name(id="os"), attr="system"):
-                yield "os.system"
             case ast.Call(func=ast.Attribute(value=ast.Name(id="np" | "numpy"), attr="load" | "fromregex")):
                 if "allow_pickle=False" not in map(ast.unparse, node.keywords):
                     yield "np.load without allow_pickle=False"
