@@ -1,6 +1,7 @@
 """What holds for every test: one thread a library, no clock on an example, no heavy import at collection."""
 
 import os
+import signal
 
 from hypothesis import settings
 
@@ -8,6 +9,9 @@ from dags.stage_operators import THREADS
 
 # Read by the numeric libraries when they are imported: as many workers as cores must not fight for the cores.
 os.environ.update(dict.fromkeys(THREADS, "1"))
+
+# A shell lets what it starts in the background ignore Ctrl-C, and the commands under test would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["tests.support.object_store_fixture"]
 
