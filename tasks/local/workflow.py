@@ -15,7 +15,7 @@ from rich.console import Console
 from tasks.errors import RequestError
 from tasks.local import processes
 from tasks.local.airflow import USER, slots
-from tasks.local.airflow_api import ACTIVE, DAG_ID
+from tasks.local.airflow_api import ACTIVE
 from tasks.local.server import read_server
 from tasks.local.startup import STOP_SECONDS, Connection, password, server, state_folder, stop_server, uninterrupted
 from tasks.local.view import outcome
@@ -28,6 +28,7 @@ from tasks.runs.records import read_record, write_request
 from tasks.settings.loading import Configuration, configured, resolve
 from tasks.settings.place import Place
 from tasks.settings.request import Parameters, Request
+from tasks.settings.workflow import DAG_ID
 from tasks.storage.contract import Store, StoreError
 from tasks.storage.location import open_store
 from tasks.storage.retries import RetryPolicy
