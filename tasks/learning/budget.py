@@ -16,6 +16,10 @@ Widths = tuple[int, ...]
 Count = Callable[[Widths], int]
 
 
+class BudgetError(ValueError):
+    """No widths of a model, with its other hyper-parameters, meet the budget."""
+
+
 def solve(count: Count, ratios: Sequence[float], budget: int) -> Widths:
     """Widths, in about the given `ratios`, whose parameter count is within 1 % of `budget`, above or below.
 
@@ -25,11 +29,11 @@ def solve(count: Count, ratios: Sequence[float], budget: int) -> Widths:
         budget: the parameter count to meet.
 
     Raises:
-        ValueError: the budget is too small for one unit in each stage, or no size is near enough to it.
+        BudgetError: the budget is too small for one unit in each stage, or no size is near enough to it.
     """
     floor = (1,) * len(ratios)
     if count(floor) > budget * (1 + BUDGET_TOLERANCE):
-        raise ValueError(
+        raise BudgetError(
             f"budget: expected at least {count(floor):,} parameters with these hyper-parameters, received {budget:,}"
         )
 
@@ -42,7 +46,7 @@ def solve(count: Count, ratios: Sequence[float], budget: int) -> Widths:
         if distance(nearest) <= GOOD_ENOUGH * budget:
             break
     if distance(nearest) > BUDGET_TOLERANCE * budget:
-        raise ValueError(
+        raise BudgetError(
             f"budget: expected a size that widths can meet within {BUDGET_TOLERANCE:.0%}, received {budget:,}"
             f" (nearest: {count(nearest):,}); ask for more parameters"
         )

@@ -50,7 +50,8 @@ def core(description: Description, hp: keras_tuner.HyperParameters) -> keras.Mod
     """The family's model, from standardised images to logits; `hp` learns the family's search space.
 
     Raises:
-        ValueError: there is no such family, or no widths meet the budget.
+        ValueError: there is no such family.
+        BudgetError: no widths meet the budget.
     """
     module = f"{FAMILIES}.{description.family}"
     try:
@@ -68,7 +69,8 @@ def assemble(description: Description) -> keras.Model:
     A layer without weights standardises, so that data stay uint8 until a model reads them.
 
     Raises:
-        ValueError: there is no such family, or no widths meet the budget.
+        ValueError: there is no such family.
+        BudgetError: no widths meet the budget.
     """
     hp = keras_tuner.HyperParameters()
     hp.values = dict(description.hyperparameters)

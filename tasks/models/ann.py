@@ -52,7 +52,7 @@ def build(hp, shape: Shape, classes: int, budget: int, tricks: Tricks) -> keras.
     The layer of `tricks.whitening` must still be adapted.
 
     Raises:
-        ValueError: no widths meet the budget.
+        BudgetError: no widths meet the budget.
     """
     chosen = choices(hp, tricks)
     intake, width = widths(chosen, shape, classes, budget)

@@ -56,7 +56,7 @@ def build(hp, shape: Shape, classes: int, budget: int, tricks: Tricks) -> keras.
     Shortcuts: He et al., 2015, https://arxiv.org/abs/1512.03385. The layer of `tricks.whitening` must still be adapted.
 
     Raises:
-        ValueError: no widths meet the budget.
+        BudgetError: no widths meet the budget.
     """
     chosen = choices(hp, tricks)
     channels = widths(chosen, shape, classes, budget)

@@ -1,7 +1,10 @@
 """The search for hyper-parameters: Keras Tuner proposes, `tasks.learning.loop` trains, validation accuracy decides.
 
-A failed trial is recorded with its reason, and the search goes on. Keras Tuner is used through its extension points: an
-oracle proposes, and a subclass of its Tuner runs the trials. Its files are not used: a search resumes from our records.
+A trial fails when its hyper-parameters make no model or no training. It is recorded with its reason, and the search
+goes on. Any other error may come from this machine at this moment, so it ends the search, and nothing of it is kept.
+
+Keras Tuner is used through its extension points: an oracle proposes, and a subclass of its Tuner runs the trials. Its
+files are not used: a search resumes from our records.
 """
 
 import tempfile
@@ -14,14 +17,22 @@ from typing import NamedTuple
 import keras
 import keras_tuner
 import numpy as np
-from keras_tuner.errors import FailedTrialError
+from keras_tuner.errors import FailedTrialError, FatalError
 
-from tasks.learning.loop import Arrays, Recipe, Report, fit
+from tasks.learning.budget import BudgetError
+from tasks.learning.loop import Arrays, DivergenceError, Recipe, Report, fit
 from tasks.learning.network import Description, assemble
 from tasks.learning.search.proposals import OBJECTIVE, TrialShare, oracle_for, space
 from tasks.learning.search.trials import Trial
 from tasks.settings.dataset import Augmentation
 from tasks.settings.training import Training
+
+# What the hyper-parameters alone bring about: on every machine, and every time.
+FAULTS_OF_HYPERPARAMETERS = (BudgetError, DivergenceError)
+
+
+class BrokenTrialError(FatalError):
+    """A trial ended by something other than its hyper-parameters: no memory, a full disk, a library that is missing."""
 
 
 class SearchInput(NamedTuple):
@@ -47,7 +58,8 @@ def search(
         report: receives one line for each epoch.
 
     Raises:
-        ValueError: no widths meet the budget under the default hyper-parameters.
+        BudgetError: no widths meet the budget under the default hyper-parameters.
+        BrokenTrialError: a trial ended by something other than its hyper-parameters; finished trials are kept.
     """
     oracle = oracle_for(share, space(search_input.description), search_input.seed)
     subset = _subset(search_input.train, share.settings.fraction, search_input.seed)
@@ -97,7 +109,12 @@ class _Tuner(keras_tuner.Tuner):
         self._finished = {trial.number: trial for trial in share.finished}
 
     def run_trial(self, trial: keras_tuner.engine.trial.Trial) -> dict[str, float | None]:
-        """Train once and return the score; raise FailedTrialError, with the reason, when the trial fails."""
+        """Train once and return the score.
+
+        Raises:
+            FailedTrialError: the trial failed, with the reason; the search goes on.
+            BrokenTrialError: the trial broke; it ends the search.
+        """
         proposed = dict(trial.hyperparameters.values)
         values = {name: value for name, value in proposed.items() if not name.startswith("tuner/")}
         epochs = proposed.get("tuner/epochs", self._settings.epochs)  # Hyperband trains this trial up to this epoch
@@ -139,14 +156,22 @@ class _Tuner(keras_tuner.Tuner):
         )
 
     def _outcome(self, values: dict, epochs: int, rung: RungCheckpoints) -> dict:
-        """Train once. Any error becomes the trial's reason; the next trial starts without what this one left behind."""
+        """Train once. The next trial starts without what this one left behind.
+
+        Raises:
+            BrokenTrialError: something other than the hyper-parameters ended the trial.
+        """
         build = partial(assemble, self._search_input.description.with_hyperparameters(values))
         checkpoints = rung if self._settings.tuner == "hyperband" else None
         train, validation = self._search_input.train, self._search_input.validation
         try:
             fitted = fit(build, train, validation, self._recipe(values, epochs), self._progress, checkpoints)
-        except Exception as error:  # a failed trial does not end the search
+        except FAULTS_OF_HYPERPARAMETERS as error:
             return {"status": "failed", "error": _reason(error), "parameters": None, "score": None}
+        except Exception as error:
+            raise BrokenTrialError(
+                f"{self._current()}: {_reason(error)}; finished trials are kept, and a retry goes on with this one"
+            ) from error
         finally:
             _forget_graphs()
         score = fitted.history[-1]["val_accuracy"]
@@ -157,7 +182,10 @@ class _Tuner(keras_tuner.Tuner):
         return Recipe(training, self._search_input.augmentation, values, self._search_input.seed, until)
 
     def _progress(self, line: str) -> None:
-        self._report(f"trial {len(self.records) + 1}/{self._settings.trials}, {line}")
+        self._report(f"{self._current()}, {line}")
+
+    def _current(self) -> str:
+        return f"trial {len(self.records) + 1}/{self._settings.trials}"
 
 
 def _forget_graphs() -> None:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, TypeAdapter
 
+from tasks.errors import RequestError
 from tasks.settings.values import Frozen
 
 
@@ -25,8 +26,8 @@ class Trial(Frozen):
 TRIALS = TypeAdapter(list[Trial])
 
 
-class SearchError(RuntimeError):
-    """No trial of a search succeeded."""
+class SearchError(RequestError):
+    """No trial of a search succeeded. The hyper-parameters alone were the reason, so a retry does not help."""
 
 
 def dump(trials: Sequence[Trial]) -> bytes:
@@ -54,6 +55,7 @@ def best(trials: Sequence[Trial]) -> Trial:
     if not scored:
         reason = min((str(trial.error) for trial in trials), default="there was none")
         raise SearchError(
-            f"expected a trial that succeeds, received {len(trials)} that failed: {reason}; fix this, run with force"
+            f"expected a trial that succeeds, received {len(trials)} that failed: {reason}; "
+            "ask for more trials, for another budget, or for other settings of the profile"
         )
     return max(scored, key=lambda trial: (trial.score, -trial.number))

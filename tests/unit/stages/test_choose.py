@@ -74,7 +74,7 @@ def test_no_success_in_any_shard_says_why(store, request_, tmp_path):
     """One shard without a success is no failure; all of them are."""
     shard(store, tmp_path, 0, trial(0, None))
     shard(store, tmp_path, 1, trial(1, None))
-    with pytest.raises(SearchError, match="2 that failed: no room; fix this, run with force"):
+    with pytest.raises(SearchError, match="2 that failed: no room; ask for more trials"):
         execution.execute(choose.STAGE, request_, PLACE, store)
 
 

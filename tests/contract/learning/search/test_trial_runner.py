@@ -167,8 +167,8 @@ def test_a_seed_reproduces_the_search():
 
 
 def test_a_failed_trial_is_recorded_and_the_search_goes_on(untrained, monkeypatch):
-    """Its reason is one line; the best is among the others."""
-    succeed, failures = trial_runner.fit, [MemoryError("no room\nfor this one")]
+    """Divergence belongs to the hyper-parameters. Its reason is one line; the best is among the others."""
+    succeed, failures = trial_runner.fit, [loop.DivergenceError("the loss is nan\nfrom step 3 on")]
 
     def sometimes(*arguments):
         if failures:
@@ -178,21 +178,41 @@ def test_a_failed_trial_is_recorded_and_the_search_goes_on(untrained, monkeypatc
     monkeypatch.setattr(trial_runner, "fit", sometimes)
     trials, kept = run()
     assert [trial.status for trial in trials] == ["failed", "done", "done"]
-    assert (trials[0].error, trials[0].score) == ("MemoryError: no room for this one", None)
+    assert (trials[0].error, trials[0].score) == ("DivergenceError: the loss is nan from step 3 on", None)
     assert kept[-1] == tuple(trials)
     assert best(trials).status == "done"
+
+
+@pytest.mark.parametrize("tuner", ["random", "bayesian", "hyperband"])
+@pytest.mark.parametrize("fault", [MemoryError("no room"), OSError(28, "No space left"), ImportError("no module x")])
+def test_what_the_machine_does_to_a_trial_ends_the_search(untrained, monkeypatch, tuner, fault):
+    """No trial is recorded as failed for want of memory, of disk, or of a library. What was finished before is kept."""
+    succeed, settings = trial_runner.fit, Search(tuner=tuner, trials=3, epochs=4)
+
+    def breaks(*arguments):
+        if len(untrained) == 1:
+            raise fault
+        return succeed(*arguments)
+
+    monkeypatch.setattr(trial_runner, "fit", breaks)
+    kept = []
+    with pytest.raises(trial_runner.BrokenTrialError, match=f"trial 2/3: {type(fault).__name__}: .*; finished trials"):
+        trial_runner.search(
+            search_input(), proposals.TrialShare(settings, settings.numbers(0)), kept.append, lambda line: None
+        )
+    assert [[trial.status for trial in trials] for trials in kept] == [["done"]]
 
 
 def test_a_search_without_a_success_says_why(monkeypatch):
     """All of the trials run, as another shard may have one that succeeds; when none has, the reason is an error."""
 
     def never(*arguments):
-        raise ArithmeticError("the loss is nan")
+        raise loop.DivergenceError("the loss is nan")
 
     monkeypatch.setattr(trial_runner, "fit", never)
     tried, kept = run()
     assert len(kept) == 3
-    with pytest.raises(SearchError, match="3 that failed: ArithmeticError: the loss is nan"):
+    with pytest.raises(SearchError, match="3 that failed: DivergenceError: the loss is nan"):
         best(tried)
 
 
