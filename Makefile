@@ -15,12 +15,14 @@ export STORE RUNNER
 
 # A line for each target, in this file's order: what follows its ##, and below it the variables where both are long.
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { at = length($$2) > 84 ? index($$2, " [") : 0; \
-		printf "make %-12s %s\n", $$1, at ? substr($$2, 1, at - 1) : $$2; \
-		if (at) printf "%18s%s\n", "", substr($$2, at + 1) }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s ", $$1; left = $$2; \
+		while (length(left) > 84 && match(substr(left, 1, 100), /.* \[/)) { \
+			print substr(left, 1, RLENGTH - 2); printf "%18s", ""; left = substr(left, RLENGTH) } \
+		print left }' $(MAKEFILE_LIST)
 
-run: setup $(if $(filter docker,$(RUNNER)),images) ## compare and report [PROFILE=smoke|quick|full|gpu] [MIRROR=URL] [DATASETS=a,b] [BUDGETS=m,n] [STORE=URI] [RUNNER=docker]
-	@$(PYTHON) -m tasks.local run --profile "$(PROFILE)" --datasets "$(DATASETS)" --budgets "$(BUDGETS)" --mirror "$(MIRROR)"
+run: setup $(if $(filter docker,$(RUNNER)),images) ## compare and report [PROFILE=smoke|quick|full|gpu] [MIRROR=URL] [DATASETS=a,b] [BUDGETS=m,n] [STORE=URI] [RUNNER=docker] [FORCE=1|a,b]
+	@$(PYTHON) -m tasks.local run --profile "$(PROFILE)" --datasets "$(DATASETS)" --budgets "$(BUDGETS)" \
+		--mirror "$(MIRROR)" --force "$(FORCE)"
 
 up: setup ## start Airflow and the store and leave them running; prints the UI's address and login [STORE=URI] [RUNNER=docker]
 	@$(PYTHON) -m tasks.local up

@@ -7,7 +7,7 @@ failed.
 
 * **Start** a run with the form (*Trigger*), with `make run`, or let the schedule do it.
 * **Read** the result from the `report` task's *Comparison report* link, or from the run's tab of that name.
-* **Again**: a stage whose inputs, settings and code have not changed is reused from the store, unless *Force* is on.
+* **Again**: a stage whose inputs, settings and code have not changed is reused, unless the form's *Do again* names it.
 
 The tasks pass names, never data: each one runs `python -m tasks STAGE ...`, which reads and writes the store.
 """
@@ -24,10 +24,9 @@ from dags.site import surroundings
 from dags.stage_operators import runner, settings
 from dags.trigger_form import trigger_form
 from tasks.settings.loading import configured, resolve
-from tasks.settings.place import SCOPES
 from tasks.settings.request import Parameters, Request
 from tasks.settings.values import parse
-from tasks.settings.workflow import DAG_ID, REPORT_PAGES, STAGES, TASKS
+from tasks.settings.workflow import DAG_ID, REPORT_PAGES, SCOPES, STAGES, TASKS
 
 CONFIGURATION = configured(surroundings())
 ORCHESTRATION = CONFIGURATION.orchestration

@@ -12,6 +12,7 @@ from tasks.settings.loading import Configuration
 from tasks.settings.request import MAX_BUDGETS
 from tasks.settings.training import MAX_REPLICATES
 from tasks.settings.values import MAX_BUDGET, MAX_COUNT, MIN_BUDGET
+from tasks.settings.workflow import REUSED_STAGES
 
 COUNT_FIELD = {"type": ["null", "integer"], "minimum": 1, "maximum": MAX_COUNT}
 
@@ -75,8 +76,17 @@ def _training() -> dict[str, Param]:
 
 
 def _run() -> dict[str, Param]:
-    help_text = "Do every stage again, though the store has its result."
-    return {"force": _field("Run", "Force", help_text, default=False, type="boolean")}
+    return {
+        "force": _field(
+            "Run",
+            "Do again",
+            "Stages to do again in this run, although the store has their results. Empty reuses what the store has.",
+            type=["null", "array"],
+            examples=list(REUSED_STAGES),
+            items={"type": "string", "enum": list(REUSED_STAGES)},
+            uniqueItems=True,
+        )
+    }
 
 
 def _several(title: str, description: str, names: tuple[str, ...]) -> Param:

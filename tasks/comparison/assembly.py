@@ -157,7 +157,7 @@ def _replicate(evidence: ReplicateEvidence) -> Replicate:
     if abs(predicted - evidence.evaluation["accuracy"]) > 1e-6:
         raise ValueError(
             f"{evidence.predictions}: expected predictions of accuracy {evidence.evaluation['accuracy']:.4f}, "
-            f"as the metrics say; received {predicted:.4f}; evaluate again with force"
+            f"as the metrics say; received {predicted:.4f}; evaluate again (`force`)"
         )
     return Replicate(
         seed=evidence.seed,

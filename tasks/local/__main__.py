@@ -56,7 +56,8 @@ def _parameters(options: argparse.Namespace) -> Parameters:
     names = {name: _names(getattr(options, name)) for name in ("datasets", "families", "budgets")}
     numbers = {name: getattr(options, name) for name in ("trials", "epochs", "replicates")}
     profile = {"profile": options.profile} if options.profile else {}
-    return parse(Parameters, profile | names | numbers | {"mirror": mirror, "force": options.force}, "command line")
+    given = {"mirror": mirror, "force": True if options.force == "1" else _names(options.force)}
+    return parse(Parameters, profile | names | numbers | given, "command line")
 
 
 def _names(text: str | None) -> list[str] | None:
@@ -78,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--budgets", help="parameter counts, separated by commas; each dataset's own by default")
     for name in ("trials", "epochs", "replicates"):
         run.add_argument(f"--{name}", type=int, help="in place of the configured number")
-    run.add_argument("--force", action="store_true", help="do every stage again, though the store has its result")
+    run.add_argument("--force", help="stages to do again, separated by commas, or 1 for all; none by default")
     commands.add_parser("up", help="start the server and leave it running")
     commands.add_parser("down", help="stop the server")
     serve = commands.add_parser("serve", help="be the server (what `run` and `up` start)")

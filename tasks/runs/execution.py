@@ -39,12 +39,12 @@ class _Job:
         self._settings = stage.settings(request, place)
         self._inputs = stage.inputs(request, place)
         self._manifests = {name: input_manifest(store, request.run, input_) for name, input_ in self._inputs.items()}
-        self._key_parts = self._parts_of_key(forced_by=request.run if request.force else None)
+        self._key_parts = self._parts_of_key(forced_by=request.run if stage.name in request.force else None)
         self._key = record.fields["key"] = artifact_key(stage.name, **self._key_parts)
         self.checkpoints = StoredCheckpoints(store, stage.name, self._key)
 
     def _parts_of_key(self, forced_by: str | None) -> dict[str, Any]:
-        """Everything that the key depends on. A forced run is part of it, so that only its own retries reuse it."""
+        """Everything that the key depends on. A run that forces the stage is part of it; only its retries reuse it."""
         settings = self._settings.model_dump(mode="json")
         return {
             "settings": settings | ({"forced_by": forced_by} if forced_by else {}),

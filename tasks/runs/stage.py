@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from tasks.settings.place import Place, Scope
+from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.values import Frozen
-from tasks.settings.workflow import STAGES
+from tasks.settings.workflow import STAGES, Scope
 
 
 @dataclass(frozen=True)

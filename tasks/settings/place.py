@@ -2,20 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from tasks.errors import NotAskedForError, RequestError
 from tasks.settings.request import Request
-
-Scope = Literal["run", "dataset", "family", "shard", "replicate"]
-# What names a place of each scope, in the order in which paths and command lines write it.
-SCOPES: dict[Scope, tuple[str, ...]] = {
-    "run": (),
-    "dataset": ("dataset",),
-    "family": ("dataset", "family", "budget"),
-    "shard": ("dataset", "family", "budget", "shard"),
-    "replicate": ("dataset", "family", "budget", "seed"),
-}
+from tasks.settings.workflow import SCOPES, Scope
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,14 @@ import math
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from tasks.errors import RequestError
 from tasks.settings.addresses import Address
 from tasks.settings.dataset import Dataset
 from tasks.settings.training import Examples, Replicates, Search, Training
 from tasks.settings.values import Budget, Count, Frozen, Name
+from tasks.settings.workflow import REUSED_STAGES
 
 RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,150}$")]
 MAX_BUDGETS = 8  # in one run: each is a search and trainings of its own
@@ -25,11 +26,27 @@ def _ascending(budgets: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(budgets))
 
 
+def _forced_stages(force: object) -> object:
+    """`force` with all stages in place of true, none in place of false or null, and every name known, once."""
+    if force is None or isinstance(force, bool):
+        return REUSED_STAGES if force else ()
+    if isinstance(force, list | tuple):
+        unknown = [name for name in force if name not in REUSED_STAGES]
+        if unknown:
+            raise ValueError(f"expected true, or stages among {', '.join(REUSED_STAGES)}")
+        return tuple(name for name in REUSED_STAGES if name in force)
+    return force
+
+
+ForcedStages = Annotated[tuple[str, ...], BeforeValidator(_forced_stages)]
 Budgets = Annotated[tuple[Budget, ...], Field(max_length=MAX_BUDGETS), AfterValidator(_ascending)]
 
 
 class Parameters(Frozen):
-    """What a person asks for; None, or an empty list, leaves the profile's, or the dataset's, value."""
+    """What a person asks for; None, or an empty list, leaves the profile's, or the dataset's, value.
+
+    `force` names the stages to do again although the store has their result; true means all of them.
+    """
 
     profile: Name = "quick"
     datasets: tuple[Name, ...] | None = None
@@ -39,7 +56,7 @@ class Parameters(Frozen):
     replicates: Replicates | None = None
     budgets: Budgets | None = None
     mirror: Address | None = None
-    force: bool = False
+    force: ForcedStages = ()
 
 
 class Request(Frozen):
@@ -64,7 +81,7 @@ class Request(Frozen):
     backend: Literal["tensorflow", "jax", "torch"] = "tensorflow"
     mirror: Address | None = None
     allowed_addresses: tuple[Address, ...] = ()
-    force: bool = False
+    force: ForcedStages = ()
 
     @model_validator(mode="after")
     def _samples_every_class(self):

@@ -1,13 +1,20 @@
 """The workflow's names, and the one table of its tasks: everything that lists stages reads it here."""
 
 from datetime import timedelta
-from typing import NamedTuple
-
-from tasks.settings.place import Scope
+from typing import Literal, NamedTuple
 
 DAG_ID = "compare_image_models"
 POOL = "training"  # Airflow's pool with a slot for each core or GPU that trains
 REPORT_PAGES = "/reports"  # where Airflow's web server shows the reports
+Scope = Literal["run", "dataset", "family", "shard", "replicate"]
+# What names a place of each scope, in the order in which paths and command lines write it.
+SCOPES: dict[Scope, tuple[str, ...]] = {
+    "run": (),
+    "dataset": ("dataset",),
+    "family": ("dataset", "family", "budget"),
+    "shard": ("dataset", "family", "budget", "shard"),
+    "replicate": ("dataset", "family", "budget", "seed"),
+}
 
 
 class Task(NamedTuple):
@@ -59,6 +66,8 @@ TASKS = (
     Task("complete", "run", "Fail the run when a branch failed, although the report was written."),
 )
 STAGES = {task.name: task for task in TASKS if task.limit}
+# Their results are artifacts, which later runs reuse; the stages of the whole run are done in every run.
+REUSED_STAGES = tuple(name for name, task in STAGES.items() if task.scope != "run")
 
 
 def report_key(run: str, name: str = "") -> str:

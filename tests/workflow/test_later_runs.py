@@ -30,7 +30,7 @@ def test_a_broken_mirror_costs_one_dataset_and_the_gap_is_named(machine, first, 
     """The other dataset is reported, the failed one is a row with its reason, the exit status is not 0."""
     broken = shutil.copytree(machine.mirror, machine.folder / "broken mirror")
     (broken / "cifar-10" / "cifar-10-binary.tar.gz").write_bytes(b"nothing like it")
-    params = ("--force", "--families", "ann", *SMALL, "--mirror", str(broken))
+    params = ("--force", "fetch", "--families", "ann", *SMALL, "--mirror", str(broken))
     code, output, report = machine.run(*params)
     assert (code, report["status"]) == (1, "partial"), output
     cifar, fashion = (dataset["models"][0] for dataset in report["datasets"])

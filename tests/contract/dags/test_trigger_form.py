@@ -52,6 +52,7 @@ def test_the_fields_are_the_parameters(form):
         ("budgets", ["many"]),
         ("budgets", list(range(1_000, 10_000, 1_000))),
         ("force", "perhaps"),
+        ("force", ["report"]),
         ("mirror", 7),
         ("mirror", "ftp://example.org"),
         ("mirror", "../mirror"),

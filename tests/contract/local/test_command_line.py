@@ -7,6 +7,7 @@ import pytest
 from tasks.local import __main__ as command_line
 from tasks.project import PROJECT
 from tasks.settings.loading import load_configuration
+from tasks.settings.workflow import REUSED_STAGES
 from tests.support.http_server import silent_server
 from tests.support.tiny_data import make_configuration, make_mirror
 
@@ -40,6 +41,11 @@ def state(tmp_path, monkeypatch):
             "command line: budgets.1: Input should be a valid integer, unable to parse string as an integer; "
             "received 'many'",
         ),
+        (
+            ["run", "--force", "report,searching"],
+            "command line: force: Value error, expected true, or stages among fetch, normalize, search, choose, train, "
+            "evaluate; received ['report', 'searching']",
+        ),
         (["run", "--trials", "0"], "command line: trials: Input should be greater than or equal to 1; received 0"),
     ],
 )
@@ -48,6 +54,15 @@ def test_a_bad_request_starts_nothing(state, capsys, arguments, complaint):
     assert command_line.main(arguments) == 64
     assert capsys.readouterr().err.strip() == complaint
     assert not state.exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "forced"), [("", ()), ("1", REUSED_STAGES), ("search", ("search",)), ("train, fetch", ("fetch", "train"))]
+)
+def test_force_is_all_stages_or_some(typed, forced):
+    """`FORCE=1` does everything again, `FORCE=search` one stage, and nothing is forced without it."""
+    options = command_line._parser().parse_args(["run", "--force", typed])
+    assert command_line._parameters(options).force == forced
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ def test_a_model_is_loaded_only_with_the_bytes_of_its_manifest(tmp_path, changed
     execution.execute(stage, request, place, store)
     assert seen == [True]
     store.write(manifest.files[changed].object, b"swapped")
-    forced = request.model_copy(update={"force": True})
+    forced = request.model_copy(update={"force": ("evaluate",)})
     with pytest.raises(DamagedError, match=f"artifacts/train/.*/{changed}: expected SHA-256 .*, received "):
         execution.execute(stage, forced, place, store)
     assert seen == [True]

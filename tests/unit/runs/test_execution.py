@@ -66,6 +66,16 @@ def test_force_works_again_but_a_retry_of_the_forced_run_does_not(store, request
     assert calls == [0, 0]
 
 
+def test_one_stage_can_be_forced_alone(store, request_of):
+    """Only the stages that `force` names are done again; the others are reused."""
+    calls = []
+    execution.execute(stage(calls), request_of("r1"), PLACE, store)
+    execution.execute(stage(calls), request_of("r2", force=["search"]), PLACE, store)
+    assert calls == [0]
+    execution.execute(stage(calls), request_of("r3", force=["train", "search"]), PLACE, store)
+    assert calls == [0, 0]
+
+
 def test_a_damaged_artifact_is_made_again(store, request_of, tmp_path):
     """Reuse verifies the objects, not just the manifest: a cut file means work, and the artifact is whole after it."""
     calls = []

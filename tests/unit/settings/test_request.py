@@ -8,6 +8,7 @@ from tasks.settings.loading import Downloads, load_configuration, resolve
 from tasks.settings.request import Parameters, Request, RunId, slug
 from tasks.settings.training import Search
 from tasks.settings.values import parse
+from tasks.settings.workflow import REUSED_STAGES
 from tests.support.tiny_data import make_configuration
 
 
@@ -48,6 +49,8 @@ def test_a_request_is_the_profile_with_the_parameters_laid_over_it(config):
         ({"budgets": list(range(1_000, 10_000, 1_000))}, "budgets: .*at most 8 items"),
         ({"budgets": [5_000, 8_000, 5_000]}, "budgets: .*expected different budgets, received 5000 more than once"),
         ({"budget": 5_000}, "budget: Extra inputs"),
+        ({"force": ["report"]}, "force: .*expected true, or stages among fetch, .*evaluate; received .'report'."),
+        ({"force": "search"}, "force: .*tuple; received 'search'"),
         ({"mirror": "ftp://example.org"}, "mirror: .*expected https://.*; received 'ftp://example.org'"),
         ({"mirror": "https://me:secret@example.org"}, "mirror: .*no password in an address"),
         ({"mirror": "/etc"}, "mirror: expected a public address, or a folder in `allowed_addresses` .*received '/etc'"),
@@ -59,6 +62,16 @@ def test_a_wrong_value_is_one_line_that_names_place_expectation_and_what_came(co
     with pytest.raises(RequestError, match=expected) as caught:
         resolve(config, parse(Parameters, wanted, "parameters"), "r")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("asked", "forced"),
+    [(True, REUSED_STAGES), (False, ()), (None, ()), ([], ()), (["train", "fetch", "train"], ("fetch", "train"))],
+)
+def test_force_names_the_stages_to_do_again(config, asked, forced):
+    """`true` means every stage whose result can be reused. The stored request means the same when it is read."""
+    request = resolve(config, parse(Parameters, {"force": asked}, "parameters"), "r")
+    assert request.force == Request.model_validate_json(request.model_dump_json()).force == forced
 
 
 def test_one_budget_stands_in_place_of_each_datasets_own(config):
