@@ -17,9 +17,8 @@ from tasks.local import processes
 from tasks.local.airflow import USER, claimed_port
 from tasks.local.airflow_api import OPENER, AirflowApi
 from tasks.project import PROJECT
+from tests.support.patience import PATIENCE
 
-MINUTES = 60
-PATIENCE = 10 * MINUTES  # without any movement; a slow machine is no error
 COMPONENTS = ("api-server", "scheduler", "dag-processor")
 # The way to the package index, and nothing of this machine's stores, Airflows or Pythons.
 ENVIRONMENT = ("LANG", "HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY")
@@ -177,7 +176,7 @@ class ForeignAirflow:
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         data = None if body is None else json.dumps(body).encode()
         try:
-            with OPENER.open(urllib.request.Request(self.url + path, data, headers), timeout=5 * MINUTES) as got:
+            with OPENER.open(urllib.request.Request(self.url + path, data, headers), timeout=PATIENCE) as got:
                 return got.status, got.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
@@ -210,7 +209,7 @@ def _uv() -> Path:
 
 def _run(line: list, folder: Path, environment: dict) -> str:
     done = subprocess.run(
-        line, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=40 * MINUTES
+        line, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=4 * PATIENCE
     )
     assert done.returncode == 0, f"{line}: exit code {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-6000:]}"
     return done.stdout

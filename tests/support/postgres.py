@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.patience import PATIENCE
+
 OWNER = "postgres"  # the server refuses to run as root; the package makes this user
-MINUTES = 60
 
 
 def programs() -> Path | None:
@@ -38,7 +39,7 @@ class Postgres:
         """Every table of the database, as text."""
         line = [self.bin / "pg_dump", "-h", "127.0.0.1", "-p", str(self.port), "-U", OWNER, "airflow"]
         environment = os.environ | {"PGPASSWORD": self.password}
-        return subprocess.run(line, env=environment, capture_output=True, check=True, timeout=10 * MINUTES).stdout
+        return subprocess.run(line, env=environment, capture_output=True, check=True, timeout=PATIENCE).stdout
 
 
 @contextmanager
@@ -51,7 +52,7 @@ def private_cluster(bin_folder: Path) -> Iterator[Postgres]:
             _control(server, Path(folder), "start", "-l", f"{folder}/log", "-o", _options(server, folder))
             environment = os.environ | {"PGPASSWORD": server.password}
             line = [bin_folder / "createdb", "-h", "127.0.0.1", "-p", str(server.port), "-U", OWNER, "airflow"]
-            subprocess.run(line, env=environment, check=True, timeout=10 * MINUTES)
+            subprocess.run(line, env=environment, check=True, timeout=PATIENCE)
             yield server
         finally:
             _control(server, Path(folder), "stop", "-m", "fast")
@@ -72,14 +73,14 @@ def _options(server: Postgres, folder: str) -> str:
 
 
 def _control(server: Postgres, folder: Path, *arguments: str) -> None:
-    _as_owner(server, folder, "pg_ctl", "-D", f"{folder}/data", "-w", "-t", str(10 * MINUTES), *arguments)
+    _as_owner(server, folder, "pg_ctl", "-D", f"{folder}/data", "-w", "-t", str(PATIENCE), *arguments)
 
 
 def _as_owner(server: Postgres, folder: Path, program: str, *arguments: str) -> None:
     line = [str(server.bin / program), *arguments]
     if os.geteuid() == 0:
         line = ["runuser", "-u", OWNER, "--", *line]
-    subprocess.run(line, cwd=folder, check=True, stdout=subprocess.DEVNULL, timeout=11 * MINUTES)
+    subprocess.run(line, cwd=folder, check=True, stdout=subprocess.DEVNULL, timeout=2 * PATIENCE)
 
 
 def _free_port() -> int:

@@ -114,3 +114,24 @@ def test_the_hooks_of_a_commit_are_those_of_make_check(name):
     assert sum(f"/{name}" in entry for entry in entries) == 1
     assert len(entries) == len(TOOLS)
     assert re.search(rf"(/| -m ){name}( |$)", recipe("check"), re.MULTILINE)
+
+
+def test_no_test_has_a_patience_of_its_own():
+    """Every wait for something slow is bounded by the one generous constant, and no example is timed."""
+    own = []
+    for path in sorted(TESTS.rglob("*.py")):
+        calls = [
+            node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.keyword)
+        ]
+        own += [f"{path.name}: {ast.unparse(node)}" for node in calls if node.arg == "timeout" and _is_own(node.value)]
+        own += [
+            f"{path.name}: {ast.unparse(node)}" for node in calls if node.arg == "deadline" and path.name != "fuzz.py"
+        ]
+    assert own == ["conftest.py: deadline=None"]
+
+
+def _is_own(limit: ast.expr) -> bool:
+    """Whether a limit is a number of its own that a busy machine could exceed."""
+    parts = list(ast.walk(limit))
+    is_shared = any(isinstance(part, ast.Name) and part.id == "PATIENCE" for part in parts)
+    return not is_shared and any(isinstance(part, ast.Constant) and (part.value or 0) > 1 for part in parts)
