@@ -2,8 +2,8 @@
 
 For every dataset: fetch, normalize, then for each family, at each budget, a hyper-parameter search in shards and the
 choice among their trials, several trainings under their own seeds, and one evaluation on the test part. `report` joins
-whatever finished into one comparison; a branch that failed is a named gap in it, and `complete` then ends the run as
-failed.
+whatever finished into one comparison; a branch that failed is a named gap in it. `complete` comes last, and ends the
+run as failed when anything in it failed.
 
 * **Start** a run with the form (*Trigger*), with `make run`, or let the schedule do it.
 * **Read** the result from the `report` task's *Comparison report* link, or from the run's tab of that name.
@@ -17,8 +17,8 @@ from itertools import product
 from typing import Any
 from urllib.parse import quote
 
-from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, BaseOperatorLink, CronTriggerTimetable, TaskGroup, TriggerRule, chain, task
+from airflow.sdk.exceptions import AirflowFailException
 
 from dags.site import surroundings
 from dags.stage_operators import runner, settings
@@ -67,6 +67,19 @@ def shards(params: dict[str, Any] | None = None) -> list[int]:
 def budgets(dataset: str, params: dict[str, Any] | None = None) -> list[int]:
     """The budgets at which the run that these parameters ask for compares on `dataset`."""
     return [compared.budget for compared in request(params).comparisons if compared.name == dataset]
+
+
+@task(trigger_rule=TriggerRule.ALL_DONE, retries=0, doc_md=DOCS["complete"])
+def complete(run_id: str | None = None, ti: Any = None) -> None:
+    """Succeed when every task of the run did, or was skipped.
+
+    Raises:
+        AirflowFailException: tasks failed; it names them.
+    """
+    ended = ti.get_task_breadcrumbs(dag_id=DAG_ID, run_id=run_id)
+    # What waited in vain for a task that failed is `upstream_failed`: it has no reason of its own.
+    if failed := sorted({each["task_id"] for each in ended if each["state"] == "failed"}):
+        raise AirflowFailException(f"failed: {', '.join(failed)}; the report names the gaps and their reasons")
 
 
 def request(params: dict[str, Any] | None) -> Request:
@@ -163,8 +176,7 @@ with DAG(
     plan >> list(parts.values())
     branches = [tasks for name in CONFIGURATION.datasets for tasks in dataset_branch(name, plan, parts)]
     report = stage("report", ReportStage, trigger_rule=TriggerRule.ALL_DONE)
-    # A run ends as its leaves do: `report` alone would hide a branch that failed before it, and so would evaluations
-    # that were skipped for it.
-    complete = EmptyOperator(task_id="complete", trigger_rule=TriggerRule.NONE_FAILED, doc_md=DOCS["complete"])
     [tasks[-1] for tasks in branches] >> report
-    [report, *(each for tasks in branches for each in tasks)] >> complete
+    # A run ends as its leaves do, and `report` alone would hide a branch that failed before it. A trigger rule could
+    # say so too, but would end this task at the first failure, long before the report.
+    report >> complete()

@@ -32,8 +32,11 @@ def statuses(report):
     ]
 
 
-def test_a_failed_budget_is_a_gap_of_its_own(broken):
-    """The other budget is reported whole, the gap has its reason, only the failed task is named, and the run failed."""
+def test_a_failed_budget_is_a_gap_of_its_own(machine, broken):
+    """The other budget is reported whole, the gap has its reason, only the failed task is named, and the run failed.
+
+    Airflow's last task ends after the report, and its log names the failed task.
+    """
     code, output, report = broken
     assert (code, report["status"]) == (1, "partial"), output
     done, failed = [(5_000, "ann", "done"), (5_000, "cnn", "done"), (8_000, "ann", "done")], (8_000, "cnn", "failed")
@@ -44,6 +47,10 @@ def test_a_failed_budget_is_a_gap_of_its_own(broken):
     lines = [line for line in output.splitlines() if "(log: " in line]
     assert len(lines) == 1, output
     assert lines[0].startswith("cifar10.search_cnn budget 8000"), lines
+    (log,) = (machine.state / "airflow" / "logs").glob(
+        f"dag_id=*/run_id={report['run']}/task_id=complete/attempt=1.log"
+    )
+    assert "failed: cifar10.search_cnn; the report names" in log.read_text()
 
 
 def test_the_next_run_does_what_is_missing_and_nothing_else(machine, broken, whole):

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from tasks.local.view.live_table import Row
 from tasks.runs.records import read_record
-from tasks.settings.workflow import report_key
+from tasks.settings.workflow import TASKS, report_key
 from tasks.storage.contract import Store
 
 REPORTS = Path("reports")
@@ -71,8 +71,12 @@ def _cells(title: str, model: dict[str, Any]) -> list[str]:
 
 
 def failures(rows: Sequence[Row], store: Store, run: str, logs: Path) -> list[str]:
-    """A line for each failed task: why, as its stage recorded it, and where its log lies below `logs`."""
-    return [_failure(row, store, run, logs) for row in rows if row.state == "failed"]
+    """A line for each failed task: why, as its stage recorded it, and where its log lies below `logs`.
+
+    The last task of the workflow fails only because others did, so it has no line.
+    """
+    failed = [row for row in rows if row.state == "failed" and row.stage != TASKS[-1].name]
+    return [_failure(row, store, run, logs) for row in failed]
 
 
 def _failure(row: Row, store: Store, run: str, logs: Path) -> str:
