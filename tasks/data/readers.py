@@ -1,17 +1,21 @@
 """From files to arrays. Each format is one file of `tasks/data/formats/`, which the dataset names.
 
-A format offers `read(paths, shape) -> Part`. It unpickles nothing, and checks every size before it believes it.
+A format offers `read(paths, shape) -> Part`. It unpickles nothing, and checks every size before it believes it. It
+returns the images in the dimensions that its files say. Here they are compared with what the dataset declares.
 """
 
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from tasks.data.part import Part, file_names
 from tasks.errors import DataError
 from tasks.settings.dataset import Shape
 
 FORMATS = "tasks.data.formats"
+CORRECT = "correct the dataset's file in config/datasets, or its data"
 
 
 def format_module(reader: str) -> str:
@@ -23,14 +27,52 @@ def read(reader: str, paths: Sequence[Path], shape: Shape, classes: int) -> Part
     """The part in the files `paths`, which have the format `reader`.
 
     Raises:
-        DataError: the bytes are not of that format, shape or number of classes.
+        DataError: the bytes are not of that format, of exactly that shape, or do not show each of the classes.
     """
     part = importlib.import_module(format_module(reader)).read(paths, shape)
-    if len(part.images) != len(part.labels) or not len(part.labels):
+    where = file_names(paths)
+    images, labels = (_bytes(array, what, where) for array, what in zip(part, ("images", "labels"), strict=True))
+    _check_shape(images.shape[1:], shape, where)
+    if labels.ndim != 1:
+        raise DataError(f"{where}: expected labels in one dimension, received {labels.ndim}; {CORRECT}")
+    if len(images) != len(labels) or not len(labels):
         raise DataError(
-            f"{file_names(paths)}: expected as many labels as images, "
-            f"received {len(part.labels)} for {len(part.images)}"
+            f"{where}: expected as many labels as images, received {len(labels)} for {len(images)}; {CORRECT}"
         )
-    if part.labels.max() >= classes:
-        raise DataError(f"{file_names(paths)}: expected labels 0 to {classes - 1}, received {part.labels.max()}")
-    return part
+    _check_classes(labels, classes, where)
+    return Part(images, labels)
+
+
+def _bytes(array: object, what: str, where: str) -> np.ndarray:
+    """`array`, which must be one of bytes with at least one dimension."""
+    if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or not array.ndim:
+        kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+        raise DataError(f"{where}: expected {what} of uint8, received {kind}; correct the format, or name another")
+    return array
+
+
+def _check_shape(received: tuple[int, ...], shape: Shape, where: str) -> None:
+    """Compare each dimension: as many pixels in another order would be other images."""
+    height, width, channels = shape
+    if received == shape:
+        return
+    if received == (channels, height, width):
+        reason = "the channels come first, and they must come last"
+    elif received == (width, height, channels):
+        reason = "height and width are exchanged"
+    else:
+        reason = "these are height, width and channels"
+    raise DataError(f"{where}: expected images of {shape}, received {received}; {reason}; {CORRECT}")
+
+
+def _check_classes(labels: np.ndarray, classes: int, where: str) -> None:
+    """Compare the labels that occur with the classes that the dataset declares: each occurs, and no other."""
+    if labels.max() >= classes:
+        raise DataError(f"{where}: expected labels 0 to {classes - 1}, received {labels.max()}; {CORRECT}")
+    absent = np.setdiff1d(np.arange(classes), labels)
+    if absent.size:
+        shown = ", ".join(map(str, absent[:10])) + (", ..." if absent.size > 10 else "")
+        raise DataError(
+            f"{where}: expected images of all {classes} classes, "
+            f"received none with the label{'s' if absent.size > 1 else ''} {shown}; {CORRECT}"
+        )

@@ -18,19 +18,15 @@ MAX_BYTES = 2**30  # of one array; a header can claim 2**128
 
 
 def read(paths: Sequence[Path], shape: Shape) -> Part:
-    """The part in two files: the images, then the labels.
+    """The part in two files: the images, then the labels. Images in gray have one channel, which the file does not say.
 
     Raises:
-        DataError: there are not two files, or one is not an IDX file of that shape.
+        DataError: there are not two files, or one is not an IDX file.
     """
     if len(paths) != 2:
         raise DataError(f"{file_names(paths)}: the idx reader expected a file of images and a file of labels")
     images, labels = _array(paths[0]), _array(paths[1])
-    if labels.ndim != 1 or math.prod(images.shape[1:]) != math.prod(shape):
-        raise DataError(
-            f"{file_names(paths)}: expected images of {shape}, received {images.shape[1:]} with labels {labels.shape}"
-        )
-    return Part(images.reshape(len(images), *shape), labels)
+    return Part(images[..., np.newaxis] if images.ndim == 3 else images, labels)
 
 
 def _array(path: Path) -> NDArray[np.uint8]:

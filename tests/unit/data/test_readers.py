@@ -1,11 +1,16 @@
 import gzip
+import re
+import sys
 import tracemalloc
+import types
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.data import readers
+from tasks.data.part import Part
 from tasks.data.readers import read
 from tasks.errors import DataError
 from tests.support.tiny_data import cifar_bytes, idx_bytes, images_and_labels
@@ -49,6 +54,7 @@ IMAGES, LABELS = images_and_labels(30, 1, seed=0)
         (idx_bytes(IMAGES[:, :7]), idx_bytes(LABELS), r"expected images of \(8, 8, 1\)"),
         (idx_bytes(IMAGES[:-1]), idx_bytes(LABELS), "as many labels as images"),
         (idx_bytes(IMAGES), idx_bytes(LABELS + 1), "expected labels 0 to 2, received 3"),
+        (idx_bytes(IMAGES), idx_bytes(LABELS // 2), "expected images of all 3 classes, received none with the label 2"),
     ],
     ids=[
         "foreign",
@@ -60,12 +66,62 @@ IMAGES, LABELS = images_and_labels(30, 1, seed=0)
         "other shape",
         "unpaired",
         "mislabelled",
+        "a class that never occurs",
     ],
 )
 def test_a_wrong_idx_file_is_a_clear_error(tmp_path, images, labels, expected):
     """Cut, foreign, too long, of another shape, unpaired or mislabelled: one line says what was expected."""
     with pytest.raises(DataError, match=expected):
         read("idx", write(tmp_path, images=images, labels=labels), (8, 8, 1), 3)
+
+
+@pytest.mark.parametrize(
+    ("stored", "declared", "words"),
+    [
+        ((20, 30), (30, 20, 1), r"received \(20, 30, 1\); height and width are exchanged"),
+        ((3, 8, 6), (8, 6, 3), r"received \(3, 8, 6\); the channels come first"),
+        ((1, 8, 8), (8, 8, 1), r"received \(1, 8, 8\); the channels come first"),
+        ((6, 3, 8), (8, 6, 3), r"received \(6, 3, 8\)"),
+        ((4, 16, 1), (8, 8, 1), r"received \(4, 16, 1\)"),
+        ((8, 24), (8, 8, 3), r"received \(8, 24, 1\)"),
+        ((64,), (8, 8, 1), r"received \(64,\)"),
+    ],
+)
+def test_every_dimension_of_an_idx_file_is_compared(tmp_path, stored, declared, words):
+    """As many pixels in another order are refused, and the words say which order the file has."""
+    images = np.zeros((30, *stored), np.uint8)
+    with pytest.raises(DataError, match=rf"expected images of {re.escape(str(declared))}.*{words}"):
+        read("idx", write(tmp_path, images=idx_bytes(images), labels=idx_bytes(LABELS)), declared, 3)
+
+
+@pytest.mark.parametrize("declared", [(16, 4, 3), (4, 4, 12), (8, 24, 1), (16, 16, 4)])
+def test_records_whose_size_does_not_tell_their_dimensions_are_refused(tmp_path, declared):
+    """Records have no header, so `cifar` takes only shapes that the size of a record tells: square, 1 or 3 channels."""
+    images, labels = images_and_labels(30, 3, seed=0)
+    with pytest.raises(DataError, match=r"expected square images of 1 or 3 channels, .*received \("):
+        read("cifar", write(tmp_path, a=cifar_bytes(images, labels)), declared, 3)
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        (Part(IMAGES.astype(np.float32), LABELS), "expected images of uint8, received float32"),
+        (Part(IMAGES[..., 0], LABELS), r"expected images of \(8, 8, 1\), received \(8, 8\)"),
+        (Part(IMAGES, LABELS[:, None]), "expected labels in one dimension, received 2"),
+        (Part(IMAGES, LABELS.astype(np.int64)), "expected labels of uint8, received int64"),
+        (Part(IMAGES, LABELS[1:]), "expected as many labels as images, received 29 for 30"),
+        (Part(IMAGES[:0], LABELS[:0]), "expected as many labels as images, received 0 for 0"),
+        (Part(IMAGES, LABELS + 1), "expected labels 0 to 2, received 3"),
+        (Part(IMAGES, np.zeros_like(LABELS)), "received none with the labels 1, 2"),
+        ((IMAGES.tolist(), LABELS), "expected images of uint8, received list"),
+    ],
+)
+def test_whatever_a_format_returns_is_checked(tmp_path, monkeypatch, part, expected):
+    """A new format cannot forget a check: type, every dimension, lengths and class numbers are checked for it."""
+    new = types.SimpleNamespace(read=lambda paths, shape: part)
+    monkeypatch.setitem(sys.modules, readers.format_module("jpeg"), new)
+    with pytest.raises(DataError, match=expected):
+        read("jpeg", [tmp_path / "a"], (8, 8, 1), 3)
 
 
 def test_no_more_is_unpacked_than_the_header_promises(tmp_path):
