@@ -26,7 +26,7 @@ from tasks.comparison.schema import (
     StageRecord,
     Trial,
 )
-from tasks.comparison.statistics import LEVEL, bootstrap_interval
+from tasks.comparison.statistics import LEVEL, percentile_interval, resampled_means
 from tasks.comparison.verdict import verdict
 from tasks.comparison.wording import sample_notice
 from tasks.settings.dataset import Dataset
@@ -34,6 +34,7 @@ from tasks.settings.place import branch_places
 from tasks.settings.request import Request
 
 MOST_CONFUSED = 5
+ACCURACIES = (0.0, 1.0)  # the least and the greatest that there is
 MEASURED = (
     "accuracy", "f1_macro", "precision_macro", "recall_macro", "calibration_error", "log_loss",
     "parameters", "model_bytes", "inference_seconds_per_image",
@@ -127,7 +128,8 @@ def _model(branch: Branch, dataset: Dataset, seed: int) -> Model:
         return Model(family=branch.family, status=branch.status, error=branch.error, **tried)
     replicates = tuple(_replicate(replicate) for replicate in branch.replicates)
     spread = _spreads(replicates)
-    low, high = bootstrap_interval(hits(branch, [r.seed for r in replicates]), seed)
+    means = resampled_means(hits(branch, [r.seed for r in replicates]), seed)
+    low, high = percentile_interval(means, spread["accuracy"].mean, ACCURACIES)
     matrix = np.sum([r.evaluation["confusion_matrix"] for r in branch.replicates], axis=0)
     return Model(
         family=branch.family,
@@ -154,7 +156,7 @@ def _searched(search: SearchEvidence) -> dict[str, Any]:
 
 def _replicate(evidence: ReplicateEvidence) -> Replicate:
     predicted = float(np.mean(evidence.y_pred == evidence.y_true))
-    if abs(predicted - evidence.evaluation["accuracy"]) > 1e-6:
+    if not abs(predicted - evidence.evaluation["accuracy"]) <= 1e-6:  # NaN is not equal either
         raise ValueError(
             f"{evidence.predictions}: expected predictions of accuracy {evidence.evaluation['accuracy']:.4f}, "
             f"as the metrics say; received {predicted:.4f}; evaluate again (`force`)"

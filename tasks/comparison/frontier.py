@@ -6,7 +6,7 @@ from itertools import groupby
 
 from tasks.comparison.pairing import reference_of
 from tasks.comparison.schema import DatasetComparison, Difference, Frontier, Stretch
-from tasks.comparison.verdict import breaches, reason
+from tasks.comparison.verdict import breaches, few_seeds, reason
 from tasks.comparison.wording import count, enumeration, family_title, percent, points
 
 IS = {"better": "better", "worse": "worse", "undetected": "not detectably different", "unknown": "not compared"}
@@ -25,7 +25,7 @@ def _frontier(parts: list[DatasetComparison], families: Sequence[str]) -> Fronti
     return Frontier(
         name=parts[0].name,
         title=parts[0].title,
-        verdict=" ".join([*sentences, *_lost(parts), *_breached(parts)]),
+        verdict=" ".join([*sentences, *_few_seeds(parts), *_lost(parts), *_breached(parts)]),
         stretches=tuple(stretch for of_family in by_family.values() for stretch in of_family),
     )
 
@@ -97,6 +97,10 @@ def _alone(parts: Sequence[DatasetComparison]) -> str:
     family = family_title(parts[0].models[0].family)
     results = f"there is no comparison; the {family} reaches {enumeration(reached)}" if done else "there is no result"
     return f"On {parts[0].title} {results}."
+
+
+def _few_seeds(parts: Sequence[DatasetComparison]) -> list[str]:
+    return few_seeds([difference for part in parts for difference in part.differences])
 
 
 def _lost(parts: Sequence[DatasetComparison]) -> list[str]:

@@ -1,17 +1,26 @@
 """The paired differences of a run: every family against the reference, seed by seed, example by example."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.comparison.evidence import Branch, ReplicateEvidence
 from tasks.comparison.fairness import same_examples
-from tasks.comparison.schema import Difference, SeedTest
-from tasks.comparison.statistics import ALPHA, bootstrap_interval, combine, holm, mcnemar
+from tasks.comparison.schema import Conclusion, Difference, SeedTest
+from tasks.comparison.statistics import (
+    ALPHA,
+    combine,
+    holm,
+    mcnemar,
+    percentile_interval,
+    resampled_means,
+    sign_p_value,
+)
 
 Where = tuple[str, int | None]  # a dataset, and its budget where the run has several
+BOUNDS = (-1.0, 1.0)  # of a difference of two accuracies
 REFERENCE = "ann"  # the family that the others are compared with, if the run has it
 
 
@@ -24,17 +33,26 @@ class _Pair(NamedTuple):
     seeds: tuple[int, ...]
 
 
+class _Evidence(NamedTuple):
+    """What a pair shows by itself, before the run's other pairs are counted."""
+
+    tests: list[SeedTest]
+    estimate: float
+    low: float
+    high: float
+    p_value: float
+
+
 def differences(branches: Sequence[Branch], families: Sequence[str], seed: int) -> dict[Where, list[Difference]]:
     """Every family's difference to the reference, by dataset and budget, where both are done under common seeds.
 
     The p-values are adjusted for all differences of the run. `seed` is the seed of the bootstrap.
     """
     pairs = _pairs(branches, reference_of(families))
-    tests = [[_test(seed, *_sides(pair, seed)) for seed in pair.seeds] for pair in pairs]
-    raw = [combine([test.p_value for test in each]) for each in tests]
+    found = [_evidence(pair, seed) for pair in pairs]
     by_place: dict[Where, list[Difference]] = {pair.where: [] for pair in pairs}
-    for pair, each, p, adjusted in zip(pairs, tests, raw, holm(raw), strict=True):
-        by_place[pair.where].append(_difference(pair, each, (p, adjusted), seed))
+    for pair, evidence, adjusted in zip(pairs, found, holm([each.p_value for each in found]), strict=True):
+        by_place[pair.where].append(_difference(pair, evidence, adjusted))
     return by_place
 
 
@@ -80,29 +98,42 @@ def _test(seed: int, family: NDArray[np.bool_], reference: NDArray[np.bool_]) ->
     )
 
 
-def _difference(pair: _Pair, tests: list[SeedTest], p_values: tuple[float, float], seed: int) -> Difference:
+def _evidence(pair: _Pair, seed: int) -> _Evidence:
+    """The p-value is the larger one of the two tests, because a difference counts only when both see it.
+
+    Source: Berger, Technometrics 24 (1982) 295-300: the larger p-value needs no adjustment for the two.
+    """
+    tests = [_test(each, *_sides(pair, each)) for each in pair.seeds]
     values = hits(pair.family, pair.seeds).astype(np.int8) - hits(pair.reference, pair.seeds)
-    low, high = bootstrap_interval(values, seed)
-    raw, adjusted = p_values
+    means, estimate = resampled_means(values, seed), float(values.mean())
+    low, high = percentile_interval(means, estimate, BOUNDS)
+    p_value = max(combine([test.p_value for test in tests]), sign_p_value(means, estimate))
+    return _Evidence(tests, estimate, low, high, p_value)
+
+
+def _difference(pair: _Pair, evidence: _Evidence, p_value: float) -> Difference:
+    """The difference; where it is not detected, its interval reaches to 0, as the tests do not exclude it."""
+    concluded = conclusion(evidence.estimate, p_value)
+    detected = concluded != "undetected"
     return Difference(
         family=pair.family.family,
         reference=pair.reference.family,
-        estimate=float(values.mean()),
-        low=low,
-        high=high,
-        p_value=adjusted,
-        p_value_unadjusted=raw,
-        conclusion=conclusion(low, high, adjusted),
+        estimate=evidence.estimate,
+        low=evidence.low if detected else min(evidence.low, 0.0),
+        high=evidence.high if detected else max(evidence.high, 0.0),
+        p_value=p_value,
+        p_value_unadjusted=evidence.p_value,
+        conclusion=concluded,
         time_ratio=_time_ratio(pair),
-        seeds=tuple(tests),
+        seeds=tuple(evidence.tests),
     )
 
 
-def conclusion(low: float, high: float, p_value: float) -> Literal["better", "worse", "undetected"]:
-    """The conclusion from an interval and an adjusted p-value; a difference is detected only when both agree."""
-    if p_value >= ALPHA or low <= 0 <= high:
+def conclusion(estimate: float, p_value: float) -> Conclusion:
+    """The conclusion from the adjusted p-value and the sign of the estimate."""
+    if p_value >= ALPHA:
         return "undetected"
-    return "better" if low > 0 else "worse"
+    return "better" if estimate > 0 else "worse"
 
 
 def _time_ratio(pair: _Pair) -> float | None:

@@ -2,7 +2,7 @@
 
 `report.html`, `report.md` and `report.csv` are views of it. Fractions (accuracy, F1, differences) are between 0 and 1,
 times in seconds, sizes in bytes. What is not known is null; NaN and infinity never appear. A field may be added without
-a new version; one that changes its meaning or goes makes a new `schema_version`.
+a new version; one that changes its meaning or goes makes a new `schema_version`. What contradicts itself is refused.
 """
 
 from math import isfinite
@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from tasks.comparison.statistics import ALPHA
 from tasks.settings.request import Request
 from tasks.settings.values import Frozen, Sha256
 
@@ -20,7 +21,10 @@ def _known(value: object) -> object:
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Known = Annotated[Number | None, BeforeValidator(_known)]  # NaN and infinity, of a training that diverged, are unknown
+Share = Annotated[Number, Field(ge=0, le=1)]
+Gap = Annotated[Number, Field(ge=-1, le=1)]  # a difference of two shares
 Count = Annotated[int, Field(ge=0)]
+Conclusion = Literal["better", "worse", "undetected"]
 Matrix = tuple[tuple[Count, ...], ...]
 Hyperparameters = dict[str, bool | int | Number | str]
 
@@ -35,19 +39,19 @@ class Spread(Frozen):
 
 
 class Interval(Frozen):
-    """An interval at the comparison's confidence (`tasks.comparison.statistics.bootstrap_interval`)."""
+    """An interval of an accuracy, at the comparison's confidence (`tasks.comparison.statistics`)."""
 
-    low: Number
-    high: Number
+    low: Share
+    high: Share
 
 
 class ClassScore(Frozen):
     """One class of a model: its scores, each the mean over the replicates, and its number of test examples."""
 
     name: str
-    precision: Number
-    recall: Number
-    f1: Number
+    precision: Share
+    recall: Share
+    f1: Share
     support: Count
 
 
@@ -57,7 +61,7 @@ class Confusion(Frozen):
     true: str
     predicted: str
     count: Count
-    share: Number
+    share: Share
 
 
 class Epoch(Frozen):
@@ -84,11 +88,11 @@ class Replicate(Frozen):
 
     seed: int
     parameters: Count
-    accuracy: Number
-    f1_macro: Number
-    precision_macro: Number
-    recall_macro: Number
-    calibration_error: Number
+    accuracy: Share
+    f1_macro: Share
+    precision_macro: Share
+    recall_macro: Share
+    calibration_error: Share
     log_loss: Number
     val_accuracy: Known
     train_seconds: Number
@@ -133,8 +137,8 @@ class Model(Frozen):
     error: str | None = None
     parameters: Count | None = None
     train_seconds: Number | None = None
-    accuracy: Number | None = None
-    f1_macro: Number | None = None
+    accuracy: Share | None = None
+    f1_macro: Share | None = None
     spread: dict[str, Spread] = Field(default_factory=dict)
     accuracy_interval: Interval | None = None
     confusion_matrix: Matrix | None = None
@@ -159,31 +163,46 @@ class SeedTest(Frozen):
     only_family: Count
     only_reference: Count
     both_wrong: Count
-    estimate: Number
-    p_value: Number
+    estimate: Gap
+    p_value: Share
 
 
 class Difference(Frozen):
     """Accuracy of `family` minus accuracy of `reference`, paired by seed and example.
 
     Attributes:
-        low, high: the interval at the comparison's confidence, over seeds and examples.
-        p_value: what the verdict uses: the seeds' p-values combined, then adjusted for all differences of the run.
-        p_value_unadjusted: the seeds' p-values combined (`statistics.combine`), before Holm's adjustment.
-        conclusion: better or worse when `p_value` < 0.05 and the interval leaves out 0; both are asked for.
+        low, high: the interval at the comparison's confidence, over seeds and examples. It leaves out 0 if and only if
+            the difference is detected.
+        p_value: what decides: the larger p-value of McNemar's tests, combined over the seeds, and of the bootstrap over
+            seeds and examples; then adjusted for all differences of the run.
+        p_value_unadjusted: the same before Holm's adjustment.
+        conclusion: better or worse when `p_value` is below 1 - confidence, else undetected.
         time_ratio: training seconds of `family` over those of `reference`; null when that took none.
     """
 
     family: str
     reference: str
-    estimate: Number
-    low: Number
-    high: Number
-    p_value: Number
-    p_value_unadjusted: Number
-    conclusion: Literal["better", "worse", "undetected"]
+    estimate: Gap
+    low: Gap
+    high: Gap
+    p_value: Share
+    p_value_unadjusted: Share
+    conclusion: Conclusion
     time_ratio: Number | None
     seeds: tuple[SeedTest, ...]
+
+    @model_validator(mode="after")
+    def _agrees(self):
+        sign = "better" if self.low > 0 else ("worse" if self.high < 0 else "undetected")
+        detected = self.p_value < ALPHA
+        if not (
+            self.low <= self.estimate <= self.high and sign == self.conclusion and detected == (sign != "undetected")
+        ):
+            raise ValueError(
+                f"{self.family}: expected an interval, a p-value and a conclusion that agree, received "
+                f"{self.low} to {self.high} around {self.estimate}, {self.p_value} and {self.conclusion}"
+            )
+        return self
 
 
 class Clause(Frozen):
@@ -224,7 +243,7 @@ class Stretch(Frozen):
 
     family: str
     reference: str
-    conclusion: Literal["better", "worse", "undetected", "unknown"]
+    conclusion: Conclusion | Literal["unknown"]
     budgets: tuple[Count, ...]
 
 
@@ -281,7 +300,7 @@ class Comparison(Frozen):
             a password.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     run: str
     status: Literal["complete", "partial"]
     notice: str | None = None

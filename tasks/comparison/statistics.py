@@ -1,7 +1,8 @@
 """The paired statistics of a comparison: what a few seeds and one test set show about a difference.
 
 There are two questions. McNemar's exact test asks, seed by seed, whether these two trained models err equally often.
-The bootstrap interval asks how large the difference is for the two *ways of making* a model, so it resamples seeds too.
+The bootstrap asks how large the difference is for the two *ways of making* a model, so it resamples seeds too.
+A difference counts only when both answers say so. `tasks.comparison.pairing` makes them one p-value and one interval.
 """
 
 from collections.abc import Sequence
@@ -54,20 +55,38 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted.tolist()
 
 
-def bootstrap_interval(values: NDArray, seed: int = 0) -> tuple[float, float]:
-    """Percentile interval of the mean of `values` [seeds, examples], resampling both seeds and examples.
+def resampled_means(values: NDArray, seed: int = 0) -> NDArray[np.float64]:
+    """RESAMPLES means of `values` [seeds, examples], resampling both seeds and examples.
 
     `values` are small whole numbers: 0 and 1 (wrong or right) or their differences. Examples with the same values under
     every seed are interchangeable. So a resample draws how often each *pattern* occurs, not each example. This is
     exact, and hundreds of times cheaper. With few seeds a plain bootstrap is too narrow, so the deviations between
-    seeds are widened by `seed_widening`. With one seed the interval is about that seed's models only.
+    seeds are widened by `seed_widening`. With one seed the means are about that seed's models only.
     Source: Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1 (2007) 386-411, for the two levels.
     """
     patterns, counts = np.unique(np.asarray(values, dtype=np.int8), axis=1, return_counts=True)
     generator = np.random.default_rng(seed)
-    means = np.concatenate([_resampled(patterns, counts, generator) for _ in range(RESAMPLES // BLOCK)])
+    return np.concatenate([_resampled(patterns, counts, generator) for _ in range(RESAMPLES // BLOCK)])
+
+
+def percentile_interval(means: NDArray, estimate: float, bounds: tuple[float, float]) -> tuple[float, float]:
+    """Percentile interval of resampled `means`, cut to what is possible; it always holds the `estimate` itself.
+
+    The widening for few seeds can lead beyond `bounds`, the least and greatest mean that there can be.
+    """
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+    least, greatest = bounds
+    return min(max(float(low), least), estimate), max(min(float(high), greatest), estimate)
+
+
+def sign_p_value(means: NDArray, estimate: float) -> float:
+    """Two-sided p-value of no difference: how often resampled `means` do not have the sign of the `estimate`.
+
+    It is below ALPHA only if the percentile interval of the same means leaves out 0.
+    Source: Davison and Hinkley, Bootstrap Methods and their Application (1997), section 4.2, for the added one.
+    """
+    other = np.count_nonzero(means * np.sign(estimate) <= 0)
+    return min(1.0, 2.0 * (other + 1) / (len(means) + 1))
 
 
 def seed_widening(seeds: int) -> float:

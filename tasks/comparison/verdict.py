@@ -5,6 +5,11 @@ from collections.abc import Sequence
 from tasks.comparison.schema import Clause, Difference, Model
 from tasks.comparison.wording import count, enumeration, family_title, p_value, percent, plural, points, ratio
 
+TOO_FEW = {
+    1: "One seed cannot tell how much another training would differ: the interval is about the examples only.",
+    2: "Two seeds are too few to tell how much trainings differ, so the interval is wide.",
+}
+
 
 def verdict(
     title: str, budget: int, models: Sequence[Model], differences: Sequence[Difference], clauses: Sequence[Clause]
@@ -12,12 +17,18 @@ def verdict(
     """The verdict on the dataset `title`. It names each family without a result, and the broken clauses of fairness."""
     where = f"On {title} at {count(budget)} parameters"
     parts = [_compared(difference) for difference in differences] or [_alone(models)]
-    sentences = [f"{where} {'; '.join(parts)}."]
+    sentences = [f"{where} {'; '.join(parts)}.", *few_seeds(differences)]
     lost = [model for model in models if model.status != "done"]
     sentences += [f"The {family_title(model.family)} has no result: {reason(model)}." for model in lost]
     if breached := breaches(clauses):
         sentences.append(f"The comparison is not fair: the contract is broken on {breached}.")
     return " ".join(sentences)
+
+
+def few_seeds(differences: Sequence[Difference]) -> list[str]:
+    """What one or two seeds cannot tell, as a sentence; none with more seeds, or without a comparison."""
+    fewest = min((len(difference.seeds) for difference in differences), default=0)
+    return [TOO_FEW[fewest]] if fewest in TOO_FEW else []
 
 
 def reason(model: Model) -> str:

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 
+from tasks.comparison.statistics import ALPHA
+
 UNKNOWN, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+MORE_DIGITS = 4  # of a number that would read as another one
 
 
 def percent(fraction: float | None, digits: int = 1) -> str:
@@ -11,8 +14,12 @@ def percent(fraction: float | None, digits: int = 1) -> str:
 
 
 def points(difference: float, digits: int = 1) -> str:
-    """A difference of two fractions in percentage points: 0.2134 as "21.3"."""
-    return _signed(100 * difference, digits)
+    """A difference of two fractions in percentage points: 0.2134 as "21.3".
+
+    A small one has more digits, 0.00021 as "0.02", so that what is not zero does not read as zero.
+    """
+    shown = (_signed(100 * difference, each) for each in range(digits, digits + MORE_DIGITS))
+    return next((text for text in shown if float(text.replace(MINUS, "-"))), _signed(0.0, digits))
 
 
 def fixed(number: float | None, digits: int = 3) -> str:
@@ -31,8 +38,11 @@ def count(number: int | None) -> str:
 
 
 def p_value(p: float) -> str:
-    """ "p = 0.021", or "p < 0.001"."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    """ "p = 0.021", or "p < 0.001". One just below the level has more digits, so that it does not read as the level."""
+    if p < 0.001:
+        return "p < 0.001"
+    shown = (f"{p:.{digits}f}" for digits in range(3, 3 + MORE_DIGITS))
+    return next((f"p = {text}" for text in shown if (float(text) < ALPHA) == (p < ALPHA)), f"p < {ALPHA}")
 
 
 def duration(seconds: float | None) -> str:

@@ -90,7 +90,8 @@ def verify_report(read: Read, audit: Audit) -> Comparison | None:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
-        audit.findings.append(f"report.json: {place}: {first['msg']}; received {first['input']!r:.80}")
+        said = first["msg"].removeprefix("Value error, ")
+        audit.findings.append(f"report.json: {place}: {said}; received {first['input']!r:.80}")
         return None
     replicates = [r for dataset in comparison.datasets for model in dataset.models for r in model.replicates]
     if any(replicate.predictions_sha256 for replicate in replicates):

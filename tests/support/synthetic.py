@@ -106,7 +106,11 @@ def settings(params: Request, about: Dataset, family: str) -> dict:
 
 def replicate(params: Request, about: Dataset, family: str, seed: int, examples: int, accuracy: float):
     """One trained model whose errors partly repeat those of other seeds."""
-    truth, probabilities = predictions(family, seed, examples, accuracy)
+    return measured(params, about, family, seed, *predictions(family, seed, examples, accuracy))
+
+
+def measured(params: Request, about: Dataset, family: str, seed: int, truth: np.ndarray, probabilities: np.ndarray):
+    """One trained model that gave these probabilities for the labels `truth`."""
     evaluation = measure(truth, probabilities).model_dump(mode="json") | {
         "seed": seed,
         "parameters": about.budget - 120 * about.budget // 250_000,
@@ -118,7 +122,7 @@ def replicate(params: Request, about: Dataset, family: str, seed: int, examples:
     return ReplicateEvidence(
         seed=seed,
         training={"train_seconds": train_seconds, "setup_seconds": 3.1, "validation_seconds": 1.2, "val_accuracy": 0.7},
-        history=history(params.training.epochs, accuracy, seed),
+        history=history(params.training.epochs, evaluation["accuracy"], seed),
         settings=settings(params, about, family),
         evaluation=evaluation,
         y_true=truth,

@@ -6,7 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from tasks.comparison.statistics import bootstrap_interval, combine, holm, mcnemar, seed_widening
+from tasks.comparison.statistics import (
+    combine,
+    holm,
+    mcnemar,
+    percentile_interval,
+    resampled_means,
+    seed_widening,
+    sign_p_value,
+)
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=9)
 
@@ -76,6 +84,11 @@ def test_holm_rejects_what_the_step_down_procedure_rejects(p_values):
     assert holm(p_values[:1]) == p_values[:1]
 
 
+def bootstrap_interval(values, seed=0):
+    """The interval of a difference."""
+    return percentile_interval(resampled_means(values, seed), float(values.mean()), (-1.0, 1.0))
+
+
 def _differences(generator, seeds: int, examples: int, *, mean: float, between_seeds: float) -> np.ndarray:
     """Differences in {-1, 0, 1} of `seeds` pairs of models whose true differences scatter around `mean`."""
     shift = np.clip(mean + between_seeds * generator.normal(size=(seeds, 1)), -0.29, 0.29)
@@ -133,3 +146,13 @@ def test_fewer_seeds_are_widened_more():
     assert seed_widening(1) == 0
     assert seed_widening(2) > seed_widening(3) > seed_widening(5) > seed_widening(100) > 1
     assert seed_widening(100) < 1.03
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(1, 300), st.floats(-0.25, 0.25))
+@settings(max_examples=60)
+def test_a_small_p_value_has_an_interval_without_zero(seed, seeds, examples, mean):
+    """Both come from the same resampled means: wherever the p-value is below 0.05, the interval leaves out 0."""
+    values = _differences(np.random.default_rng(seed), seeds, examples, mean=mean, between_seeds=0.02)
+    means, estimate = resampled_means(values), float(values.mean())
+    low, high = percentile_interval(means, estimate, (-1.0, 1.0))
+    assert sign_p_value(means, estimate) >= 0.05 or low > 0 or high < 0

@@ -14,6 +14,12 @@ from tasks.comparison.verdict import verdict
         (wording.percent(-0.00001), "0.0 %"),
         (wording.percent(None), "\N{EN DASH}"),
         (wording.points(-0.0321), "\N{MINUS SIGN}3.2"),
+        (wording.points(0.00021), "0.02"),
+        (wording.points(-0.00021), "\N{MINUS SIGN}0.02"),
+        (wording.points(1e-17), "0.0"),
+        (wording.p_value(0.04999), "p = 0.04999"),
+        (wording.p_value(0.0499999999), "p < 0.05"),
+        (wording.p_value(0.05), "p = 0.050"),
         (wording.count(250_000), "250,000"),
         (wording.p_value(0.0004), "p < 0.001"),
         (wording.p_value(0.0214), "p = 0.021"),
@@ -42,7 +48,7 @@ def _difference(**changes) -> Difference:
     test = SeedTest(seed=0, both_right=5, only_family=1, only_reference=3, both_wrong=1, estimate=-0.2, p_value=0.6)
     values = {
         "family": "cnn", "reference": "ann", "estimate": -0.032, "low": -0.041, "high": -0.022, "p_value": 0.004,
-        "p_value_unadjusted": 0.002, "conclusion": "worse", "time_ratio": 1.02, "seeds": (test,),
+        "p_value_unadjusted": 0.002, "conclusion": "worse", "time_ratio": 1.02, "seeds": (test,) * 3,
     }  # fmt: skip
     return Difference(**values | changes)
 
@@ -51,7 +57,7 @@ def test_a_worse_family_is_worse_by_a_positive_number():
     """Signs are turned with the word, and the bounds stand in rising order."""
     assert verdict("X", 5000, [], [_difference()], []) == (
         "On X at 5,000 parameters the CNN is worse than the ANN by 3.2 points "
-        "(95 % interval 2.2 to 4.1; 1 seed, p = 0.004), and takes about as long to train."
+        "(95 % interval 2.2 to 4.1; 3 seeds, p = 0.004), and takes about as long to train."
     )
 
 
@@ -60,6 +66,6 @@ def test_no_detectable_difference_is_a_verdict():
     undetected = _difference(conclusion="undetected", estimate=0.001, low=-0.004, high=0.006, p_value=0.7)
     assert verdict("X", 5000, [], [undetected], []) == (
         "On X at 5,000 parameters there is no detectable difference between the CNN and the ANN "
-        "(0.1 points, 95 % interval \N{MINUS SIGN}0.4 to 0.6; 1 seed, p = 0.700), "
+        "(0.1 points, 95 % interval \N{MINUS SIGN}0.4 to 0.6; 3 seeds, p = 0.700), "
         "and the CNN takes about as long to train."
     )
