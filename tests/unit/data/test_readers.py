@@ -54,7 +54,6 @@ IMAGES, LABELS = images_and_labels(30, 1, seed=0)
         (idx_bytes(IMAGES[:, :7]), idx_bytes(LABELS), r"expected images of \(8, 8, 1\)"),
         (idx_bytes(IMAGES[:-1]), idx_bytes(LABELS), "as many labels as images"),
         (idx_bytes(IMAGES), idx_bytes(LABELS + 1), "expected labels 0 to 2, received 3"),
-        (idx_bytes(IMAGES), idx_bytes(LABELS // 2), "expected images of all 3 classes, received none with the label 2"),
     ],
     ids=[
         "foreign",
@@ -66,7 +65,6 @@ IMAGES, LABELS = images_and_labels(30, 1, seed=0)
         "other shape",
         "unpaired",
         "mislabelled",
-        "a class that never occurs",
     ],
 )
 def test_a_wrong_idx_file_is_a_clear_error(tmp_path, images, labels, expected):
@@ -112,7 +110,6 @@ def test_records_whose_size_does_not_tell_their_dimensions_are_refused(tmp_path,
         (Part(IMAGES, LABELS[1:]), "expected as many labels as images, received 29 for 30"),
         (Part(IMAGES[:0], LABELS[:0]), "expected as many labels as images, received 0 for 0"),
         (Part(IMAGES, LABELS + 1), "expected labels 0 to 2, received 3"),
-        (Part(IMAGES, np.zeros_like(LABELS)), "received none with the labels 1, 2"),
         ((IMAGES.tolist(), LABELS), "expected images of uint8, received list"),
     ],
 )
