@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 
+from tasks.errors import DiscreetError
 from tasks.settings.place import Place
 
 # What a retry cannot mend, by the exit code that says so (tasks/errors.py).
@@ -18,7 +19,7 @@ STORE_CLIENT = "AWS_"
 ELSEWHERE = ("AWS_CA_BUNDLE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
 
 
-class RunnerError(ValueError):
+class RunnerError(DiscreetError, ValueError):
     """The runner's configuration, or what it needs of this machine, is not there: one line, and what to do."""
 
 

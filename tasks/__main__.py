@@ -15,7 +15,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from tasks.errors import BlockedError, DataError, NotAskedForError, RequestError
+from tasks.errors import BlockedError, DataError, DiscreetFormatter, NotAskedForError, RequestError
 from tasks.runs.scratch import scratch
 from tasks.settings.loading import config_folder
 from tasks.settings.place import Place
@@ -41,7 +41,9 @@ exit codes: 0 done, 99 skipped, 64 bad request or configuration, 65 bad data, ot
 def main(arguments: list[str] | None = None) -> int:
     """Run one stage or command, and return the exit code."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stdout)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(DiscreetFormatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     for noisy in ("boto3", "botocore", "s3transfer", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
@@ -51,6 +53,9 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except (StoreError, OSError) as error:  # OSError: this machine's own disk is full, or read-only
         logging.error("%s: %s", options.command, error)
+        return 1
+    except Exception:  # with its traceback, which passes the formatter: a library's message may hold a secret
+        logging.exception("%s: failed", options.command)
         return 1
     return 0
 

@@ -1,29 +1,97 @@
-"""Errors with a cause that a person must remove, or that mean "skip", each with its exit code.
+"""Errors with a cause that a person must remove, or that mean "skip", each with its exit code; and what they never say.
 
 The codes follow BSD's sysexits.h (64 EX_USAGE, 65 EX_DATAERR); 99 is Airflow's default for "skip this task".
 Any other failure exits with 1 and may be retried.
+
+An error of this project hides secrets in its message when it is made. So it may be shown anywhere. What others say
+passes `redacted` on its way into a log or a record.
 """
 
+import logging
+import re
 
-class RequestError(ValueError):
+HIDDEN = "***"
+SECRET_NAME = re.compile(
+    r"passw(?:or)?d|secret|token|signature|credential|authorization|api[-_]?key|access[-_]?key|\bsig\b|\bpwd\b", re.I
+)
+# `name=value`, or a quoted name with a value as in JSON and Python.
+_NAMED = re.compile(
+    rf"""((?:{SECRET_NAME.pattern})[\w-]{{0,40}}(?:\s?=\s?|['"]\s?[:=]\s?))('[^']*'|"[^"]*"|[^\s'"&;,]+)""", re.I
+)
+_HEADER = re.compile(r"(authorization:\s?)(?:\w+\s)?[^\s'\"]+", re.I)
+_WORD = re.compile(r"""'[^']*'|"[^"]*"|\S+""")  # text in quotes is one word: a password may hold a blank
+_BEFORE, _AFTER = "'\"([{", "'\"):;,.]}"  # what may stand around an address
+
+
+def redacted(text: str) -> str:
+    """`text` without passwords, tokens and signatures, as far as their place or their name shows them.
+
+    Hidden are who logs in to an address (`https://user:password@host`), the query of an address, and the values of
+    what is named like a secret. Cut a text afterwards, never before: half a password is not known as one.
+    """
+    text = _WORD.sub(lambda word: _without_query(_without_login(word[0])), text)
+    return _HEADER.sub(rf"\1{HIDDEN}", _NAMED.sub(rf"\1{HIDDEN}", text))
+
+
+def shown(value: object, length: int = 200) -> str:
+    """`value` as a message shows it: on one line, without secrets, cut to `length` characters."""
+    return redacted(repr(value))[:length]
+
+
+def _without_login(word: str) -> str:
+    """`word` without what stands before the last `@` of an address."""
+    before, at, host = word.rpartition("@")
+    colon = before.find(":")
+    if not at or colon < 0:
+        return word
+    if before.startswith("://", colon):
+        return f"{before[: colon + 3]}{HIDDEN}@{host}"
+    return f"{before[: len(before) - len(before.lstrip(_BEFORE))]}{HIDDEN}@{host}"
+
+
+def _without_query(word: str) -> str:
+    """`word` without what stands after the `?` of an address, or of a part of one."""
+    place, mark, query = word.partition("?")
+    query = query.rstrip(_AFTER)
+    if not query or not ("://" in place or "=" in query):
+        return word
+    return f"{place}{mark}{HIDDEN}{word[len(place) + len(mark) + len(query) :]}"
+
+
+class DiscreetFormatter(logging.Formatter):
+    """Log lines, tracebacks among them, without secrets."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The text of a record."""
+        return redacted(super().format(record))
+
+
+class DiscreetError(Exception):
+    """An error whose message holds no secret, whoever shows it."""
+
+    def __init__(self, *arguments: object):
+        super().__init__(*(redacted(part) if isinstance(part, str) else part for part in arguments))
+
+
+class RequestError(DiscreetError, ValueError):
     """The configuration or the request is wrong; retrying cannot help."""
 
     exit_code = 64
 
 
-class DataError(ValueError):
+class DataError(DiscreetError, ValueError):
     """The data are not what the configuration promises; retrying cannot help."""
 
     exit_code = 65
 
 
-class NotAskedForError(Exception):
+class NotAskedForError(DiscreetError):
     """This run's request does not include this dataset, family, budget or seed."""
 
     exit_code = 99
 
 
-class BlockedError(Exception):
+class BlockedError(DiscreetError):
     """An earlier stage, whose result this one needs, has not done its work in this run."""
 
     exit_code = 99

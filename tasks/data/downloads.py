@@ -14,7 +14,7 @@ import requests
 
 from tasks.data.archives import extract
 from tasks.data.transfer import FAULTS, MAX_DOWNLOAD, receive
-from tasks.errors import DataError
+from tasks.errors import DataError, DiscreetError
 from tasks.settings.addresses import folder_of
 from tasks.settings.dataset import Source
 from tasks.settings.perimeter import Perimeter
@@ -29,7 +29,7 @@ NOT_WORTH_A_RETRY = {400, 401, 403, 404, 405, 410, 451}
 LEADS_NOWHERE = (requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL, requests.TooManyRedirects)
 
 
-class DownloadError(RuntimeError):
+class DownloadError(DiscreetError, RuntimeError):
     """No address could be reached; a later attempt may succeed."""
 
 

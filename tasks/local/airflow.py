@@ -19,6 +19,7 @@ from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 
+from tasks.errors import DiscreetError
 from tasks.local import processes
 from tasks.local.patience import Patience, Signs, wait_for
 from tasks.local.private_file import write_private
@@ -35,7 +36,7 @@ COMPONENTS = {
 }
 
 
-class AirflowError(RuntimeError):
+class AirflowError(DiscreetError, RuntimeError):
     """Airflow cannot be brought up, or refuses what was asked of it: one line, with the log to read."""
 
 

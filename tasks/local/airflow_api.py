@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from tasks.errors import redacted
 from tasks.local.airflow import USER, AirflowError
 from tasks.settings.workflow import DAG_ID
 
@@ -113,7 +114,7 @@ class AirflowApi:
             with OPENER.open(request, timeout=30) as answer:
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
-            detail = error.read().decode(errors="replace")[:500]
+            detail = redacted(error.read().decode(errors="replace"))[:500]
             kind = Unauthorized if error.code == 401 else AirflowError
             raise kind(f"{method} {path}: Airflow answered {error.code}: {detail}") from None
         except OSError as error:

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 
 import psutil
 
+from tasks.errors import DiscreetError
 from tasks.local.processes import family
 
 LIMIT = 300.0  # seconds in which nothing moves
@@ -16,7 +17,7 @@ IDLE_SHARE = 0.02  # of a core: what a process uses that only looks around for s
 Found = TypeVar("Found")
 
 
-class StalledError(RuntimeError):
+class StalledError(DiscreetError, RuntimeError):
     """Nothing has moved for long: one line with what was awaited, the log to read, and what to do."""
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from tasks.errors import BlockedError, RequestError
+from tasks.errors import BlockedError, RequestError, redacted
 from tasks.runs.stage import Input
 from tasks.settings.place import Place
 from tasks.settings.request import Request
@@ -24,6 +24,7 @@ from tasks.storage.artifacts import DamagedError, Manifest, find
 from tasks.storage.contract import ObjectMissing, Store, StoreError
 
 log = logging.getLogger(__name__)
+MAX_REASON = 1000  # characters
 RECORD = re.compile(r"(?P<stage>runs/.+/(?!request\.)[a-z]+)(?:\.(?P<attempt>\d+))?\.json")
 
 
@@ -155,9 +156,9 @@ class Record:
             log.warning("progress not recorded: %s", error)
 
     def progress(self, line: str) -> None:
-        """Log a line, and show it as the stage's progress."""
+        """Log a line, and show it as the stage's progress, without secrets."""
         log.info("%s", line)
-        self.update(progress=line)
+        self.update(progress=redacted(line))
 
 
 @contextmanager
@@ -167,7 +168,8 @@ def recorded(store: Store, run: str, place: Place, stage: str) -> Iterator[Recor
     try:
         yield record
     except BaseException as error:
-        record.update(status="failed", error=f"{type(error).__name__}: {error}".splitlines()[0][:500], ended=now())
+        reason = redacted(f"{type(error).__name__}: {error}").splitlines()[0][:MAX_REASON]
+        record.update(status="failed", error=reason, ended=now())
         raise
     record.update(status="done", ended=now())
 

@@ -3,9 +3,11 @@
 import os
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from pydantic import AfterValidator
+
+from tasks.errors import SECRET_NAME
 
 SCHEMES = ("http", "https", "s3", "file")
 MAX_ADDRESS = 1000  # characters
@@ -15,7 +17,7 @@ def checked_address(text: str) -> str:
     """`text` itself: http(s)://, s3:// or file://, or a folder from the root.
 
     Raises:
-        ValueError: it is anything else, or holds a password or a control character.
+        ValueError: it is anything else, or holds a password, a token or a control character.
     """
     if len(text) > MAX_ADDRESS or not unquote(text).isprintable():
         raise ValueError(f"expected an address of at most {MAX_ADDRESS} printable characters")
@@ -24,6 +26,11 @@ def checked_address(text: str) -> str:
         raise ValueError("expected https://, http://, s3:// or a folder from the root")
     if parts.username is not None or parts.password is not None:
         raise ValueError("expected no user name and no password in an address; keep them in ~/.netrc")
+    if any(SECRET_NAME.search(name) for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
+        raise ValueError(
+            "expected no token and no signature in an address, which requests and reports repeat; "
+            "download the files once, and name their folder as the mirror"
+        )
     if bool(parts.netloc and server_of(text)[1]) == _is_folder(parts):
         raise ValueError("expected a host after http(s):// and s3://, and none after file://")
     return text

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
-from tasks.errors import RequestError
+from tasks.errors import RequestError, shown
 from tasks.settings.addresses import folder_of, server_of
 
 # How a network of IPv6 alone writes the addresses of IPv4: https://www.rfc-editor.org/rfc/rfc6052#section-2.1
@@ -36,7 +36,7 @@ class Perimeter:
         if folder and not any(folder.is_relative_to(root) for root in roots):
             raise RequestError(
                 f"mirror: expected a public address, or a folder in `allowed_addresses` of config/workflow.toml; "
-                f"received {address!r:.200}"
+                f"received {shown(address)}"
             )
 
     def admits(self, server: tuple[str, str, int | None], addresses: Iterable[str]) -> bool:

@@ -4,7 +4,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from tasks.errors import RequestError
+from tasks.errors import HIDDEN, SECRET_NAME, RequestError, redacted, shown
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 FILE = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
@@ -39,7 +39,8 @@ def parse(kind: type[Value], data: object, where: str) -> Value:
         first = error.errors()[0]
         # An unknown key can hold any text, even control characters.
         place = ".".join(name if (name := str(part)).isprintable() else ascii(name) for part in first["loc"])
+        received = HIDDEN if SECRET_NAME.search(place) else shown(first["input"])
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise RequestError(
-            f"{where}: {place or kind.__name__:.200}: {first['msg']}; received {first['input']!r:.200}{more}"
+            f"{where}: {redacted(place or kind.__name__)[:200]}: {first['msg']}; received {received}{more}"
         ) from None

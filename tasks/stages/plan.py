@@ -39,4 +39,5 @@ def _from_json(text: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits, a list a thousand deep
-        raise RequestError(f"parameters: expected JSON, received {text[:80]!r} ({error})") from None
+        # The text itself may hold a secret that nothing shows to be one, since it is not JSON.
+        raise RequestError(f"parameters: expected JSON, received {len(text):,} other characters ({error})") from None

@@ -13,19 +13,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from tasks.errors import DiscreetError
+
 MIB = 1024 * 1024
 MAX_KEY = 900  # S3 and Swift allow 1,024 bytes; the store's own prefix needs room too
 MAX_SEGMENT = 255  # the limit of common file systems
 ANY_SIZE = sys.maxsize
 
 
-class ObjectMissing(KeyError):  # noqa: N818 - a plain fact that callers expect, not a fault
+class ObjectMissing(DiscreetError, KeyError):  # noqa: N818 - a plain fact that callers expect, not a fault
     """There is no object under the key."""
 
     __str__ = Exception.__str__  # a KeyError would show its message in quotes
 
 
-class StoreError(RuntimeError):
+class StoreError(DiscreetError, RuntimeError):
     """The store refused or could not be reached. The message is one line: which store, what happened, what to do."""
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from tasks.errors import redacted
+
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
@@ -51,4 +53,4 @@ PATIENT = RetryPolicy()
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    return " ".join(redacted(str(error)).split())[:300]

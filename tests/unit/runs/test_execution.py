@@ -95,6 +95,15 @@ def test_a_failed_stage_records_its_reason_and_leaves_no_artifact(store, request
     assert not list(store.list("artifacts/"))
 
 
+def test_a_record_holds_no_secret_that_an_error_names(store, request_of):
+    """What a library says of an address is recorded without the password in it, also where the reason is cut."""
+    for address in ("http://me:hunter2@proxy", f"http://{'x' * 960}:hunter2@proxy"):
+        with pytest.raises(OSError, match="cannot connect"):
+            execution.execute(stage([], error=OSError(f"cannot connect to {address}")), request_of("r1"), PLACE, store)
+        record = read_record(store, "r1", PLACE, "train")
+        assert record["error"] == "OSError: cannot connect to http://***@proxy"
+
+
 def test_a_place_outside_the_request_is_skipped_and_a_missing_option_is_an_error(store, request_of):
     """What the run does not ask for exits as skipped, before anything is recorded."""
     request = request_of("r1", datasets=("cifar10",))

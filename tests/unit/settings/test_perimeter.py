@@ -22,11 +22,11 @@ def test_an_address_is_of_the_web_of_a_bucket_or_a_folder(address):
         "ftp://example.org", "gopher://example.org", "javascript:alert(1)", "data:text/plain,x", "folder", "../folder",
         "", "//example.org/x", "http://", "s3:///x", "file://host/x", "file:x", "http://example.org:99999", "http://[::1",
         "http://me:secret@example.org", "http://me@example.org", "/a\nb", "/a\0b", "file:///%00", "http://a/\x1b[2J",
-        "/\ud800", "/" + "a" * 1000,
+        "/\ud800", "/" + "a" * 1000, "https://a/b?X-Amz-Signature=1", "https://a/b?x=1&sig=2", "https://a/b?access_token=",
     ],
 )  # fmt: skip
 def test_any_other_text_is_no_address(address):
-    """Other schemes, relative folders, passwords, control characters and endless ones are refused."""
+    """Other schemes, relative folders, passwords, tokens, control characters and endless ones are refused."""
     with pytest.raises(ValueError, match=r"expected|Port|IPv6"):
         checked_address(address)
 
