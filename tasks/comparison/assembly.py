@@ -9,8 +9,9 @@ import numpy as np
 from tasks.comparison.evidence import Branch, ReplicateEvidence, SearchEvidence, Values
 from tasks.comparison.fairness import clauses
 from tasks.comparison.frontier import frontiers
-from tasks.comparison.pairing import differences, hits
+from tasks.comparison.pairing import baseline_of, differences, hits, margin
 from tasks.comparison.schema import (
+    Baseline,
     ClassScore,
     Clause,
     Comparison,
@@ -106,22 +107,24 @@ def _dataset(
     contract: Sequence[Clause],
     facts: Values,
 ) -> DatasetComparison:
-    models = [_model(branch, dataset, request.seed) for branch in branches]
+    baseline = baseline_of(facts, dataset.classes, branches)
+    models = [_model(branch, dataset, baseline, request.seed) for branch in branches]
     return DatasetComparison(
         name=dataset.name,
         title=dataset.title,
         budget=dataset.budget,
         classes=dataset.classes,
-        verdict=verdict(dataset.title, dataset.budget, models, compared, contract),
+        verdict=verdict(dataset.title, dataset.budget, models, compared, contract, baseline=baseline),
         difference=compared[0] if compared else None,
         differences=tuple(compared),
+        baseline=baseline,
         models=tuple(models),
         fairness=tuple(contract),
         facts=dict(facts),
     )
 
 
-def _model(branch: Branch, dataset: Dataset, seed: int) -> Model:
+def _model(branch: Branch, dataset: Dataset, baseline: Baseline | None, seed: int) -> Model:
     """The row of a branch; what a failed one reached before is kept."""
     tried: dict[str, Any] = _searched(branch.search) if branch.search else {}
     if branch.status != "done":
@@ -140,6 +143,10 @@ def _model(branch: Branch, dataset: Dataset, seed: int) -> Model:
         f1_macro=spread["f1_macro"].mean,
         spread=spread,
         accuracy_interval=Interval(low=low, high=high),
+        margin=margin(branch, baseline, seed) if baseline else None,
+        never_predicted=tuple(
+            name for name, count in zip(dataset.classes, matrix.sum(axis=0), strict=True) if not count
+        ),
         confusion_matrix=matrix.tolist(),
         most_confused=_most_confused(matrix, dataset.classes),
         classes=_classes(branch, dataset.classes),
@@ -166,6 +173,7 @@ def _replicate(evidence: ReplicateEvidence) -> Replicate:
         predictions=evidence.predictions,
         predictions_sha256=evidence.predictions_sha256,
         digests=dict(evidence.digests),
+        classes_predicted=len(np.unique(evidence.y_pred)),
         history=tuple(Epoch(**epoch) for epoch in evidence.history),
         **{name: evidence.evaluation[name] for name in MEASURED},
         **{name: evidence.training[name] for name in TRAINED},

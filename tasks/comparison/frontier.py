@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import groupby
 
+from tasks.comparison.cautions import cautions
 from tasks.comparison.pairing import reference_of
 from tasks.comparison.schema import DatasetComparison, Difference, Frontier, Stretch
 from tasks.comparison.verdict import breaches, few_seeds, reason
@@ -25,7 +26,7 @@ def _frontier(parts: list[DatasetComparison], families: Sequence[str]) -> Fronti
     return Frontier(
         name=parts[0].name,
         title=parts[0].title,
-        verdict=" ".join([*sentences, *_few_seeds(parts), *_lost(parts), *_breached(parts)]),
+        verdict=" ".join([*sentences, *_few_seeds(parts), *_cautioned(parts), *_lost(parts), *_breached(parts)]),
         stretches=tuple(stretch for of_family in by_family.values() for stretch in of_family),
     )
 
@@ -101,6 +102,19 @@ def _alone(parts: Sequence[DatasetComparison]) -> str:
 
 def _few_seeds(parts: Sequence[DatasetComparison]) -> list[str]:
     return few_seeds([difference for part in parts for difference in part.differences])
+
+
+def _cautioned(parts: Sequence[DatasetComparison]) -> list[str]:
+    """For each family, a sentence for each caution, with the budgets that it is about."""
+    cautioned = defaultdict(list)
+    for part in parts:
+        for model in part.models:
+            if said := cautions(model, part.baseline):
+                cautioned[model.family, said].append(count(part.budget))
+    return [
+        f"At {enumeration(budgets)} parameters the {family_title(family)} {said}."
+        for (family, said), budgets in cautioned.items()
+    ]
 
 
 def _lost(parts: Sequence[DatasetComparison]) -> list[str]:

@@ -1,4 +1,7 @@
-"""The paired differences of a run: every family against the reference, seed by seed, example by example."""
+"""The paired differences of a run, seed by seed, example by example.
+
+Every family is compared with the reference, and every model with the majority baseline, a constant answer.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -6,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.comparison.evidence import Branch, ReplicateEvidence
+from tasks.comparison.evidence import Branch, ReplicateEvidence, Values
 from tasks.comparison.fairness import same_examples
-from tasks.comparison.schema import Conclusion, Difference, SeedTest
+from tasks.comparison.schema import Baseline, Conclusion, Difference, Margin, SeedTest
 from tasks.comparison.statistics import (
     ALPHA,
     combine,
@@ -144,3 +147,25 @@ def _time_ratio(pair: _Pair) -> float | None:
 def _train_seconds(replicates: Sequence[ReplicateEvidence]) -> float:
     times: list[Mapping] = [replicate.training for replicate in replicates]
     return float(np.mean([training["train_seconds"] for training in times]))
+
+
+def baseline_of(facts: Values, classes: Sequence[str], branches: Sequence[Branch]) -> Baseline | None:
+    """Always answering the largest class of the training part, measured on the test part.
+
+    None where no branch has predictions, or where the training part's counts are not known.
+    """
+    counts = facts.get("class_counts", {}).get("train")
+    truths = [replicate.y_true for branch in branches for replicate in branch.replicates]
+    if not counts or not truths:
+        return None
+    label = int(np.argmax(counts))
+    return Baseline(label=label, name=classes[label], accuracy=float(np.mean(truths[0] == label)))
+
+
+def margin(branch: Branch, baseline: Baseline, seed: int) -> Margin:
+    """How much more often the models of a branch are right than the baseline, on the same examples."""
+    right = hits(branch, [replicate.seed for replicate in branch.replicates]).astype(np.int8)
+    values = right - np.stack([replicate.y_true == baseline.label for replicate in branch.replicates])
+    estimate = float(values.mean())
+    low, high = percentile_interval(resampled_means(values, seed), estimate, BOUNDS)
+    return Margin(estimate=estimate, low=low, high=high)

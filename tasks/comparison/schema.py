@@ -45,6 +45,22 @@ class Interval(Frozen):
     high: Share
 
 
+class Baseline(Frozen):
+    """Always answering the training part's largest class: its label, its name, and the accuracy on the test part."""
+
+    label: Count
+    name: str
+    accuracy: Share
+
+
+class Margin(Frozen):
+    """Accuracy minus the baseline's on the same examples, with its interval at the comparison's confidence."""
+
+    estimate: Gap
+    low: Gap
+    high: Gap
+
+
 class ClassScore(Frozen):
     """One class of a model: its scores, each the mean over the replicates, and its number of test examples."""
 
@@ -80,6 +96,7 @@ class Replicate(Frozen):
     """One training of the configuration under another seed, measured on the test part.
 
     Attributes:
+        classes_predicted: how many classes it answered at least once; 1 when it always gave the same answer.
         train_seconds: wall time of training; set-up (building, compiling) and validation are apart.
         predictions: the store's key of an .npz with y_true, y_pred (uint8 [n]) and y_prob (float32 [n, k]).
         predictions_sha256: of that file; null in a report from before reports named it.
@@ -94,6 +111,7 @@ class Replicate(Frozen):
     recall_macro: Share
     calibration_error: Share
     log_loss: Number
+    classes_predicted: Count
     val_accuracy: Known
     train_seconds: Number
     setup_seconds: Number
@@ -129,6 +147,8 @@ class Model(Frozen):
         parameters, train_seconds, accuracy, f1_macro: means over the replicates; null unless done.
         spread: the numbers of the replicates, by their names.
         accuracy_interval: of the mean accuracy, over seeds and examples.
+        margin: how far the mean accuracy is above the baseline; null where that is not known.
+        never_predicted: the classes that no replicate answered for any test example.
         confusion_matrix: true class by row, predicted by column, summed over the replicates.
     """
 
@@ -141,6 +161,8 @@ class Model(Frozen):
     f1_macro: Share | None = None
     spread: dict[str, Spread] = Field(default_factory=dict)
     accuracy_interval: Interval | None = None
+    margin: Margin | None = None
+    never_predicted: tuple[str, ...] = ()
     confusion_matrix: Matrix | None = None
     most_confused: tuple[Confusion, ...] = ()
     classes: tuple[ClassScore, ...] = ()
@@ -220,6 +242,7 @@ class DatasetComparison(Frozen):
     Attributes:
         difference: the first of `differences`; null when a side of it has no result.
         differences: one for every family but the reference (`ann`, or the run's first family), where both have results.
+        baseline: null where no family has a result, or where the training part's counts are not known.
         facts: what `normalize` found: examples by part, duplicates across parts, per-channel statistics.
     """
 
@@ -230,6 +253,7 @@ class DatasetComparison(Frozen):
     verdict: str
     difference: Difference | None
     differences: tuple[Difference, ...]
+    baseline: Baseline | None = None
     models: tuple[Model, ...]
     fairness: tuple[Clause, ...]
     facts: dict[str, Any]

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from tasks.comparison.schema import Clause, Difference, Model
+from tasks.comparison.cautions import cautions, right_together
+from tasks.comparison.schema import Baseline, Clause, Difference, Model
 from tasks.comparison.wording import count, enumeration, family_title, p_value, percent, plural, points, ratio
 
 TOO_FEW = {
@@ -12,12 +13,24 @@ TOO_FEW = {
 
 
 def verdict(
-    title: str, budget: int, models: Sequence[Model], differences: Sequence[Difference], clauses: Sequence[Clause]
+    title: str,
+    budget: int,
+    models: Sequence[Model],
+    differences: Sequence[Difference],
+    clauses: Sequence[Clause],
+    *,
+    baseline: Baseline | None = None,
 ) -> str:
-    """The verdict on the dataset `title`. It names each family without a result, and the broken clauses of fairness."""
+    """The verdict on the dataset `title`.
+
+    It names what few seeds cannot tell, each model that has learned little, each family without a result, and the
+    broken clauses of fairness.
+    """
     where = f"On {title} at {count(budget)} parameters"
     parts = [_compared(difference) for difference in differences] or [_alone(models)]
     sentences = [f"{where} {'; '.join(parts)}.", *few_seeds(differences)]
+    sentences += [_together(difference) for difference in differences if right_together(difference)]
+    sentences += [f"The {family_title(m.family)} {said}." for m in models if (said := cautions(m, baseline))]
     lost = [model for model in models if model.status != "done"]
     sentences += [f"The {family_title(model.family)} has no result: {reason(model)}." for model in lost]
     if breached := breaches(clauses):
@@ -57,6 +70,11 @@ def _compared(difference: Difference) -> str:
         f"(95 % interval {points(bounds[0])} to {points(bounds[1])}; {evidence})"
     )
     return clause + _time(difference, ", and takes")
+
+
+def _together(difference: Difference) -> str:
+    family, reference = family_title(difference.family), family_title(difference.reference)
+    return f"The {family} and the {reference} are right on exactly the same examples."
 
 
 def _time(difference: Difference, opening: str) -> str:

@@ -82,6 +82,11 @@ def enumeration(parts: list[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
+def quoted(name: str) -> str:
+    """A name that a person chose, in quotation marks."""
+    return f"\N{LEFT DOUBLE QUOTATION MARK}{name}\N{RIGHT DOUBLE QUOTATION MARK}"
+
+
 def plural(number: int, noun: str) -> str:
     """ "1 seed", "3 seeds"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

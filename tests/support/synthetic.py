@@ -198,7 +198,9 @@ def record(
 def facts(params: Request) -> dict[str, dict]:
     """What normalize found in every dataset."""
     counts = {"train": 45_000, "validation": 5_000, "test": 10_000}
-    return {about.name: {"counts": counts, "duplicates": {"train_test": 3}} for about in params.datasets}
+    balanced = {"train": [4_500] * len(CLASSES)}
+    found = {"counts": counts, "class_counts": balanced, "duplicates": {"train_test": 3}}
+    return {about.name: found for about in params.datasets}
 
 
 def everything(params: Request, **options) -> list[Branch]:

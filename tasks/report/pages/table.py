@@ -8,16 +8,28 @@ from tasks.comparison.schema import Comparison, DatasetComparison, Model
 
 OF_REPLICATE = (
     "seed", "parameters", "accuracy", "f1_macro", "precision_macro", "recall_macro", "calibration_error", "log_loss",
-    "val_accuracy", "train_seconds", "setup_seconds", "validation_seconds", "inference_seconds_per_image",
-    "model_bytes", "predictions",
+    "classes_predicted", "val_accuracy", "train_seconds", "setup_seconds", "validation_seconds",
+    "inference_seconds_per_image", "model_bytes", "predictions",
 )  # fmt: skip
-COLUMNS = ("run", "dataset", "title", "budget", "sample", "family", "status", "error", *OF_REPLICATE)
+COLUMNS = (
+    "run",
+    "dataset",
+    "title",
+    "budget",
+    "sample",
+    "baseline_accuracy",
+    "family",
+    "status",
+    "error",
+    *OF_REPLICATE,
+)
 
 
 def to_csv(comparison: Comparison) -> str:
     """The table. A branch without a result has rows too, with the reason in place of numbers.
 
-    `sample` is the greatest number of images of a part that were used. It is empty where all were.
+    `sample` is the greatest number of images of a part that were used. It is empty where all were. `baseline_accuracy`
+    is what always answering the largest class of the training part reaches.
     """
     stream = io.StringIO()
     writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
@@ -35,6 +47,7 @@ def _rows(comparison: Comparison, dataset: DatasetComparison, model: Model) -> l
         "title": _inert(dataset.title),
         "budget": dataset.budget,
         "sample": comparison.request.examples or "",
+        "baseline_accuracy": dataset.baseline.accuracy if dataset.baseline else "",
         "family": model.family,
         "status": model.status,
         "error": _inert(model.error or ""),

@@ -9,11 +9,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tasks.comparison import wording
+from tasks.comparison.cautions import cautions
 from tasks.comparison.schema import Comparison, DatasetComparison, Frontier, StageRecord
 
 NUMBERS = (
     wording.count, wording.duration, wording.family_title, wording.fixed, wording.p_value,
-    wording.percent, wording.plural, wording.points, wording.significant, wording.size,
+    wording.percent, wording.plural, wording.points, wording.quoted, wording.significant, wording.size,
 )  # fmt: skip
 
 
@@ -30,7 +31,13 @@ def render_template(
         lstrip_blocks=True,
     )
     environment.filters |= {number.__name__: number for number in NUMBERS}
-    environment.filters |= {"choices": choices, "conclusion": conclusion, "place": place, "shares": shares}
+    environment.filters |= {
+        "cautions": cautions,
+        "choices": choices,
+        "conclusion": conclusion,
+        "place": place,
+        "shares": shares,
+    }
     environment.globals |= {"duration": wording.duration, "percent2": partial(wording.percent, digits=2)}
     return environment.get_template(name).render(comparison=comparison, **_shared(comparison), **values)
 
