@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_address
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -33,7 +33,17 @@ MAX_DOWNLOAD = 1024 * MIB
 FAULTS = (requests.RequestException, HTTPError)
 
 
-def receive(address: str, target: Path, perimeter: Perimeter, progress: Callable[[str], None]) -> None:
+class Answer(NamedTuple):
+    """What came from an address, or would come: where it led, what the server said of it, and its size in bytes."""
+
+    url: str
+    said: str
+    size: int | None
+    etag: str | None = None
+    modified: str | None = None
+
+
+def receive(address: str, target: Path, perimeter: Perimeter, progress: Callable[[str], None]) -> Answer:
     """Write what `address` serves to `target`, without decompressing it.
 
     Raises:
@@ -48,26 +58,45 @@ def receive(address: str, target: Path, perimeter: Perimeter, progress: Callable
             while chunk := answer.raw.read1(MIB, decode_content=False):
                 meter.count(len(chunk))
                 file.write(chunk)
+        return _answer(answer, meter.received)
+
+
+def ask(address: str, perimeter: Perimeter, seconds: float) -> Answer:
+    """What `address` would serve, without its bytes; waits up to `seconds` for each of connection and answer.
+
+    Raises:
+        DataError, FAULTS: as `receive`.
+    """
+    with _session(perimeter) as session:
+        answer = session.head(address, timeout=seconds, allow_redirects=True)
+    answer.raise_for_status()
+    length = answer.headers.get("Content-Length", "")
+    return _answer(answer, int(length) if length.isdecimal() else None)
+
+
+def _answer(answer: requests.Response, size: int | None) -> Answer:
+    said = f"HTTP {answer.status_code}, {answer.headers.get('Content-Type', 'without a type')}"
+    return Answer(answer.url, said, size, answer.headers.get("ETag"), answer.headers.get("Last-Modified"))
 
 
 class Meter:
-    """The progress of one download, one line each tenth, and its bounds on size and time."""
+    """The progress of one download, one line each tenth, and its bounds on size and time; `received` is in bytes."""
 
     def __init__(self, address: str, total: int, progress: Callable[[str], None]):
         self._address, self._total, self._progress = address, total, progress
-        self._received = self._shown = 0
+        self.received = self._shown = 0
         self._end = time.monotonic() + MAX_SECONDS
 
     def count(self, size: int) -> None:
         """Count `size` more bytes."""
-        self._received += size
-        if self._received > MAX_DOWNLOAD:
+        self.received += size
+        if self.received > MAX_DOWNLOAD:
             raise DataError(
                 f"{self._address}: expected at most {MAX_DOWNLOAD // MIB} MiB, received more; check the address"
             )
         if time.monotonic() > self._end:
             raise DataError(f"{self._address}: expected the file within {MAX_SECONDS} s, received a part; use a mirror")
-        share = 10 * self._received // self._total if self._total else 0
+        share = 10 * self.received // self._total if self._total else 0
         if share > self._shown:
             self._shown = share
             self._progress(f"{PurePosixPath(self._address).name}: {10 * share} % of {self._total / MIB:.0f} MiB")

@@ -39,6 +39,16 @@ class Perimeter:
                 f"received {shown(address)}"
             )
 
+    def may_quote(self, address: str) -> bool:
+        """Whether a message may show the start of what `address` serves: that is public, or the owner named the place.
+
+        Otherwise whoever can start a run could read a server that only the machine of the owner reaches.
+        """
+        if folder_of(address) or any(f"{address}/".startswith(f"{root.rstrip('/')}/") for root in self.allowed):
+            return True
+        server = server_of(address)
+        return server[0] in ("http", "https") and server not in map(server_of, self.allowed)
+
     def admits(self, server: tuple[str, str, int | None], addresses: Iterable[str]) -> bool:
         """Whether `server` (scheme, host, port) may be spoken to when it is found at these IP addresses."""
         return server in map(server_of, self.allowed) or all(map(is_public, addresses))

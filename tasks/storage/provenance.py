@@ -25,6 +25,7 @@ NOT_COMPUTING = (
     "tasks.runs",
     "tasks.data.archives",
     "tasks.data.downloads",
+    "tasks.data.faults",
     "tasks.data.transfer",
 )
 

@@ -2,27 +2,32 @@
 
 import http.server
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+Respond = Callable[[http.server.BaseHTTPRequestHandler], None]
+
 
 @contextmanager
-def server(respond: Callable[[http.server.BaseHTTPRequestHandler], None]) -> Iterator[str]:
-    """The address of a server whose every GET and POST is answered by `respond(handler)`."""
+def server(respond: Respond, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """The address of a server whose every request is answered by `respond(handler)`; https where there is `tls`."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             respond(self)
 
-        do_POST = do_GET  # noqa: N815
+        do_HEAD = do_POST = do_CONNECT = do_GET  # noqa: N815
 
         def log_message(self, *parts):
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        if tls:
+            running.socket = tls.wrap_socket(running.socket, server_side=True)
         threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_port}"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{running.server_port}"
         running.shutdown()
 
 
@@ -33,7 +38,18 @@ def answer(handler, body: bytes = b"", status: int = 200, length: int | None = N
         handler.send_header(name.replace("_", "-"), value)
     handler.send_header("Content-Length", str(len(body) if length is None else length))
     handler.end_headers()
-    handler.wfile.write(body)
+    if handler.command != "HEAD":
+        handler.wfile.write(body)
+
+
+def in_turn(*answers: Respond) -> Respond:
+    """Answer with each of these once, and with the last one for ever."""
+    waiting = list(answers)
+
+    def respond(handler: http.server.BaseHTTPRequestHandler) -> None:
+        (waiting.pop(0) if len(waiting) > 1 else waiting[0])(handler)
+
+    return respond
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from tasks.data import downloads, transfer
 from tasks.data.downloads import DownloadError
 from tasks.errors import DataError, RequestError
 from tasks.settings.dataset import Source
-from tests.support.http_server import answer, server
+from tests.support.http_server import answer, in_turn, server
 from tests.support.tiny_data import sha256, tar_bytes
 
 BODY = bytes(range(256)) * 40
@@ -22,17 +22,6 @@ GOOD = {"top/readme": b"hello", "top/one.bin": b"one", "top/two.bin": b"two", "t
 def bring(source, mirror, folder, progress):
     """Bring a source as the machine's owner does, whose own mirror and servers are never out of reach."""
     downloads.bring(source, mirror, folder, progress, allowed_addresses=(mirror,) if mirror else source.urls)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "out").mkdir()
-    return tmp_path / "out"
-
-
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch):
-    monkeypatch.setattr(downloads.time, "sleep", lambda seconds: None)
 
 
 def quiet(line):
@@ -139,3 +128,79 @@ def test_the_next_address_is_tried_when_one_leads_inside(folder):
         source = PLAIN.model_copy(update={"urls": (f"{bad}/a.gz", f"{good}/a.gz")})
         bring(source, None, folder, quiet)
     assert names(folder) == ["a.gz"]
+
+
+PAGE = b"<!DOCTYPE html>\n<title>Please sign in</title>" + b" " * 200
+page = partial(answer, body=PAGE, Content_Type="text/html")
+
+
+def cut(handler):
+    """Half of the body and the end of the connection, without a length that would tell."""
+    handler.send_response(200)
+    handler.end_headers()
+    handler.wfile.write(BODY[: len(BODY) // 2])
+
+
+@pytest.mark.parametrize("passing", [page, cut, partial(answer, body=b"")], ids=["page", "cut", "empty"])
+@pytest.mark.parametrize("source", [PLAIN, ARCHIVE], ids=["plain", "archive"])
+def test_bytes_that_are_not_the_file_are_fetched_again(folder, passing, source):
+    """A page of a proxy, a file that was cut without a length, nothing at all: the next attempt has the file."""
+    whole = BODY if source is PLAIN else tar_bytes(GOOD)
+    with server(in_turn(passing, partial(answer, body=whole))) as address:
+        bring(source, address, folder, quiet)
+    assert names(folder) == sorted(source.digests)
+
+
+@pytest.mark.parametrize("passing", [page, cut, partial(answer, body=BODY[::-1])], ids=["page", "cut", "changed"])
+def test_the_next_address_is_tried_when_one_serves_other_bytes(folder, passing):
+    """A wrong digest is no reason to give up while there is another address; the same bytes twice are enough."""
+    asked = []
+
+    def respond(handler):
+        asked.append(handler.path)
+        passing(handler)
+
+    with server(respond) as bad, server(partial(answer, body=BODY)) as good:
+        bring(PLAIN.model_copy(update={"urls": (f"{bad}/a.gz", f"{good}/a.gz")}), None, folder, quiet)
+    assert names(folder) == ["a.gz"]
+    assert len(asked) == 2
+
+
+def test_when_no_address_serves_the_file_one_line_says_what_each_gave(folder):
+    """Status, type, size and the first words of a text, or the digest, of each address, without a secret."""
+    told = partial(answer, body=b"token=hunter2 " + PAGE, Content_Type="text/plain")
+    binary = partial(answer, body=BODY[::-1])
+    with server(told) as first, server(partial(answer, status=404)) as second, server(binary) as third:
+        source = PLAIN.model_copy(update={"urls": (f"{first}/a.gz", f"{second}/a.gz", f"{third}/a.gz")})
+        with pytest.raises(DataError) as caught:
+            bring(source, None, folder, quiet)
+    line = str(caught.value)
+    assert line.startswith("a.gz: none of 3 addresses gave it: (1) ")
+    assert f"(HTTP 200, text/plain, {len(PAGE) + 14} bytes, beginning with 'token=*** <!DOCTYPE html>" in line
+    assert f"(2) {second}/a.gz: expected the file, received HTTP 404" in line
+    assert f"(3) a.gz from {third}/a.gz: expected SHA-256 {sha256(BODY)}, received {sha256(BODY[::-1])}" in line
+    assert line.endswith(f"(HTTP 200, without a type, {len(BODY):,} bytes)")
+    assert "hunter2" not in line
+    assert "\n" not in line
+
+
+def test_a_mixed_failure_may_be_tried_again_later(folder):
+    """When one of the addresses may serve later, the error is one that Airflow tries again."""
+    with server(page) as first, server(partial(answer, status=503)) as second:
+        source = PLAIN.model_copy(update={"urls": (f"{first}/a.gz", f"{second}/a.gz")})
+        with pytest.raises(DownloadError, match=r"\(1\) .*text/html.*\(2\) .*HTTP 503; check the network, or name"):
+            bring(source, None, folder, quiet)
+
+
+def test_a_server_of_the_owner_is_not_quoted_to_whoever_names_a_page_of_it(folder):
+    """Who may only start runs learns no word of a private server, which the owner allowed for a folder of its data."""
+    with server(page) as address:
+        for mirror, quoted in (
+            (f"{address}/data", True),
+            (f"{address}/private?", False),
+            (f"{address}/data/../x", False),
+        ):
+            with pytest.raises(DataError) as caught:
+                downloads.bring(PLAIN, mirror, folder, quiet, allowed_addresses=(f"{address}/data",))
+            assert ("Please sign in" in str(caught.value)) is quoted
+            assert f"{len(PAGE)} bytes" in str(caught.value)
