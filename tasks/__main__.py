@@ -127,9 +127,12 @@ def _verify(options: argparse.Namespace) -> None:
     audit = verify_folder(folder) if folder.is_dir() else verify_run(_store(), slug(options.report))
     for line in audit.findings:
         print(line)
+    for line in audit.unchecked:
+        print(f"not checked: {line}")
     if audit.findings:
         raise DataError(f"{options.report}: {len(audit.findings)} things do not agree; looked at {audit}")
-    print(f"{options.report}: all agrees; looked at {audit}")
+    all_of = f"all but {len(audit.unchecked)} unchecked files" if audit.unchecked else "all"
+    print(f"{options.report}: {all_of} agrees; looked at {audit}")
 
 
 def _stage(options: argparse.Namespace) -> None:

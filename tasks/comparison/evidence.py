@@ -33,7 +33,7 @@ class ReplicateEvidence:
     learned_from: str
     measured_on: str
     digests: Mapping[str, str]
-    predictions_sha256: str | None = None
+    predictions_sha256: str
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ def _known(value: object) -> object:
     return None if isinstance(value, float) and not isfinite(value) else value
 
 
+SCHEMA_VERSION: Literal[2] = 2
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Known = Annotated[Number | None, BeforeValidator(_known)]  # NaN and infinity, of a training that diverged, are unknown
 Share = Annotated[Number, Field(ge=0, le=1)]
@@ -99,7 +100,7 @@ class Replicate(Frozen):
         classes_predicted: how many classes it answered at least once; 1 when it always gave the same answer.
         train_seconds: wall time of training; set-up (building, compiling) and validation are apart.
         predictions: the store's key of an .npz with y_true, y_pred (uint8 [n]) and y_prob (float32 [n, k]).
-        predictions_sha256: of that file; null in a report from before reports named it.
+        predictions_sha256: of that file.
         digests: artifact keys by stage.
     """
 
@@ -119,7 +120,7 @@ class Replicate(Frozen):
     inference_seconds_per_image: Number
     model_bytes: Count
     predictions: str
-    predictions_sha256: Sha256 | None = None
+    predictions_sha256: Sha256
     digests: dict[str, str]
     history: tuple[Epoch, ...]
 
@@ -303,11 +304,15 @@ class StageRecord(Frozen):
 
 
 class Environment(Frozen):
-    """Where and when: releases by name, facts of the machine by name, the moment of the report (ISO 8601, UTC)."""
+    """Where and when: releases by name, facts of the machine by name, the moment of the report (ISO 8601, UTC).
+
+    `renderer` is what made the documents: the same renderer makes the same bytes again.
+    """
 
     versions: dict[str, str]
     machine: dict[str, str]
     created: str
+    renderer: dict[str, str] = Field(default_factory=dict)
 
 
 class Comparison(Frozen):
@@ -324,7 +329,7 @@ class Comparison(Frozen):
             a password.
     """
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[2] = SCHEMA_VERSION
     run: str
     status: Literal["complete", "partial"]
     notice: str | None = None

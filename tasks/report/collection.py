@@ -11,6 +11,7 @@ import numpy as np
 
 from tasks.comparison.evidence import Branch, ReplicateEvidence, SearchEvidence
 from tasks.comparison.schema import Environment
+from tasks.report.documents import renderer
 from tasks.runs.records import now, recorded_manifest
 from tasks.settings.place import Place, branch_places
 from tasks.settings.request import Request
@@ -25,10 +26,10 @@ Publish = Callable[[str, bytes], object]
 
 
 def environment() -> Environment:
-    """The library releases, the lock file's digest, and the kind of machine that makes the report."""
+    """The library releases, the lock file's digest, the kind of machine, and what renders the report."""
     lock = lock_digest()
     locked = {"uv.lock": f"SHA-256 {lock}"} if lock else {}
-    return Environment(versions=versions() | locked, machine=machine(), created=now())
+    return Environment(versions=versions() | locked, machine=machine(), created=now(), renderer=renderer())
 
 
 def facts_of(request: Request, store: Store, records: Records) -> dict[str, dict[str, Any]]:

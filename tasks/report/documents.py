@@ -1,15 +1,28 @@
 """The report's documents: the comparison as JSON, its views, and the digests of all files of a report."""
 
 import hashlib
+import platform
 from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
 
 from tasks.comparison.schema import Comparison
+from tasks.report import pages
 from tasks.report.pages.html import to_html
 from tasks.report.pages.markdown import to_markdown
 from tasks.report.pages.table import to_csv
 from tasks.settings.workflow import report_key
+from tasks.storage.artifacts import digest_of
+from tasks.storage.provenance import code_digest
 
 CHECKSUMS = "SHA256SUMS"
+# The documents, and what the bytes of each depend on beside the comparison: `renderer` says which these are here.
+DOCUMENTS = {
+    "report.json": ("schema",),
+    "report.html": ("schema", "code", "jinja2", "matplotlib", "machine"),
+    "report.md": ("schema", "code", "jinja2"),
+    "report.csv": ("schema", "code"),
+}
 
 
 def render(comparison: Comparison) -> dict[str, bytes]:
@@ -23,9 +36,33 @@ def render(comparison: Comparison) -> dict[str, bytes]:
     return {name: text.encode() for name, text in documents.items()}
 
 
+def renderer() -> dict[str, str]:
+    """What renders here: releases, digests of the schema, of the code and its templates, and the kind of processor."""
+    templates = sorted(path for path in Path(pages.__path__[0]).iterdir() if path.suffix in (".j2", ".css"))
+    code = code_digest((__name__,)), {path.name: path.read_text(encoding="utf-8") for path in templates}
+    return {
+        "schema": digest_of(Comparison.model_json_schema())[:12],
+        "code": digest_of(code)[:12],
+        "jinja2": metadata.version("jinja2"),
+        "matplotlib": metadata.version("matplotlib"),
+        "machine": platform.machine(),
+    }
+
+
+def made_by(name: str, renderer: Mapping[str, str]) -> dict[str, str]:
+    """What of `renderer` the bytes of the document `name` depend on."""
+    return {part: renderer.get(part, "of an unknown release") for part in DOCUMENTS[name]}
+
+
+def prediction_files(comparison: Comparison) -> dict[str, str]:
+    """The digest of every file of predictions, by its name in the report."""
+    replicates = (r for dataset in comparison.datasets for model in dataset.models for r in model.replicates)
+    return {r.predictions.removeprefix(report_key(comparison.run)): r.predictions_sha256 for r in replicates}
+
+
 def checksums(comparison: Comparison, documents: Mapping[str, bytes]) -> bytes:
     """A line for every document and every file of predictions of the report, for `sha256sum --check`."""
-    digests = {name: hashlib.sha256(body).hexdigest() for name, body in documents.items()}
-    for replicate in (r for dataset in comparison.datasets for model in dataset.models for r in model.replicates):
-        digests[replicate.predictions.removeprefix(report_key(comparison.run))] = str(replicate.predictions_sha256)
+    digests = {name: hashlib.sha256(body).hexdigest() for name, body in documents.items()} | prediction_files(
+        comparison
+    )
     return "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())).encode()

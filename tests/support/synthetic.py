@@ -130,6 +130,7 @@ def measured(params: Request, about: Dataset, family: str, seed: int, truth: np.
         predictions=f"reports/{params.run}/predictions/{about.name}-{family}{at}-seed-{seed}.npz",
         learned_from="d" * 40,
         measured_on="d" * 40,
+        predictions_sha256="0" * 64,
         digests={"search": "a" * 40, "train": f"{seed}" * 40, "evaluate": "e" * 40},
     )
 

@@ -7,6 +7,8 @@ page. Text stays text. The same figure under the same name always gives the same
 import io
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import escape
 from typing import Any
 
@@ -49,9 +51,13 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def style():
-    """The context in which a figure is drawn."""
-    return matplotlib.rc_context(STYLE)
+@contextmanager
+def style(**more: Any) -> Iterator[None]:
+    """The context in which a figure is drawn and saved: STYLE over Matplotlib's defaults; no matplotlibrc counts."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE | more)
+        yield
 
 
 def canvas(height: float) -> Figure:
@@ -68,7 +74,7 @@ def inline(figure: Figure, name: str, label: str) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", name):
         raise ValueError(f"expected a name of letters, digits and hyphens, received {name!r}")
     stream = io.StringIO()
-    with matplotlib.rc_context(STYLE | {"svg.hashsalt": name}), warnings.catch_warnings():
+    with style(**{"svg.hashsalt": name}), warnings.catch_warnings():
         # Text stays text: the fonts of the reader count, not the fonts of this machine.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})

@@ -25,8 +25,9 @@ def downloaded(tmp_path_factory):
     """A downloaded report of two datasets, one of whose families failed."""
     folder = tmp_path_factory.mktemp("downloaded")
     request = synthetic.request((synthetic.dataset(), synthetic.dataset("fashion_mnist", "Fashion-MNIST", 125_000)))
-    branches = [with_predictions(folder, branch) for branch in synthetic.everything(request)]
-    branches[3] = Branch("fashion_mnist", "cnn", "failed", "train, seed 1: out of memory", search=branches[3].search)
+    *done, lost = synthetic.everything(request)
+    branches = [with_predictions(folder, branch) for branch in done]
+    branches.append(Branch(lost.dataset, lost.family, "failed", "train, seed 1: out of memory", search=lost.search))
     write(folder, request, branches)
     return folder
 
@@ -198,27 +199,11 @@ def test_a_changed_view_is_named(folder, name):
     assert f"{name}: SHA-256" in findings(folder)
 
 
-def test_a_report_from_before_digests_is_still_computed_again(folder):
-    """Without digests the numbers are what is checked; their absence is no finding."""
-    document = json.loads((folder / "report.json").read_text())
-    for dataset in document["datasets"]:
-        for model in dataset["models"]:
-            for replicate in model["replicates"]:
-                del replicate["predictions_sha256"]
-    (folder / "report.json").write_text(json.dumps(document))
-    (folder / CHECKSUMS).unlink()
-    audit = verify_folder(folder)
-    assert audit.findings == []
-    assert audit.checked["values"] > 1000
-
-
-@pytest.mark.parametrize(
-    ("path", "value"), [(("schema_version",), 1), (("run",), 5), (("datasets", 0, "budget"), "many")]
-)
+@pytest.mark.parametrize(("path", "value"), [(("run",), 5), (("datasets", 0, "budget"), "many")])
 def test_a_report_of_another_form_is_one_line(folder, path, value):
     """Another schema, or what is no report, is said with its place, and nothing is computed from it."""
     change(folder, path, value)
-    assert re.fullmatch(rf"report\.json: {path[0]}.*received {value!r}", findings(folder))
+    assert re.search(rf"^report\.json: {path[0]}.*received {value!r}$", findings(folder), flags=re.M)
 
 
 def test_a_report_cannot_send_its_reader_elsewhere(folder):

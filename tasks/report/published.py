@@ -1,0 +1,138 @@
+"""The files of one published report: which there must be, what SHA256SUMS says of them, and what they are made of."""
+
+import io
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+
+import numpy as np
+from pydantic import ValidationError
+
+from tasks.comparison.schema import SCHEMA_VERSION, Comparison, Replicate
+from tasks.learning.metrics import measure
+from tasks.report.audit import Audit
+from tasks.report.documents import CHECKSUMS, DOCUMENTS, made_by, prediction_files, render, renderer
+from tasks.settings.workflow import report_key
+from tasks.storage.contract import ObjectMissing
+
+Read = Callable[[str], bytes]
+LINE = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<name>[\w-]+(\.[\w-]+)*(/[\w-]+(\.[\w-]+)*)?)")
+
+
+class PublishedReport:
+    """The files of a report, by name. What is missing, extra, or not as it should be becomes a finding of `audit`."""
+
+    def __init__(self, read: Read, names: Iterable[str], audit: Audit):
+        self._read, self._names, self._audit = read, {*names}, audit
+        self._bodies: dict[str, bytes | None] = {}
+
+    def body(self, name: str) -> bytes | None:
+        """A file's bytes, or None when it is missing, which is a finding at the first call."""
+        if name not in self._bodies:
+            try:
+                self._bodies[name] = self._read(name)
+            except (FileNotFoundError, ObjectMissing):
+                self._bodies[name] = None
+                self._audit.findings.append(f"{name}: missing")
+        return self._bodies[name]
+
+    def comparison(self) -> Comparison | None:
+        """The content of report.json, or None, with a finding, when it is no report of this version."""
+        document = self.body("report.json")
+        if document is None:
+            return None
+        try:
+            return Comparison.model_validate_json(document)
+        except ValidationError as error:
+            self._audit.findings.append(f"report.json: {_why(error)}")
+            return None
+
+    def check_files(self, comparison: Comparison | None) -> None:
+        """Check that the report has its files and no others, and that SHA256SUMS names each once, with its digest.
+
+        Without a `comparison` nothing says which predictions there must be: then every one that is there may be.
+        """
+        predictions = self._predictions() if comparison is None else prediction_files(comparison)
+        expected = {*DOCUMENTS, *predictions}
+        for name in sorted(self._names - expected - {CHECKSUMS}):
+            self._audit.findings.append(f"{name}: expected no such file in this report; remove it")
+        lines = self._lines()
+        listed = Counter(name for _, name in lines)
+        for name in sorted(expected | listed.keys()):
+            self._audit.expect("lines", f"{CHECKSUMS}: lines for {name}", 1, listed[name])
+        for digest, name in lines:
+            if (body := self.body(name)) is not None:
+                self._audit.expect("digests", f"{name}: SHA-256", digest, sha256(body).hexdigest())
+
+    def _predictions(self) -> set[str]:
+        return {name for name in self._names if name.startswith("predictions/")}
+
+    def _lines(self) -> list[tuple[str, str]]:
+        """Digest and name of every line of SHA256SUMS; a line of another form is a finding."""
+        text = (self.body(CHECKSUMS) or b"").decode(errors="replace")
+        found = [(line, LINE.fullmatch(line)) for line in text.splitlines()]
+        for line in (line for line, match in found if match is None):
+            self._audit.findings.append(f"{CHECKSUMS}: expected lines of a digest and a name, received {line!r:.200}")
+        return [(match["digest"], match["name"]) for _, match in found if match]
+
+    def check_views(self, comparison: Comparison) -> None:
+        """Make every document again from `comparison`, and compare the bytes.
+
+        Other releases may render the same content in other bytes: what they made is unchecked, not wrong.
+        """
+        here = renderer()
+        for name, body in render(comparison).items():
+            made, received = made_by(name, comparison.environment.renderer), self.body(name)
+            others = [
+                f"{part} {made[part]} made it, and here is {here[part]}" for part in made if made[part] != here[part]
+            ]
+            if received is not None and others:
+                self._audit.unchecked.append(f"{name}: not made again: {'; '.join(others)}")
+            elif received is not None:
+                self._audit.checked["documents made again"] += 1
+                if body != received:
+                    self._audit.findings.append(
+                        f"{name}: expected the bytes that report.json gives, {_first(body, received)}"
+                    )
+
+    def predictions(self, run: str, replicate: Replicate) -> dict[str, np.ndarray] | None:
+        """The arrays of a replicate's predictions, or None when they cannot be used."""
+        name = replicate.predictions.removeprefix(report_key(run))
+        if not re.fullmatch(r"predictions/[\w-]+\.npz", name):
+            self._audit.findings.append(f"{name}: expected a file predictions/NAME.npz of this report")
+            return None
+        body = self.body(name)
+        if body is None:
+            return None
+        self._audit.expect("digests", f"{name}: SHA-256", replicate.predictions_sha256, sha256(body).hexdigest())
+        try:
+            with np.load(io.BytesIO(body), allow_pickle=False) as stored:
+                arrays = {array: stored[array] for array in ("y_true", "y_pred", "y_prob")}
+            measure(arrays["y_true"], arrays["y_prob"])
+        except Exception as error:  # a damaged file makes its reader raise errors of any kind
+            self._audit.findings.append(f"{name}: cannot be read: {error}")
+            return None
+        same = np.array_equal(arrays["y_pred"], arrays["y_prob"].argmax(axis=1))
+        self._audit.expect("predictions", f"{name}: y_pred is the most probable class", True, same)
+        return arrays
+
+
+def _why(error: ValidationError) -> str:
+    """The first fault of a report.json in one line."""
+    first = error.errors(include_url=False)[0]
+    place, received = ".".join(map(str, first["loc"])), f"{first['input']!r:.80}"
+    if not place:
+        return f"expected a report, received {received} ({first['msg']})"
+    if place == "schema_version":
+        return f"expected schema version {SCHEMA_VERSION}, received {received}; verify it with the release that made it"
+    return f"{place}: {first['msg'].removeprefix('Value error, ')}; received {received}"
+
+
+def _first(expected: bytes, received: bytes) -> str:
+    """The first line in which two texts differ, in words."""
+    pairs = zip(expected.splitlines(), received.splitlines(), strict=False)
+    for number, (own, other) in enumerate(pairs, 1):
+        if own != other:
+            return f"received another line {number}: {other!r:.120}"
+    return f"received {len(received):,} bytes in place of {len(expected):,}"
