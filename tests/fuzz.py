@@ -28,7 +28,7 @@ from tasks.settings.dataset import Source
 from tasks.settings.loading import load_configuration, resolve
 from tasks.settings.perimeter import Perimeter
 from tasks.settings.request import Parameters, RunId, slug
-from tasks.settings.values import parse
+from tasks.settings.values import MOST_LINES, parse
 from tasks.stages.plan import _from_json
 from tasks.storage.contract import is_key
 from tasks.storage.location import open_store
@@ -123,30 +123,32 @@ def check_archive(body: bytes) -> None:
 
 
 def check_parameters(text: str) -> None:
-    """A request, or RequestError in one line."""
+    """A request, or RequestError in printable lines."""
     try:
         params = parse(Parameters, _from_json(text), "parameters")
         request = resolve(CONFIGURATION, params, "r")
     except RequestError as error:
-        _check_line(error)
+        _check_lines(error)
     else:
         assert request.mirror is None or folder_of(request.mirror) is None
         assert type(request).model_validate_json(request.model_dump_json()) == request
 
 
 def check_toml(body: tuple[bytes, bytes]) -> None:
-    """A configuration, or RequestError in one line."""
+    """A configuration, or RequestError in printable lines; a broken dataset has its own."""
     (CONFIG / "workflow.toml").write_bytes(body[0])
     (CONFIG / "datasets" / "cifar10.toml").write_bytes(body[1])
     try:
-        load_configuration(CONFIG)
+        for reason in load_configuration(CONFIG).unusable["datasets"].values():
+            _check_lines(RequestError(reason))
     except RequestError as error:
-        _check_line(error)
+        _check_lines(error)
 
 
-def _check_line(error: RequestError) -> None:
-    assert 0 < len(str(error)) < 2000
-    assert str(error).isprintable()
+def _check_lines(error: RequestError) -> None:
+    lines = str(error).splitlines()
+    assert 0 < len(lines) <= MOST_LINES + 1
+    assert all(line.isprintable() and 0 < len(line) < 2000 for line in lines)
 
 
 def check_names(text: str) -> None:

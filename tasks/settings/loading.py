@@ -1,10 +1,9 @@
 """The configuration in `config/`: read from TOML, checked once, and resolved with a person's parameters."""
 
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from tasks.errors import RequestError
 from tasks.project import CONFIG, PROJECT
@@ -12,12 +11,12 @@ from tasks.settings.addresses import Address
 from tasks.settings.dataset import Dataset
 from tasks.settings.orchestration import Orchestration
 from tasks.settings.perimeter import Perimeter
+from tasks.settings.reading.extensions import EXTENSIONS, Offered, hint, offered
+from tasks.settings.reading.messages import one_of, shown
+from tasks.settings.reading.toml_file import TomlFile, TomlLayers
 from tasks.settings.request import Parameters, Request
 from tasks.settings.training import Profile
 from tasks.settings.values import Frozen, Name, parse
-
-# Folders with one file a thing, found by its name: a new file is a new family, format or runner.
-EXTENSIONS = {"families": "tasks/models", "formats": "tasks/data/formats", "runners": "dags/runners"}
 
 
 class Downloads(Frozen):
@@ -26,29 +25,61 @@ class Downloads(Frozen):
     allowed_addresses: tuple[Address, ...] = ()
 
 
-class Configuration(Frozen):
-    """The whole of `config/`, and the names of the files that offer families, formats and runners.
-
-    A trainer image has no runners, and needs none.
-    """
+class Workflow(Frozen):
+    """What `workflow.toml` says, with a `site.toml` laid over it."""
 
     orchestration: Orchestration
     downloads: Downloads = Downloads()
-    profiles: dict[Name, Profile]
-    datasets: dict[Name, Dataset]
+    profiles: dict[Name, Profile] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _schedules_a_profile(self):
+        if self.orchestration.scheduled_profile not in self.profiles:
+            problem = one_of(self.profiles, self.orchestration.scheduled_profile)
+            raise ValueError(f"orchestration.scheduled_profile: {problem}")
+        return self
+
+
+class Configuration(Workflow):
+    """The whole of `config/`, and the names of the files that offer families, formats and runners.
+
+    `unusable` says of each dataset, family, format and runner that cannot be used why, by its kind and name. A trainer
+    image has no runners, and needs none.
+    """
+
+    datasets: dict[str, Dataset]
     families: tuple[Name, ...]
     formats: tuple[Name, ...]
     runners: tuple[Name, ...]
+    unusable: dict[str, dict[str, str]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _can_read_every_dataset(self):
-        for dataset in self.datasets.values():
-            if dataset.reader not in self.formats:
-                raise ValueError(
-                    f"datasets.{dataset.name}.reader: expected a file of tasks/data/formats/ "
-                    f"({', '.join(self.formats)}), received {dataset.reader!r}"
-                )
+    def _prefers_families(self):
+        known = (*self.families, *self.unusable.get("families", ()))
+        for family in self.orchestration.priority_families:
+            if family not in known:
+                raise ValueError(f"orchestration.priority_families: {one_of(known, family)}")
         return self
+
+    def chosen(self, kind: str, wanted: Iterable[str] | None) -> tuple[str, ...]:
+        """The usable names of that `kind` cut to those `wanted`, in their order; None or nothing wanted means all.
+
+        Raises:
+            RequestError: a name is unknown, or cannot be used; or there is none at all.
+        """
+        asked, usable = tuple(wanted or ()), tuple(getattr(self, kind))
+        if not usable and not self.unusable.get(kind):
+            raise RequestError(f"{kind}: expected at least one, found none in the configuration")
+        missing = [name for name in asked if name not in usable] if usable else self.unusable[kind]
+        if missing:
+            raise RequestError("\n".join(self._problem(kind, name) for name in missing))
+        return tuple(name for name in usable if not asked or name in asked)
+
+    def _problem(self, kind: str, name: str) -> str:
+        reason = self.unusable.get(kind, {}).get(name)
+        if reason:
+            return f"{kind}: {name} cannot be used: {reason}"
+        return f"{kind}: {one_of(getattr(self, kind), name)}{hint(kind)}"
 
     def with_runner(self, name: str | None) -> "Configuration":
         """The same with another runner; None or nothing keeps the configured one.
@@ -57,10 +88,7 @@ class Configuration(Frozen):
             RequestError: there is no such runner.
         """
         runner = name or self.orchestration.runner
-        if runner not in self.runners:
-            raise RequestError(
-                f"runner: expected a file of dags/runners/ ({', '.join(self.runners)}), received {runner!r}"
-            )
+        self.chosen("runners", [runner])
         return self.model_copy(update={"orchestration": self.orchestration.model_copy(update={"runner": runner})})
 
 
@@ -95,40 +123,53 @@ def load_configuration(folder: Path = CONFIG, project: Path = PROJECT) -> Config
     `site.toml`, where there is one, is laid over `workflow.toml`: what is particular to one machine or cluster. A
     folder without a `workflow.toml` is laid over the project's own: its `site.toml`, and file by file its datasets.
 
+    A dataset, family, format or runner that cannot be used does not spoil the others: `unusable` says why.
+
     Raises:
-        RequestError: naming the file, the field, what was expected and what was received.
+        RequestError: `workflow.toml` or `site.toml` is wrong: the file, the line, what was expected, what was received.
     """
     layers = _layers(folder)
-    workflow = _read_toml(layers[0] / "workflow.toml")
-    for site in (layer / "site.toml" for layer in layers):
-        workflow = _laid_over(workflow, _read_toml(site)) if site.exists() else workflow
+    sites = [path for layer in layers if (path := layer / "site.toml").exists()]
+    files = TomlLayers([TomlFile(path) for path in (layers[0] / "workflow.toml", *sites)])
+    workflow = parse(Workflow, files.table, files.place)
+    found = {name: offered(kind, project) for name, kind in EXTENSIONS.items()}
+    datasets, unusable = _datasets(layers, found["formats"])
+    return parse(
+        Configuration,
+        dict(workflow)
+        | {name: each.names for name, each in found.items()}
+        | {"datasets": datasets}
+        | {"unusable": {name: each.unusable for name, each in found.items()} | {"datasets": unusable}},
+        files.place,
+    )
+
+
+def _datasets(layers: Iterable[Path], formats: Offered) -> tuple[dict[str, Dataset], dict[str, str]]:
+    """The datasets by name, and why others cannot be used."""
     files = {path.stem: path for layer in layers for path in (layer / "datasets").glob("*.toml")}
-    datasets = {name: {"name": name} | _read_toml(path) for name, path in sorted(files.items())}
-    offered = {name: _modules(project / place) for name, place in EXTENSIONS.items()}
-    return parse(Configuration, workflow | offered | {"datasets": datasets}, str(folder))
+    datasets, unusable = {}, {}
+    for name, path in sorted(files.items()):
+        try:
+            datasets[name] = _dataset(TomlFile(path), formats)
+        except RequestError as error:
+            unusable[name] = str(error)
+    return datasets, unusable
 
 
-def _modules(folder: Path) -> tuple[str, ...]:
-    return tuple(sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")))
-
-
-def _laid_over(base: dict, site: dict) -> dict:
-    """`base` with the values of `site` in place of its own, table by table."""
-    tables = {
-        name: _laid_over(base[name], value)
-        for name, value in site.items()
-        if isinstance(value, dict) and isinstance(base.get(name), dict)
-    }
-    return base | site | tables
-
-
-def _read_toml(path: Path) -> dict:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RequestError(f"{path}: expected a configuration file, found none") from None
-    except (ValueError, RecursionError) as error:  # TOML's own error, a byte that is no text, a list a thousand deep
-        raise RequestError(f"{path}: not valid TOML: {error}") from None
+def _dataset(file: TomlFile, formats: Offered) -> Dataset:
+    """The dataset in a file, whose name is its own."""
+    name = file.path.stem
+    if "name" in file.table:
+        received = shown(file.table["name"])
+        raise RequestError(
+            f"{file.place(('name',))}: name: expected none, as the file's name is the dataset's: {name}; "
+            f"received {received}"
+        )
+    dataset = parse(Dataset, {"name": name} | file.table, file.place)
+    if dataset.reader not in formats.names:
+        reason = formats.unusable.get(dataset.reader) or one_of(formats.names, dataset.reader) + hint("formats")
+        raise RequestError(f"{file.place(('reader',))}: reader: {reason}")
+    return dataset
 
 
 def resolve(
@@ -142,9 +183,9 @@ def resolve(
         RequestError: a parameter is unknown, out of range or out of reach.
     """
     if params.profile not in config.profiles:
-        raise RequestError(f"profile: expected one of {', '.join(config.profiles)}; received {params.profile!r}")
+        raise RequestError(f"profile: {one_of(config.profiles, params.profile)}")
     profile = config.profiles[params.profile]
-    names = _chosen("datasets", params.datasets, tuple(config.datasets))
+    names = config.chosen("datasets", params.datasets)
     budgets = params.budgets or ()
     only = {"budget": budgets[0]} if len(budgets) == 1 else {}
     trials = params.trials or profile.search.trials
@@ -158,7 +199,7 @@ def resolve(
             "profile": params.profile,
             "datasets": [config.datasets[name].model_dump() | only for name in names],
             "budgets": () if only else budgets,
-            "families": _chosen("families", params.families, config.families),
+            "families": config.chosen("families", params.families),
             "seed": profile.seed,
             "validation_fraction": profile.validation_fraction,
             "examples": profile.examples,
@@ -175,11 +216,3 @@ def resolve(
 
 def _overridden(settings: Frozen, **overrides: object) -> dict:
     return settings.model_dump() | {name: value for name, value in overrides.items() if value is not None}
-
-
-def _chosen(what: str, wanted: tuple[str, ...] | None, known: tuple[str, ...]) -> tuple[str, ...]:
-    """`known` cut to `wanted`, in the order of `known`; None or nothing wanted means all."""
-    unknown = sorted(set(wanted or ()) - set(known))
-    if unknown:
-        raise RequestError(f"{what}: expected some of {', '.join(known)}; received {', '.join(unknown)}")
-    return tuple(name for name in known if not wanted or name in wanted)

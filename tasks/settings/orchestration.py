@@ -2,17 +2,49 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from tasks.settings.values import Frozen, Name
+from tasks.settings.values import Frozen, Name, Number, Text, Whole, matching
 
-Size = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[bkmg]$")]
-Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|[KMGTP]i|[MGTP])?$")]
-Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]  # of DNS (RFC 1123)
-StoreUri = Annotated[str, StringConstraints(pattern=r"^(s3://[^/\s]+|file:///)[^\s?#]*$", max_length=1000)]
-ConnectionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,200}$")]
-Executable = Annotated[str, StringConstraints(pattern=r"^/[^\p{Cc}]{1,999}$")]
-Seconds = Annotated[int, Field(ge=1, le=7 * 24 * 3600)]
+Size = Annotated[str, matching(r"[1-9][0-9]*[bkmg]", "a number with b, k, m or g, such as 8g")]
+Quantity = Annotated[
+    str, matching(r"[0-9]+(\.[0-9]+)?(m|k|[KMGTP]i|[MGTP])?", "a quantity of Kubernetes, such as 500m or 4Gi")
+]
+Label = Annotated[
+    str,
+    matching(
+        "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
+        "a DNS label (RFC 1123) of lower-case letters, digits and -, of at most 63 characters",
+    ),
+]
+StoreUri = Annotated[
+    str, matching(r"(?=.{1,1000}$)(s3://[^/\s]+|file:///)[^\s?#]*", "s3://bucket/prefix or file:///folder")
+]
+ConnectionId = Annotated[
+    str, matching("[A-Za-z0-9_.-]{1,200}", "a connection's id of letters, digits and _.-, of at most 200 characters")
+]
+Executable = Annotated[Text, matching("/.+", "the path of a program, from the root")]
+Seconds = Annotated[Whole, Field(ge=1, le=7 * 24 * 3600)]
+MAX_GPUS = 64
+
+
+def is_cron(line: str) -> bool:
+    """Whether Airflow's scheduler can read this cron line. Without Airflow nobody knows, and nobody needs to."""
+    try:
+        from croniter import croniter
+    except ImportError:
+        return True
+    return croniter.is_valid(line)
+
+
+def _number_or_ids(gpus: object) -> object:
+    is_number = isinstance(gpus, int) and not isinstance(gpus, bool) and -1 <= gpus <= MAX_GPUS
+    if is_number or (isinstance(gpus, list | tuple) and all(isinstance(each, str) for each in gpus)):
+        return gpus
+    raise ValueError(f"expected a whole number from -1 to {MAX_GPUS}, or a list of ids, received {gpus!r:.200}")
+
+
+Gpus = Annotated[int | tuple[str, ...], BeforeValidator(_number_or_ids)]
 
 
 class Docker(Frozen):
@@ -20,9 +52,9 @@ class Docker(Frozen):
 
     image: str = "like-for-like/trainer:cpu"
     network: str = "host"
-    gpus: Annotated[int, Field(ge=-1, le=64)] | tuple[str, ...] = 0  # -1 for all of them, or the ids of some
+    gpus: Gpus = 0  # -1 for all of them, or the ids of some
     memory: Size | None = None
-    cpus: Annotated[float, Field(ge=0, le=1024)] = 0  # no limit
+    cpus: Annotated[Number, Field(ge=0, le=1024)] = 0  # no limit
     shared_memory: Size = "1g"
 
 
@@ -60,7 +92,7 @@ class Kubernetes(Frozen):
     service_account: Label | None = None
     store_secret: Label | None = None  # the store's credentials; None where the service account is all that it takes
     pod_template: str = "kubernetes/stage_pod.yaml"  # beside workflow.toml
-    gpus: Annotated[int, Field(ge=0, le=64)] = 0
+    gpus: Annotated[Whole, Field(ge=0, le=MAX_GPUS)] = 0
     scratch: Quantity = "8Gi"
     queue_seconds: Seconds = 3600
     startup_seconds: Seconds = 900
@@ -73,12 +105,12 @@ class Orchestration(Frozen):
 
     runner: Name = "local"  # a file of dags/runners/
     schedule: str = ""
-    scheduled_profile: Name = "quick"
-    threads: Annotated[int, Field(ge=1, le=256)] = 1
+    scheduled_profile: str = "quick"
+    threads: Annotated[Whole, Field(ge=1, le=256)] = 1
     python: Executable | None = None  # of the environment that trains; None for Airflow's own
     store: StoreUri | None = None  # None leaves it to STORE in the worker's environment
     store_connection: ConnectionId | None = None  # of Airflow, of the type `aws`; None leaves it to the AWS variables
-    priority_families: tuple[Name, ...] = ()  # they get free slots first, see `priority` in the DAG
+    priority_families: tuple[str, ...] = ()  # they get free slots first, see `priority` in the DAG
     docker: Docker = Docker()
     kubernetes: Kubernetes = Kubernetes()
 
@@ -89,3 +121,10 @@ class Orchestration(Frozen):
                 f'store_connection: expected store = "s3://bucket/prefix" beside it, received {self.store!r}'
             )
         return self
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_cron(cls, line: str) -> str:
+        if line and not is_cron(line):
+            raise ValueError("expected a cron line such as 0 3 * * 1, or an empty text for no schedule")
+        return line

@@ -5,16 +5,19 @@ import math
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tasks.errors import RequestError
 from tasks.settings.addresses import Address
 from tasks.settings.dataset import Dataset
 from tasks.settings.training import Examples, Replicates, Search, Training
-from tasks.settings.values import Budget, Count, Frozen, Name
+from tasks.settings.values import Budget, Count, Frozen, Name, Number, Whole, matching
 from tasks.settings.workflow import REUSED_STAGES
 
-RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,150}$")]
+RunId = Annotated[
+    str,
+    matching("[A-Za-z0-9][A-Za-z0-9._-]{0,150}", "a run's id of at most 151 letters, digits and ._-"),
+]
 MAX_BUDGETS = 8  # in one run: each is a search and trainings of its own
 SLUG = 130  # characters of a run's name in keys and paths, its digest included
 
@@ -48,9 +51,9 @@ class Parameters(Frozen):
     `force` names the stages to do again although the store has their result; true means all of them.
     """
 
-    profile: Name = "quick"
-    datasets: tuple[Name, ...] | None = None
-    families: tuple[Name, ...] | None = None
+    profile: str = "quick"  # `resolve` looks for these three names in the configuration
+    datasets: tuple[str, ...] | None = None
+    families: tuple[str, ...] | None = None
     trials: Count | None = None
     epochs: Count | None = None
     replicates: Replicates | None = None
@@ -73,8 +76,8 @@ class Request(Frozen):
     datasets: tuple[Dataset, ...] = Field(min_length=1)
     budgets: Budgets = ()
     families: tuple[Name, ...] = Field(min_length=1)
-    seed: int
-    validation_fraction: float
+    seed: Whole
+    validation_fraction: Number
     examples: Examples | None = None
     search: Search
     training: Training

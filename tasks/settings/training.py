@@ -1,17 +1,20 @@
 """How models are searched for and trained: the profiles, and the fairness contract in numbers."""
 
+import itertools
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from tasks.settings.dataset import MAX_SHIFT
-from tasks.settings.values import Count, Fraction, Frozen
+from tasks.settings.values import Count, Fraction, Frozen, Number, Switch, Whole
 
 BUDGET_TOLERANCE = 0.01  # of a budget, above and below: how near every model's parameter count must be
 MAX_SHARDS = 64  # of one search
 MAX_REPLICATES = 100
-Replicates = Annotated[int, Field(ge=1, le=MAX_REPLICATES)]
-Examples = Annotated[int, Field(ge=1, le=1_000_000_000)]
+HALVING = 3  # Hyperband keeps the best of so many trials for the next round, which is so many times as long
+Replicates = Annotated[Whole, Field(ge=1, le=MAX_REPLICATES)]
+Examples = Annotated[Whole, Field(ge=1, le=1_000_000_000)]
 
 
 class Search(Frozen):
@@ -24,22 +27,43 @@ class Search(Frozen):
     trials: Count
     epochs: Count
     fraction: Fraction = 1.0
-    shards: Annotated[int, Field(ge=1, le=MAX_SHARDS)] = 1
+    shards: Annotated[Whole, Field(ge=1, le=MAX_SHARDS)] = 1
 
     @model_validator(mode="after")
     def _can_be_shared_out(self):
         if self.shards > 1 and self.tuner != "random":
             raise ValueError(
-                f"expected shards = 1 for {self.tuner}, which learns from earlier trials, received {self.shards}; "
+                f"shards: expected 1 for {self.tuner}, which learns from earlier trials, received {self.shards}; "
                 "only the random tuner can share its trials out"
             )
         if self.shards > self.trials:
-            raise ValueError(f"expected at most one shard a trial ({self.trials}), received {self.shards}")
+            raise ValueError(f"shards: expected at most one shard a trial ({self.trials}), received {self.shards}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_so_many_trials(self):
+        most = hyperband_trials(self.epochs)
+        if self.tuner == "hyperband" and self.trials > most:
+            raise ValueError(
+                f"trials: expected at most {most:,}, as hyperband has no more at {self.epochs:,} epochs, "
+                f"received {self.trials:,}; ask for fewer trials, for more `epochs` of the search, or for another tuner"
+            )
         return self
 
     def numbers(self, shard: int) -> tuple[int, ...]:
         """The trials that `shard` runs; together the shards run each trial once."""
         return tuple(range(shard, self.trials, self.shards))
+
+
+def hyperband_trials(epochs: int) -> int:
+    """The number of trials after which Keras Tuner's Hyperband ends, at so many epochs for the longest of them.
+
+    It counts a trial that goes on for more epochs as another one. See `_get_size` of its HyperbandOracle.
+    """
+    brackets = next(number for number in itertools.count(1) if HALVING**number > epochs)
+    end = math.ceil(1 + math.log(epochs, HALVING))
+    rounds = ((bracket, left) for bracket in range(brackets) for left in range(bracket + 1))
+    return sum(math.ceil(end / (bracket + 1) * HALVING**left) for bracket, left in rounds)
 
 
 class Tricks(Frozen):
@@ -53,13 +77,13 @@ class Tricks(Frozen):
     """
 
     optimizer: Literal["muon", "adamw"] = "muon"
-    whitening: bool = True
-    identity: bool = True
-    alternating_flip: bool = True
-    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    mixup: Annotated[float, Field(ge=0, le=10)] = 0.0
-    erasing: Annotated[int, Field(ge=0, le=64)] = 0
-    middle_stage: bool = False
+    whitening: Switch = True
+    identity: Switch = True
+    alternating_flip: Switch = True
+    averaging: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    mixup: Annotated[Number, Field(ge=0, le=10)] = 0.0
+    erasing: Annotated[Whole, Field(ge=0, le=64)] = 0
+    middle_stage: Switch = False
 
 
 class Training(Frozen):
@@ -68,9 +92,9 @@ class Training(Frozen):
     replicates: Replicates
     epochs: Count
     batch_size: Count
-    augment: bool = True
-    shift_limit: Annotated[int, Field(ge=0, le=MAX_SHIFT)] = MAX_SHIFT  # pixels, even where a dataset allows more
-    deterministic: bool = False
+    augment: Switch = True
+    shift_limit: Annotated[Whole, Field(ge=0, le=MAX_SHIFT)] = MAX_SHIFT  # pixels, even where a dataset allows more
+    deterministic: Switch = False
     tricks: Tricks = Tricks()
 
 
@@ -80,8 +104,8 @@ class Profile(Frozen):
     `examples` is how many images of each official part are used at most, a sample of every class; None uses all.
     """
 
-    seed: Annotated[int, Field(ge=0, lt=2**31)]
-    validation_fraction: Annotated[float, Field(gt=0, le=0.5)]
+    seed: Annotated[Whole, Field(ge=0, lt=2**31)]
+    validation_fraction: Annotated[Number, Field(gt=0, le=0.5)]
     examples: Examples | None = None
     search: Search
     training: Training

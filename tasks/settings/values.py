@@ -1,21 +1,68 @@
-"""The typed values that all settings are made of, and the one place where a wrong value becomes an error message."""
+"""The typed values that all settings are made of, and the one place where a wrong value becomes an error message.
 
+No value is converted: `true` and `"3"` are no numbers, and 3.0 is no whole one.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError
 
-from tasks.errors import HIDDEN, SECRET_NAME, RequestError, redacted, shown
+from tasks.errors import RequestError
+from tasks.settings.reading.messages import Location, complaints
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+# Unicode's categories of what nobody sees, or what changes the order of what one sees: controls, invisible and
+# bidirectional characters, halves of pairs, private and unassigned ones, separators of lines and paragraphs.
+UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+MAX_TEXT = 200  # characters
+MOST_LINES = 100  # of one error; a hostile request can have any number
+
+
+def matching(pattern: str, words: str) -> AfterValidator:
+    """A check that a whole text has the `pattern`, which `words` explain to people."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"expected {words}")
+        return text
+
+    return AfterValidator(check)
+
+
+def _visible(text: str) -> str:
+    unseen = next((character for character in text if unicodedata.category(character) in UNSEEN), None)
+    if unseen:
+        name = unicodedata.name(unseen, "without a name")
+        raise ValueError(f"expected visible characters only, received U+{ord(unseen):04X} ({name}) in {text[:80]!r}")
+    if not text.strip() or len(text) > MAX_TEXT:
+        raise ValueError(f"expected 1 to {MAX_TEXT} characters that are not all blank")
+    return text
+
+
 FILE = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
-FileName = Annotated[str, StringConstraints(pattern=f"^{FILE}$")]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Fraction = Annotated[float, Field(gt=0, le=1)]
+Name = Annotated[
+    str,
+    matching(
+        "[a-z][a-z0-9_]{0,47}",
+        "a name of lower-case letters, digits and _, which begins with a letter, of at most 48 characters",
+    ),
+]
+FileName = Annotated[
+    str, matching(FILE, "a file name of letters, digits and ._- that begins with a letter or digit, without a folder")
+]
+Sha256 = Annotated[str, matching("[0-9a-f]{64}", "the 64 hex digits of a SHA-256, in lower case")]
+Text = Annotated[str, AfterValidator(_visible)]  # for people
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
+Switch = Annotated[bool, Strict()]
+Fraction = Annotated[Number, Field(gt=0, le=1)]
 # The bounds of what a person may ask for; the trigger form shows the same ones.
 MAX_COUNT = 10_000
 MIN_BUDGET, MAX_BUDGET = 1_000, 100_000_000  # parameters
-Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
-Budget = Annotated[int, Field(ge=MIN_BUDGET, le=MAX_BUDGET)]
+Count = Annotated[Whole, Field(ge=1, le=MAX_COUNT)]
+Budget = Annotated[Whole, Field(ge=MIN_BUDGET, le=MAX_BUDGET)]
 
 
 class Frozen(BaseModel):
@@ -27,20 +74,16 @@ class Frozen(BaseModel):
 Value = TypeVar("Value", bound=BaseModel)
 
 
-def parse(kind: type[Value], data: object, where: str) -> Value:
-    """`data` as a `kind`.
+def parse(kind: type[Value], data: object, where: str | Callable[[Location], str]) -> Value:
+    """`data` as a `kind`; `where` it stands is a text, or says for each location in it the file and the line.
 
     Raises:
-        RequestError: one line with the place, what was expected and what was received.
+        RequestError: one line for each wrong value, with its place, what was expected and what was received.
     """
+    place = where if callable(where) else lambda location: where
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        # An unknown key can hold any text, even control characters.
-        place = ".".join(name if (name := str(part)).isprintable() else ascii(name) for part in first["loc"])
-        received = HIDDEN if SECRET_NAME.search(place) else shown(first["input"])
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise RequestError(
-            f"{where}: {redacted(place or kind.__name__)[:200]}: {first['msg']}; received {received}{more}"
-        ) from None
+        lines = [f"{place(each.location)}: {each}" for each in complaints(kind, error.errors())]
+        more = [f"and {len(lines) - MOST_LINES:,} more"] if len(lines) > MOST_LINES else []
+        raise RequestError("\n".join(lines[:MOST_LINES] + more)) from None

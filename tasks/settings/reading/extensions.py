@@ -1,0 +1,67 @@
+"""Folders with one file a thing, found by its name: a new file is a new family, format or runner.
+
+A file that offers nothing is a helper of the others. Nothing is imported: whoever parses the DAG pays for no library.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    """A kind of extension: the folder of its files, and the name that each of them offers."""
+
+    folder: str
+    entry: str
+
+
+EXTENSIONS = {
+    "families": Kind("tasks/models", "build"),
+    "formats": Kind("tasks/data/formats", "read"),
+    "runners": Kind("dags/runners", "OPERATOR"),
+}
+
+
+def hint(kind: str) -> str:
+    """What makes a file one of that kind; nothing where the kind is no extension."""
+    found = EXTENSIONS.get(kind)
+    return f" ({kind} are files of {found.folder}/ that offer `{found.entry}`)" if found else ""
+
+
+class Offered(NamedTuple):
+    """What a folder offers: the names of its files, and why others cannot be used, by name."""
+
+    names: tuple[str, ...]
+    unusable: dict[str, str]
+
+
+def offered(kind: Kind, project: Path) -> Offered:
+    """The extensions of that kind among the files of `project`."""
+    names: list[str] = []
+    unusable: dict[str, str] = {}
+    for path in sorted((project / kind.folder).glob("*.py")):
+        if path.stem.startswith("_"):
+            continue
+        try:
+            if kind.entry in _defined(ast.parse(path.read_bytes())):
+                names.append(path.stem)
+        except (SyntaxError, ValueError, RecursionError) as error:  # ValueError: a byte that is no text
+            line = getattr(error, "lineno", None)
+            place = f"{kind.folder}/{path.name}" + (f":{line}" if line else "")
+            unusable[path.stem] = f"{place}: expected a Python module, received one that cannot be read ({error})"
+    return Offered(tuple(names), unusable)
+
+
+def _defined(module: ast.Module) -> Iterator[str]:
+    """The names that the statements of a module define: functions, classes, assignments, imports."""
+    for statement in module.body:
+        match statement:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.Assign(targets=targets):
+                yield from (target.id for target in targets if isinstance(target, ast.Name))
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                yield name
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                yield from (alias.asname or alias.name for alias in aliases)
