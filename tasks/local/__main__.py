@@ -53,15 +53,24 @@ def _parameters(options: argparse.Namespace) -> Parameters:
     mirror = options.mirror or os.environ.get("DATASET_MIRROR")
     if mirror and "://" not in mirror:
         mirror = str(Path(mirror).expanduser().resolve())
-    names = {name: _names(getattr(options, name)) for name in ("datasets", "families", "budgets")}
+    names = {name: _names(getattr(options, name)) for name in ("datasets", "families")}
+    budgets = {"budgets": [_number(text) for text in _names(options.budgets) or ()]}
     numbers = {name: getattr(options, name) for name in ("trials", "epochs", "replicates")}
     profile = {"profile": options.profile} if options.profile else {}
     given = {"mirror": mirror, "force": True if options.force == "1" else _names(options.force)}
-    return parse(Parameters, profile | names | numbers | given, "command line")
+    return parse(Parameters, profile | names | budgets | numbers | given, "command line")
 
 
 def _names(text: str | None) -> list[str] | None:
     return [name.strip() for name in text.split(",") if name.strip()] if text else None
+
+
+def _number(text: str) -> int | str:
+    """A whole number; any other text as it is, for whoever checks the parameters."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -55,6 +55,8 @@ def run(params: Parameters, console: Console) -> int:
     params = params.model_copy(update={"mirror": None})  # a form's mirror is anybody's; this one is the owner's
     with voice.keeping_alive(), server(voice, owned=True) as connection:
         _introduce(voice, connection)
+        for line in _left_out(params, configuration):
+            voice.say(line, style="yellow")
         os.environ.update(connection.described["environment"])
         return _Run(request, params, connection, open_store(connection.store), voice).follow()
 
@@ -76,6 +78,13 @@ def _introduce(voice: Voice, connection: Connection) -> None:
     voice.say(f"Airflow   {connection.described['url']}")
     voice.say(f"login     {USER} / {password()}")
     voice.say(f"store     {connection.store}")
+
+
+def _left_out(params: Parameters, configuration: Configuration) -> list[str]:
+    """What a run that names no datasets, or no families, goes without, and why."""
+    kinds = [kind for kind in ("datasets", "families") if not getattr(params, kind)]
+    unusable = [item for kind in kinds for item in configuration.unusable.get(kind, {}).items()]
+    return [f"left out: {name}: {reason}" for name, reason in unusable]
 
 
 def down(console: Console) -> int:

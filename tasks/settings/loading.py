@@ -72,14 +72,12 @@ class Configuration(Workflow):
             raise RequestError(f"{kind}: expected at least one, found none in the configuration")
         missing = [name for name in asked if name not in usable] if usable else self.unusable[kind]
         if missing:
-            raise RequestError("\n".join(self._problem(kind, name) for name in missing))
+            raise RequestError("\n".join(f"{kind}: {self._problem(kind, name)}" for name in missing))
         return tuple(name for name in usable if not asked or name in asked)
 
     def _problem(self, kind: str, name: str) -> str:
         reason = self.unusable.get(kind, {}).get(name)
-        if reason:
-            return f"{kind}: {name} cannot be used: {reason}"
-        return f"{kind}: {one_of(getattr(self, kind), name)}{hint(kind)}"
+        return f"{name} cannot be used: {reason}" if reason else one_of(getattr(self, kind), name) + hint(kind)
 
     def with_runner(self, name: str | None) -> "Configuration":
         """The same with another runner; None or nothing keeps the configured one.
@@ -88,7 +86,8 @@ class Configuration(Workflow):
             RequestError: there is no such runner.
         """
         runner = name or self.orchestration.runner
-        self.chosen("runners", [runner])
+        if runner not in self.runners:
+            raise RequestError(f"runner: {self._problem('runners', runner)}")
         return self.model_copy(update={"orchestration": self.orchestration.model_copy(update={"runner": runner})})
 
 

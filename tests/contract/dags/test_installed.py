@@ -110,7 +110,7 @@ def test_a_wrong_setting_is_one_dags_import_error(stranger):
     assert found["dags"] == ["a_dag", "z_dag"]
     ((file, error),) = found["errors"].items()
     assert file.endswith("ours.py")
-    assert "runner: expected a file of dags/runners/ (docker, kubernetes, local), received 'slurm'" in error
+    assert "runner: expected one of docker, kubernetes, local; received 'slurm'" in error
 
 
 def test_no_function_imports_ours_when_it_is_called():

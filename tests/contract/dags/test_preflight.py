@@ -31,7 +31,7 @@ def test_an_unknown_runner(tmp_path):
     assert code == 64
     assert len(lines) == 1
     known = ", ".join(load_configuration().runners)
-    assert lines[0].startswith(f"runner: expected a file of dags/runners/ ({known}), received 'dokcer'")
+    assert lines[0].startswith(f"runner: expected one of {known}; received 'dokcer'; did you mean docker?")
 
 
 def test_no_engine(tmp_path):

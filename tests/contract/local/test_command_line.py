@@ -5,8 +5,11 @@ import re
 import pytest
 
 from tasks.local import __main__ as command_line
+from tasks.local import workflow
 from tasks.project import PROJECT
 from tasks.settings.loading import load_configuration
+from tasks.settings.reading.extensions import hint
+from tasks.settings.request import Parameters
 from tasks.settings.workflow import REUSED_STAGES
 from tests.support.http_server import silent_server
 from tests.support.tiny_data import make_configuration, make_mirror
@@ -29,24 +32,22 @@ def state(tmp_path, monkeypatch):
     ("arguments", "complaint"),
     [
         (["run", "--profile", "huge"], f"profile: expected one of {PROFILES}; received 'huge'"),
-        (["run", "--datasets", "mnist"], "datasets: expected some of cifar10, fashion_mnist; received mnist"),
-        (["run", "--families", "rnn"], f"families: expected some of {FAMILIES}; received rnn"),
+        (["run", "--datasets", "mnist"], "datasets: expected one of cifar10, fashion_mnist; received 'mnist'"),
+        (["run", "--families", "lstm"], f"families: expected one of {FAMILIES}; received 'lstm'{hint('families')}"),
         (
             ["run", "--budgets", "5000, 8000, 5000"],
-            "command line: budgets: Value error, expected different budgets, received 5000 more than once; "
-            "received ['5000', '8000', '5000']",
+            "command line: budgets: expected different budgets, received 5000 more than once",
         ),
         (
             ["run", "--budgets", "5000,many"],
-            "command line: budgets.1: Input should be a valid integer, unable to parse string as an integer; "
-            "received 'many'",
+            "command line: budgets.1: expected a whole number, received 'many'",
         ),
         (
             ["run", "--force", "report,searching"],
-            "command line: force: Value error, expected true, or stages among fetch, normalize, search, choose, train, "
-            "evaluate; received ['report', 'searching']",
+            "command line: force: expected true, or stages among fetch, normalize, search, choose, train, "
+            "evaluate, received ['report', 'searching']",
         ),
-        (["run", "--trials", "0"], "command line: trials: Input should be greater than or equal to 1; received 0"),
+        (["run", "--trials", "0"], "command line: trials: expected at least 1, received 0"),
     ],
 )
 def test_a_bad_request_starts_nothing(state, capsys, arguments, complaint):
@@ -63,6 +64,22 @@ def test_force_is_all_stages_or_some(typed, forced):
     """`FORCE=1` does everything again, `FORCE=search` one stage, and nothing is forced without it."""
     options = command_line._parser().parse_args(["run", "--force", typed])
     assert command_line._parameters(options).force == forced
+
+
+def test_budgets_are_numbers_between_commas():
+    """`BUDGETS=30000,120000` is a list of whole numbers, as the form sends it."""
+    options = command_line._parser().parse_args(["run", "--budgets", "120000, 30000"])
+    assert command_line._parameters(options).budgets == (30_000, 120_000)
+
+
+def test_a_run_says_what_it_leaves_out(state, tmp_path):
+    """A dataset with a broken file is named, with its error, where a run asks for all of them."""
+    (tmp_path / "config" / "datasets" / "mine.toml").write_text("title = 3\n")
+    config = load_configuration(tmp_path / "config")
+    (line,) = workflow._left_out(Parameters(), config)
+    assert line.startswith("left out: mine: ")
+    assert "mine.toml:1: title: expected a text, received 3" in line
+    assert workflow._left_out(Parameters(datasets=("cifar10",)), config) == []
 
 
 @pytest.fixture
