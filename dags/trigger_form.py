@@ -3,8 +3,6 @@
 A field left empty keeps the profile's value. The names are those of `Parameters` in `tasks/settings/request.py`.
 """
 
-from typing import Any
-
 from airflow.sdk import Param
 
 from tasks.settings.addresses import MAX_ADDRESS
@@ -14,33 +12,32 @@ from tasks.settings.training import MAX_REPLICATES
 from tasks.settings.values import MAX_BUDGET, MAX_COUNT, MIN_BUDGET
 from tasks.settings.workflow import REUSED_STAGES
 
-COUNT_FIELD = {"type": ["null", "integer"], "minimum": 1, "maximum": MAX_COUNT}
+MORE = "More"  # the section of what most runs leave alone; a field without a section is open from the start
+BRIEF = 200  # characters of why something cannot be used
 
 
 def trigger_form(config: Configuration) -> dict[str, Param]:
     """The form's fields, in the order in which they are shown."""
-    return _data(config) | _search(config) | _training() | _run()
+    return _usual(config) | _more()
 
 
-def _data(config: Configuration) -> dict[str, Param]:
+def _usual(config: Configuration) -> dict[str, Param]:
     budgets = ", ".join(f"{dataset.title}: {dataset.budget:,}" for dataset in config.datasets.values())
     return {
-        "datasets": _several("Datasets", "The datasets to compare on.", tuple(config.datasets)),
-        "families": _several("Families", "The kinds of model to compare.", config.families),
-        "mirror": _field(
-            "Data",
-            "Mirror",
-            "An http(s):// or s3:// address used in place of the official download sites. A folder, or a server of "
-            "a private network, has to be in `allowed_addresses` of config/workflow.toml.",
-            type=["null", "string"],
-            maxLength=MAX_ADDRESS,
-            pattern=r"^(https?://|s3://|file:///|/)[^\x00-\x1f\x7f]*$",
+        "profile": Param(
+            config.orchestration.scheduled_profile,
+            title="Profile",
+            description="The size of the run. Every other field that is empty takes its value from here.",
+            type="string",
+            enum=list(config.profiles),
         ),
-        "budgets": _field(
-            "Data",
-            "Parameter budgets",
-            f"A list for every dataset of this run, as [30000, 120000]; several make the report draw the frontier. "
-            f"Empty keeps each dataset's own ({budgets}).",
+        "datasets": _several(config, "datasets", "The datasets to compare on."),
+        "families": _several(config, "families", "The kinds of model to compare."),
+        "budgets": Param(
+            None,
+            title="Parameter budgets",
+            description="A list for every dataset of this run, as [30000, 120000]; several make the report draw the "
+            f"frontier. Empty keeps each dataset's own ({budgets}).",
             type=["null", "array"],
             items={"type": "integer", "minimum": MIN_BUDGET, "maximum": MAX_BUDGET},
             maxItems=MAX_BUDGETS,
@@ -49,60 +46,61 @@ def _data(config: Configuration) -> dict[str, Param]:
     }
 
 
-def _search(config: Configuration) -> dict[str, Param]:
+def _more() -> dict[str, Param]:
     return {
-        "profile": _field(
-            "Search",
-            "Profile",
-            "The size of the run; every empty field below takes its value from here.",
-            default=config.orchestration.scheduled_profile,
-            type="string",
-            enum=list(config.profiles),
+        "trials": _count("Trials", "Hyper-parameter sets tried for each family."),
+        "epochs": _count("Epochs", "Passes over the training part for each final model."),
+        "replicates": _count(
+            "Replicates", "Trainings of the best configuration, each under its own seed.", MAX_REPLICATES
         ),
-        "trials": _field("Search", "Trials", "Hyper-parameter sets tried for each family.", **COUNT_FIELD),
-    }
-
-
-def _training() -> dict[str, Param]:
-    return {
-        "epochs": _field("Training", "Epochs", "Passes over the training part for each final model.", **COUNT_FIELD),
-        "replicates": _field(
-            "Training",
-            "Replicates",
-            "Trainings of the best configuration, each under its own seed.",
-            **COUNT_FIELD | {"maximum": MAX_REPLICATES},
+        "mirror": Param(
+            None,
+            section=MORE,
+            title="Mirror",
+            description="An http(s):// or s3:// address used in place of the official download sites. A folder, or a "
+            "server of a private network, has to be in `allowed_addresses` of config/workflow.toml.",
+            type=["null", "string"],
+            maxLength=MAX_ADDRESS,
+            pattern=r"^(https?://|s3://|file:///|/)[^\x00-\x1f\x7f]*$",
         ),
-    }
-
-
-def _run() -> dict[str, Param]:
-    return {
-        "force": _field(
-            "Run",
-            "Do again",
-            "Stages to do again in this run, although the store has their results. Empty reuses what the store has.",
+        "force": Param(
+            None,
+            section=MORE,
+            title="Do again",
+            description="Stages to do again in this run, although the store has their results. Empty reuses what the "
+            "store has.",
             type=["null", "array"],
             examples=list(REUSED_STAGES),
             items={"type": "string", "enum": list(REUSED_STAGES)},
             uniqueItems=True,
-        )
+        ),
     }
 
 
-def _several(title: str, description: str, names: tuple[str, ...]) -> Param:
+def _several(config: Configuration, kind: str, description: str) -> Param:
+    """A choice among what the configuration has of a kind; the description says what cannot be used, and why."""
+    names = list(getattr(config, kind))
+    unusable = (f"{name} cannot be used: {reason:.{BRIEF}}" for name, reason in config.unusable.get(kind, {}).items())
     # `examples` draws the multi-select; only `items` refuses a name that is not among them.
-    return _field(
-        "Data",
-        title,
-        description,
-        default=list(names),
+    return Param(
+        names,
+        title=kind.capitalize(),
+        description="\n".join([description, *unusable]),
         type="array",
-        examples=list(names),
-        items={"type": "string", "enum": list(names)},
-        minItems=1,
+        examples=names,
+        items={"type": "string", "enum": names},
+        minItems=min(1, len(names)),  # a scheduled DAG needs valid defaults; `plan` refuses a run of nothing
         uniqueItems=True,
     )
 
 
-def _field(section: str, title: str, description: str, default: Any = None, **schema: Any) -> Param:
-    return Param(default, section=section, title=title, description=description, **schema)
+def _count(title: str, description: str, maximum: int = MAX_COUNT) -> Param:
+    return Param(
+        None,
+        section=MORE,
+        title=title,
+        description=description,
+        type=["null", "integer"],
+        minimum=1,
+        maximum=maximum,
+    )

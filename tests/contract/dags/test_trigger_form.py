@@ -8,6 +8,9 @@ from tasks.settings.loading import load_configuration, resolve
 from tasks.settings.request import MAX_BUDGETS, Parameters
 from tasks.settings.values import parse
 from tests.support.lazy import Lazy
+from tests.support.tiny_data import make_configuration
+
+trigger_form = Lazy("dags.trigger_form")
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +20,7 @@ def config():
 
 @pytest.fixture(scope="module")
 def form(config):
-    return Lazy("dags.trigger_form").trigger_form(config)
+    return trigger_form.trigger_form(config)
 
 
 def test_the_defaults_are_a_valid_run(form, config):
@@ -28,12 +31,34 @@ def test_the_defaults_are_a_valid_run(form, config):
 
 
 def test_the_fields_are_the_parameters(form):
-    """Every parameter of a run has its field, with a title and a description, in a section."""
+    """Every parameter of a run has its field, with a title and a description."""
     assert set(form) == set(Parameters.model_fields)
     for param in form.values():
         assert param.schema["title"]
         assert param.description
-        assert param.schema["section"] in {"Data", "Search", "Training", "Run"}
+
+
+def test_the_usual_fields_are_open_and_the_others_are_one_section(form):
+    """Airflow opens the fields without a section; those that it marks as required are among them, and have a value."""
+    usual = [name for name, param in form.items() if "section" not in param.schema]
+    assert usual == ["profile", "datasets", "families", "budgets"] == list(form)[:4]
+    assert {form[name].schema["section"] for name in set(form) - set(usual)} == {"More"}
+    marked = [name for name, param in form.items() if "null" not in param.schema["type"]]
+    assert marked == ["profile", "datasets", "families"]
+    assert all(form[name].value for name in marked)
+
+
+def test_the_form_says_what_cannot_be_used(tmp_path):
+    """A broken dataset is not offered, and its field says why; with no usable one left the form still stands."""
+    folder = make_configuration(tmp_path / "config")
+    (folder / "datasets" / "mine.toml").write_text("title = 3\n")
+    datasets = trigger_form.trigger_form(load_configuration(folder))["datasets"]
+    assert datasets.resolve() == ["cifar10", "fashion_mnist"]
+    assert "\nmine cannot be used: " in datasets.description
+    assert "mine.toml:1: title: expected a text, received 3" in datasets.description
+    for path in (folder / "datasets").glob("*.toml"):
+        path.write_text("title = ")
+    assert trigger_form.trigger_form(load_configuration(folder))["datasets"].resolve() == []
 
 
 @pytest.mark.parametrize(
