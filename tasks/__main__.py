@@ -136,13 +136,13 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _stage(options: argparse.Namespace) -> None:
-    from tasks.runs import execution, records
+    from tasks.runs import execution, requests
 
     run, store = slug(options.run), _store()
     if options.command == "plan":
         _plan(run, store)
         return
-    request = records.read_request(store, run)
+    request = requests.read_request(store, run)
     os.environ["KERAS_BACKEND"] = request.backend
     module = importlib.import_module(f"tasks.stages.{options.command}")
     if options.command == "report":

@@ -24,12 +24,14 @@ from tasks.local.view.time_left import outlook
 from tasks.local.view.voice import Voice, clock_time
 from tasks.project import PROJECT
 from tasks.runs.order import LATEST
-from tasks.runs.records import read_record, write_request
+from tasks.runs.records import read_record
+from tasks.runs.requests import write_request
 from tasks.settings.loading import Configuration, configured, resolve
 from tasks.settings.place import Place
 from tasks.settings.request import Parameters, Request
 from tasks.settings.workflow import DAG_ID
 from tasks.storage.contract import Store, StoreError
+from tasks.storage.documents import DamagedError
 from tasks.storage.location import open_store
 from tasks.storage.retries import RetryPolicy
 
@@ -173,7 +175,7 @@ class _Run:
             return self._said[stage, place]
         try:
             record = read_record(self._store, self._run, place, stage)
-        except StoreError:
+        except (StoreError, DamagedError):
             return ""  # the table can do without it; the stage itself will say what is wrong
         if record and record["status"] == "done":
             self._said[stage, place] = record["progress"]

@@ -16,8 +16,9 @@ from tasks.runs.records import now, recorded_manifest
 from tasks.settings.place import Place, branch_places
 from tasks.settings.request import Request
 from tasks.settings.workflow import report_key
-from tasks.storage.artifacts import DamagedError, Manifest, read_file
+from tasks.storage.artifacts import Manifest, read_file
 from tasks.storage.contract import Store
+from tasks.storage.documents import DamagedError
 from tasks.storage.provenance import lock_digest, machine, versions
 
 Records = list[dict[str, Any]]

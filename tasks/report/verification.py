@@ -20,11 +20,13 @@ from tasks.learning.metrics import measure
 from tasks.report.audit import Audit
 from tasks.report.collection import collect, facts_of
 from tasks.report.published import PublishedReport, Read
-from tasks.runs.records import read_records, read_request
+from tasks.runs.records import read_records
+from tasks.runs.requests import read_request
 from tasks.settings.request import Request
 from tasks.settings.workflow import report_key
-from tasks.storage.artifacts import DamagedError, Manifest, artifact_key, digest_of, find, verify
+from tasks.storage.artifacts import Manifest, artifact_key, digest_of, find, verify
 from tasks.storage.contract import Store
+from tasks.storage.documents import DamagedError
 
 
 def verify_folder(folder: Path) -> Audit:

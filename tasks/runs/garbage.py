@@ -5,18 +5,20 @@ yet, and the checkpoints of a running training. It is measured by the store's ow
 machine does no harm.
 """
 
-import json
+import logging
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
 from typing import NamedTuple
 
-from tasks.runs.records import RECORD
-from tasks.storage.artifacts import DamagedError, find
+from tasks.runs.records import RECORD, record_at
+from tasks.storage.artifacts import find
 from tasks.storage.contract import Entry, ObjectMissing, Store
+from tasks.storage.documents import DamagedError
+
+log = logging.getLogger(__name__)
 
 
 class Garbage(NamedTuple):
@@ -46,14 +48,16 @@ def find_garbage(store: Store, age: timedelta, *, unused: bool = False) -> Itera
 
 
 def _of_artifact(
-    store: Store, place: str, entries: list[Entry], before: datetime, used: set[str] | None
+    store: Store, place: str, entries: list[Entry], before: datetime, used: tuple[str, ...] | None
 ) -> Iterator[Garbage]:
     """The garbage in one artifact's folder. With a damaged manifest, all files stay: it may name any of them."""
+    _, stage, key = place.split("/")
     try:
-        manifest = find(store, *place.split("/")[1:])
+        manifest = find(store, stage, key)
     except DamagedError:
         return
-    if manifest and used is not None and place not in used and all(entry.modified <= before for entry in entries):
+    is_used = used is None or f"{place}/".startswith(used)
+    if manifest and not is_used and all(entry.modified <= before for entry in entries):
         in_order = sorted(entries, key=lambda entry: not entry.key.endswith("/manifest.json"))
         yield from (_garbage(store, entry, "artifact that no run uses") for entry in in_order)
         return
@@ -74,20 +78,28 @@ def _remove(store: Store, entry: Entry) -> None:
 
 
 def _groups(store: Store, prefix: str) -> Iterator[tuple[str, list[Entry]]]:
-    """The objects under `prefix`, grouped by their folder `PREFIX/STAGE/KEY`."""
-    for place, entries in groupby(store.entries(prefix), lambda entry: "/".join(entry.key.split("/")[:3])):
+    """The objects under `prefix`, grouped by their folder `PREFIX/STAGE/KEY`; what lies in none is left out."""
+    within = (entry for entry in store.entries(prefix) if entry.key.count("/") > 2)
+    for place, entries in groupby(within, lambda entry: "/".join(entry.key.split("/")[:3])):
         yield place, list(entries)
 
 
-def _used(store: Store) -> set[str]:
-    """The folders of the artifacts that the records of all runs and attempts name."""
+def _used(store: Store) -> tuple[str, ...]:
+    """The folders of the artifacts that the records of all runs and attempts name.
+
+    A damaged record may have named any artifact of its stage, so the folder of that stage stands in its place.
+    """
     folders = set()
     for key in store.list("runs/"):
-        if RECORD.fullmatch(key):
-            with suppress(ObjectMissing):
-                record = json.loads(store.read(key))
-                folders.add(f"artifacts/{record['stage']}/{record['key']}")
-    return folders
+        if name := RECORD.fullmatch(key):
+            try:
+                folders.add(f"artifacts/{name['stage']}/{record_at(store, key)['key']}/")
+            except DamagedError as error:
+                log.warning("%s; every artifact of %s is kept", error, name["stage"])
+                folders.add(f"artifacts/{name['stage']}/")
+            except ObjectMissing:
+                pass  # deleted since it was listed
+    return tuple(folders)
 
 
 def _clock(store: Store) -> datetime:

@@ -8,24 +8,57 @@ No clock decides the order: a clock that moves back, or differs between machines
 """
 
 import json
+import logging
 from contextlib import suppress
 
+from tasks.settings.values import Frozen
 from tasks.storage.contract import ObjectMissing, Store
+from tasks.storage.documents import DamagedError, read_document
 
+log = logging.getLogger(__name__)
 LATEST = "reports/latest.json"
 
 
+REMEDY = "delete it"
+
+
+class _Entry(Frozen):
+    """The report of a run, as `order/reports/` and `reports/latest.json` name it."""
+
+    run: str
+    status: str
+
+
 def run_number(store: Store, run: str) -> int:
-    """The number of `run` among the store's runs, from 1. The first call assigns it; it never changes."""
+    """The number of `run` among the store's runs, from 1. The first call assigns it; it never changes.
+
+    Raises:
+        DamagedError: what is stored under the run's name is not its number.
+    """
     place = f"order/runs/{run}.json"
     with suppress(ObjectMissing):
-        return json.loads(store.read(place))
+        return _number(store, place, run)
     number = len(list(store.list("order/numbers/"))) + 1
     while not store.write(_numbered("numbers", number), json.dumps(run).encode(), if_absent=True):
         number += 1
     # Two attempts of one plan may both come here. The number that is stored first counts; the other stays unused.
     store.write(place, json.dumps(number).encode(), if_absent=True)
-    return json.loads(store.read(place))
+    return _number(store, place, run)
+
+
+def _number(store: Store, place: str, run: str) -> int:
+    """The number under `place`, which `order/numbers/` gives to `run` too."""
+    number = read_document(store, place, int, "the number of a run", REMEDY)
+    if _owner(store, number) != run:
+        raise DamagedError(f"{store.uri}/{place}", f"expected the number of {run}, received {number}", REMEDY)
+    return number
+
+
+def _owner(store: Store, number: int) -> str | None:
+    """The run that has this number, or None."""
+    with suppress(ObjectMissing):
+        return read_document(store, _numbered("numbers", number), str, "the name of a run", REMEDY)
+    return None
 
 
 def publish(store: Store, run: str, status: str) -> None:
@@ -33,12 +66,36 @@ def publish(store: Store, run: str, status: str) -> None:
 
     Several runs may publish at once. Each looks again after it wrote, so the last one to write writes the newest.
     """
-    entry = json.dumps({"run": run, "status": status}).encode()
-    store.write(_numbered("reports", run_number(store, run)), entry)
+    entry = _Entry(run=run, status=status)
+    store.write(_numbered("reports", run_number(store, run)), _body(entry))
     published = None
-    while (newest := max(store.list("order/reports/"))) != published:
+    while (newest := _newest(store)) != published:
         published = newest
-        store.write(LATEST, store.read(newest))
+        store.write(LATEST, _body(newest))
+
+
+def _newest(store: Store) -> _Entry:
+    """The entry of the newest report; a damaged one is passed over."""
+    for place in sorted(store.list("order/reports/"), reverse=True):
+        try:
+            return _entry(store, place)
+        except DamagedError as error:
+            log.warning("%s", error)
+    raise DamagedError(f"{store.uri}/order/reports/", "expected a report, found none", REMEDY)
+
+
+def _entry(store: Store, place: str) -> _Entry:
+    """The entry under `place`, whose run has the number in the place's name."""
+    entry = read_document(store, place, _Entry, "the entry of a report", REMEDY)
+    if _numbered("reports", _number(store, f"order/runs/{entry.run}.json", entry.run)) != place:
+        raise DamagedError(
+            f"{store.uri}/{place}", f"expected another run's report, received that of {entry.run}", REMEDY
+        )
+    return entry
+
+
+def _body(entry: _Entry) -> bytes:
+    return json.dumps(entry.model_dump()).encode()
 
 
 def _numbered(folder: str, number: int) -> str:

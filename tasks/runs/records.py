@@ -2,7 +2,8 @@
 
 They are what the live table shows, where a stage finds its inputs' keys, and what the report joins. Every attempt of a
 stage keeps a record of its own, STAGE.json and then STAGE.2.json, and readers take the highest number: an old attempt
-that works on, unheard, cannot overwrite what a newer one says.
+that works on, unheard, cannot overwrite what a newer one says. A record says where it stands, so that one which was
+damaged, or exchanged with another, is never believed.
 """
 
 import json
@@ -12,57 +13,107 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
-from tasks.errors import BlockedError, RequestError, redacted
+from pydantic import BaseModel
+
+from tasks.errors import BlockedError, redacted
 from tasks.runs.stage import Input
 from tasks.settings.place import Place
-from tasks.settings.request import Request
-from tasks.settings.values import parse
+from tasks.settings.values import FileName, Name
 from tasks.settings.workflow import position
-from tasks.storage.artifacts import DamagedError, Manifest, find
-from tasks.storage.contract import ObjectMissing, Store, StoreError
+from tasks.storage.artifacts import REMEDY, Manifest, find
+from tasks.storage.contract import Store, StoreError
+from tasks.storage.documents import DamagedError, read_document
 
 log = logging.getLogger(__name__)
 MAX_REASON = 1000  # characters
-RECORD = re.compile(r"(?P<stage>runs/.+/(?!request\.)[a-z]+)(?:\.(?P<attempt>\d+))?\.json")
+RECORD = re.compile(
+    r"(?P<stem>runs/(?P<run>[^/]+)/(?:(?P<dataset>[a-z][a-z0-9_]*)/(?:(?P<family>[a-z][a-z0-9_]*)/)?"
+    r"(?:budget-(?P<budget>\d+)/)?(?:seed-(?P<seed>\d+)/)?(?:shard-(?P<shard>\d+)/)?)?(?P<stage>(?!request\.)[a-z]+))"
+    r"(?:\.(?P<attempt>[2-9]|[1-9]\d+))?\.json"
+)
 
 
-def read_request(store: Store, run: str) -> Request:
-    """The frozen request of `run`.
+class Fields(BaseModel):
+    """What a record says: where it stands, and how far the attempt came; seconds, and moments as ISO 8601 in UTC."""
+
+    run: str | None = None  # null in records older than this field
+    stage: Name
+    dataset: Name | None = None
+    family: Name | None = None
+    budget: int | None = None
+    seed: int | None = None
+    shard: int | None = None
+    status: Literal["running", "done", "failed"]
+    cached: bool = False
+    key: FileName | None = None
+    progress: str = ""
+    error: str | None = None
+    started: str | None = None
+    ended: str | None = None
+    seconds: float = 0.0
+    setup_seconds: float = 0.0
+
+    def stem(self, run: str) -> str:
+        """Where such a record stands, its attempt apart; `run` is taken where the record names none."""
+        place = Place(self.dataset, self.family, self.seed, self.shard, budget=self.budget)
+        return _stem(self.run or run, place, self.stage)
+
+
+def record_at(store: Store, key: str) -> dict[str, Any]:
+    """The fields of the record under `key`, which is one of RECORD.
 
     Raises:
-        RequestError: `plan` has not written one, or it is not of this version.
+        DamagedError: it is no record, or that of another run, place or stage.
     """
-    key = f"runs/{run}/request.json"
-    try:
-        return parse(Request, json.loads(store.read(key)), key)
-    except ObjectMissing:
-        raise RequestError(f"{store.uri}/{key}: expected the run's request, found none; run `plan` first") from None
-
-
-def write_request(store: Store, request: Request) -> bool:
-    """Freeze the request of its run; False when the run has one, which stands."""
-    key = f"runs/{request.run}/request.json"
-    return store.write(key, request.model_dump_json(indent=1).encode(), if_absent=True)
+    named = _named(key)
+    fields = read_document(store, key, Fields, "the record of a stage", REMEDY)
+    if (said := fields.stem(named["run"])) != named["stem"]:
+        difference = f"expected the record of this place, received that of {said}"
+        raise DamagedError(f"{store.uri}/{key}", difference, REMEDY)
+    return fields.model_dump()
 
 
 def read_record(store: Store, run: str, place: Place, stage: str) -> dict[str, Any] | None:
-    """What the newest attempt of `stage` at `place` last wrote, or None when there was none."""
+    """What the newest attempt of `stage` at `place` last wrote, or None when there was none; raises as `record_at`."""
     stem = _stem(run, place, stage)
     attempt = _newest(store, f"{stem}.").get(stem)
-    return json.loads(store.read(_numbered(stem, attempt))) if attempt else None
+    return record_at(store, _numbered(stem, attempt)) if attempt else None
 
 
 def read_records(store: Store, run: str) -> list[dict[str, Any]]:
-    """The newest record of every stage of a run, in the workflow's order: a clock may move, and that does not."""
-    newest = _newest(store, f"runs/{run}/").items()
-    return sorted((json.loads(store.read(_numbered(stem, attempt))) for stem, attempt in newest), key=_position)
+    """The newest record of every stage of a run, in the workflow's order: a clock may move, and that does not.
+
+    In place of one that is damaged stands a failed one, which says so.
+    """
+    return sorted((_record_or_damage(store, key) for key in newest_records(store, run)), key=_position)
+
+
+def newest_records(store: Store, run: str) -> list[str]:
+    """The keys of the records that `read_records` reads."""
+    return [_numbered(stem, attempt) for stem, attempt in _newest(store, f"runs/{run}/").items()]
+
+
+def _record_or_damage(store: Store, key: str) -> dict[str, Any]:
+    try:
+        return record_at(store, key)
+    except DamagedError as error:
+        named = _named(key)
+        place = {name: named[name] for name in ("run", "stage", "dataset", "family", "budget", "seed", "shard")}
+        return Fields.model_validate(place | {"status": "failed", "error": f"damaged: {error}"}).model_dump()
+
+
+def _named(key: str) -> dict[str, Any]:
+    """What the key of a record says, by the names in RECORD."""
+    found = RECORD.fullmatch(key)
+    if found is None:
+        raise ValueError(f"expected the key of a record, received {key!r:.200}")
+    return found.groupdict()
 
 
 def _position(record: dict[str, Any]) -> tuple[int, str, str, int, int, int]:
-    numbers = (record.get(name) for name in ("budget", "seed", "shard"))  # older records know no budget
-    budget, seed, shard = (-1 if number is None else number for number in numbers)
+    budget, seed, shard = (-1 if record[name] is None else record[name] for name in ("budget", "seed", "shard"))
     return position(record["stage"]), record["dataset"] or "", record["family"] or "", budget, seed, shard
 
 
@@ -71,7 +122,7 @@ def _newest(store: Store, prefix: str) -> dict[str, int]:
     found: dict[str, int] = {}
     for key in store.list(prefix):
         if name := RECORD.fullmatch(key):
-            found[name["stage"]] = max(found.get(name["stage"], 0), int(name["attempt"] or 1))
+            found[name["stem"]] = max(found.get(name["stem"], 0), int(name["attempt"] or 1))
     return found
 
 
@@ -99,7 +150,7 @@ def recorded_manifest(store: Store, record: Mapping[str, Any]) -> Manifest:
     manifest = find(store, record["stage"], record["key"])
     if manifest is None:
         place = f"{store.uri}: {record['stage']} {record['key']}"
-        raise DamagedError(place, "expected the artifact that its record names, found none")
+        raise DamagedError(place, "expected the artifact that its record names, found none", REMEDY)
     return manifest
 
 
@@ -109,13 +160,9 @@ class Record:
     def __init__(self, store: Store, run: str, place: Place, stage: str):
         self._store, self._stem = store, _stem(run, place, stage)
         self._clock = time.monotonic()
+        begun = Fields(run=run, stage=stage, **vars(place), status="running", started=now())
         # CPU seconds spent before any work: the start of the interpreter and the imports.
-        self.fields: dict[str, Any] = {
-            "stage": stage, "dataset": place.dataset, "family": place.family, "budget": place.budget,
-            "seed": place.seed, "shard": place.shard,
-            "status": "running", "cached": False, "key": None, "progress": "", "error": None,
-            "started": now(), "ended": None, "seconds": 0.0, "setup_seconds": round(time.process_time(), 3),
-        }  # fmt: skip
+        self.fields = begun.model_dump() | {"setup_seconds": round(time.process_time(), 3)}
         self.attempt = self._claimed()
 
     def _claimed(self) -> int:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tasks.errors import RequestError
 from tasks.runs.order import run_number
-from tasks.runs.records import recorded, write_request
+from tasks.runs.records import recorded
+from tasks.runs.requests import write_request
 from tasks.settings.loading import load_configuration, resolve
 from tasks.settings.place import Place
 from tasks.settings.request import Parameters, Request

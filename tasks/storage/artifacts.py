@@ -13,21 +13,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from tasks.errors import DataError
-from tasks.settings.values import FileName, Frozen, Sha256
-from tasks.storage.contract import ObjectMissing, Store
+from tasks.settings.values import FileName, Frozen, Name, Sha256
+from tasks.storage.contract import ObjectMissing, Store, is_key
+from tasks.storage.documents import DamagedError, read_document
 
 log = logging.getLogger(__name__)
 KEY_LENGTH = 40  # hex digits: 160 bits, short enough to read in a listing
-
-
-class DamagedError(DataError):
-    """The stored bytes differ from the committed ones. A retry does not help; the next run makes the artifact again."""
-
-    def __init__(self, place: str, difference: str):
-        super().__init__(f"{place}: {difference}; run the workflow again, and the stage makes its artifact again")
+REMEDY = "run the workflow again, and the stage makes its artifact again"
 
 
 class File(Frozen):
@@ -46,8 +38,8 @@ class Manifest(Frozen):
     """
 
     version: int = 1
-    stage: str
-    key: str
+    stage: Name
+    key: FileName
     files: dict[FileName, File]
     made: dict[str, Any]
     summary: dict[str, Any]
@@ -78,18 +70,33 @@ def find(store: Store, stage: str, key: str) -> Manifest | None:
     """The manifest under `key`, or None when the artifact was never completed.
 
     Raises:
-        DamagedError: the object is not a manifest, or not the manifest that was written.
+        DamagedError: the object is not a manifest, not the manifest that was written, or that of another artifact.
     """
     place = _manifest_object(stage, key)
     try:
-        manifest = Manifest.model_validate_json(store.read(place))
+        manifest = read_document(store, place, Manifest, "a manifest", REMEDY)
     except ObjectMissing:
         return None
-    except ValidationError:
-        raise DamagedError(f"{store.uri}/{place}", "expected a manifest, received something else") from None
-    if manifest.seal is not None and manifest != manifest.sealed():
-        raise DamagedError(f"{store.uri}/{place}", "expected the manifest that was sealed, received another")
+    if difference := _difference(manifest, stage, key):
+        raise _damaged(store, place, difference)
     return manifest
+
+
+def _difference(manifest: Manifest, stage: str, key: str) -> str | None:
+    """Why `manifest` is not that of the artifact `key` of `stage`, if so."""
+    if manifest.seal is not None and manifest != manifest.sealed():
+        return "expected the manifest that was sealed, received another"
+    if (manifest.stage, manifest.key) != (stage, key):
+        return f"expected the manifest of {stage}/{key}, received that of {manifest.stage}/{manifest.key}"
+    folder = f"artifacts/{stage}/{key}/"
+    for file in manifest.files.values():
+        if not (file.object.startswith(folder) and is_key(file.object)):
+            return f"expected files below {folder}, received {file.object!r:.200}"
+    return None
+
+
+def _damaged(store: Store, place: str, difference: str) -> DamagedError:
+    return DamagedError(f"{store.uri}/{place}", difference, REMEDY)
 
 
 def find_whole(store: Store, stage: str, key: str) -> Manifest | None:
@@ -117,13 +124,13 @@ def materialize(store: Store, manifest: Manifest, names: Iterable[str], folder: 
         DamagedError: a file is missing, or its bytes are not those that the manifest promises.
     """
     for name in names:
-        file, place = manifest.files[name], f"{store.uri}/{manifest.files[name].object}"
+        file = manifest.files[name]
         try:
             received = _downloaded(store, file, folder / name)
         except ObjectMissing:
-            raise DamagedError(place, "expected the file that its manifest names, found nothing") from None
+            raise _damaged(store, file.object, "expected the file that its manifest names, found nothing") from None
         if received != file.sha256:
-            raise DamagedError(place, f"expected SHA-256 {file.sha256}, received {received}")
+            raise _damaged(store, file.object, f"expected SHA-256 {file.sha256}, received {received}")
 
 
 def _downloaded(store: Store, file: File, path: Path) -> str:

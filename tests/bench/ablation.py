@@ -15,7 +15,7 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.runs.records import read_request
+from tasks.runs.requests import read_request
 from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.training import Tricks

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.report.verification import verify_run
-from tasks.runs.records import input_manifest, read_records, read_request
+from tasks.runs.records import input_manifest, read_records
+from tasks.runs.requests import read_request
 from tasks.settings.place import Place
 from tasks.settings.request import Request, slug
 from tasks.storage.artifacts import file_digest, find, verify

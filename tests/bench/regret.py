@@ -17,7 +17,7 @@ from itertools import islice, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tasks.runs.records import read_request
+from tasks.runs.requests import read_request
 from tasks.runs.stage import Input
 from tasks.settings.place import Place
 from tasks.settings.request import Request

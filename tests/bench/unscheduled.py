@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from threading import Semaphore
 
-from tasks.runs.records import read_request
+from tasks.runs.requests import read_request
 from tasks.settings.place import Place, branch_places
 from tasks.settings.request import slug
 from tasks.storage.location import open_store

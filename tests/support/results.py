@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from tasks.report.verification import leaves
+from tasks.report.audit import leaves
 from tasks.settings.place import Place
 from tasks.storage.artifacts import Manifest
 from tasks.storage.location import open_store

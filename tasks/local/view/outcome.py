@@ -14,6 +14,7 @@ from tasks.local.view.live_table import Row
 from tasks.runs.records import read_record
 from tasks.settings.workflow import TASKS, report_key
 from tasks.storage.contract import Store
+from tasks.storage.documents import DamagedError
 
 REPORTS = Path("reports")
 
@@ -80,6 +81,12 @@ def failures(rows: Sequence[Row], store: Store, run: str, logs: Path) -> list[st
 
 
 def _failure(row: Row, store: Store, run: str, logs: Path) -> str:
-    record = read_record(store, run, row.place, row.stage) or {}
-    reason = record.get("error") or "it ended before it could say why"
-    return f"{row.task}: {reason} (log: {logs / row.log})"
+    return f"{row.task}: {_reason(row, store, run)} (log: {logs / row.log})"
+
+
+def _reason(row: Row, store: Store, run: str) -> str:
+    try:
+        record = read_record(store, run, row.place, row.stage) or {}
+    except DamagedError as error:
+        return str(error)
+    return record.get("error") or "it ended before it could say why"

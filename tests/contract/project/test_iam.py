@@ -12,7 +12,7 @@ from tasks.local.view import outcome
 from tasks.project import CONFIG
 from tasks.runs import execution
 from tasks.runs.garbage import find_garbage
-from tasks.runs.records import read_request
+from tasks.runs.requests import read_request
 from tasks.settings.place import Place
 from tasks.stages import fetch, normalize
 from tasks.stages.plan import plan

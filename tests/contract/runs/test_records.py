@@ -16,12 +16,12 @@ def test_an_old_attempt_cannot_overwrite_a_newer_one(stores):
     """An attempt that was given up and works on writes where no reader looks, also when it fails at last."""
     with suppress(ValueError), recorded(stores, "r1", PLACE, "train") as old:
         with recorded(stores, "r1", PLACE, "train") as new:
-            new.fields["key"] = "of the second"
-            old.update(key="of the first")
+            new.fields["key"] = "of-the-second"
+            old.update(key="of-the-first")
         old.progress("still at work")
         raise ValueError("late")
     record = read_record(stores, "r1", PLACE, "train")
-    assert (record["status"], record["key"]) == ("done", "of the second")
+    assert (record["status"], record["key"]) == ("done", "of-the-second")
     assert read_records(stores, "r1") == [record]
 
 

@@ -13,7 +13,8 @@ from tasks.settings.loading import load_configuration, resolve
 from tasks.settings.place import Place
 from tasks.settings.request import Parameters
 from tasks.stages import evaluate
-from tasks.storage.artifacts import DamagedError, commit
+from tasks.storage.artifacts import commit
+from tasks.storage.documents import DamagedError
 from tasks.storage.location import open_store
 from tests.support.tiny_data import make_configuration
 

@@ -4,13 +4,14 @@ import pytest
 
 from tasks.errors import DataError, NotAskedForError, RequestError
 from tasks.runs import execution
-from tasks.runs.records import read_record, read_records
-from tasks.runs.stage import Stage
+from tasks.runs.records import input_manifest, read_record, read_records
+from tasks.runs.stage import Input, Stage
 from tasks.settings.loading import load_configuration, resolve
 from tasks.settings.place import Place
 from tasks.settings.request import Parameters
 from tasks.settings.values import Frozen
-from tasks.storage.artifacts import find_whole
+from tasks.storage.artifacts import find_whole, read_file
+from tasks.storage.documents import DamagedError
 from tasks.storage.location import open_store
 from tests.support.tiny_data import make_configuration
 
@@ -84,6 +85,32 @@ def test_a_damaged_artifact_is_made_again(store, request_of, tmp_path):
     again = execution.execute(stage(calls, b"other result"), request_of("r2"), PLACE, store)
     assert calls == [0, 0]
     assert find_whole(store, "train", again.key) == again
+
+
+def test_an_artifact_under_anothers_key_is_made_again(store, request_of):
+    """After two manifests were exchanged in the store, a run reuses neither of them as the other."""
+    places = [Place("cifar10", "ann", 0), Place("cifar10", "cnn", 1)]
+    bodies = dict(zip(places, (b"of the ANN", b"of the CNN"), strict=True))
+    first = [execution.execute(stage([], bodies[place]), request_of("r1"), place, store) for place in places]
+    keys = [f"artifacts/train/{manifest.key}/manifest.json" for manifest in first]
+    manifests = [store.read(key) for key in keys]
+    for key, manifest in zip(keys, reversed(manifests), strict=True):
+        store.write(key, manifest)
+    for place in places:
+        calls = []
+        again = execution.execute(stage(calls, bodies[place]), request_of("r2"), place, store)
+        assert (calls, read_file(store, again, "a.bin")) == ([place.seed], bodies[place])
+
+
+def test_an_exchanged_manifest_is_no_input(store, request_of):
+    """A stage whose input's manifest is another artifact's ends with 65 and says which one stands there."""
+    for seed in (0, 1):
+        execution.execute(stage([]), request_of("r1"), Place("cifar10", "cnn", seed), store)
+    records = [read_record(store, "r1", Place("cifar10", "cnn", seed), "train") for seed in (0, 1)]
+    keys = [f"artifacts/train/{record['key']}/manifest.json" for record in records]
+    store.write(keys[0], store.read(keys[1]))
+    with pytest.raises(DamagedError, match=rf"expected the manifest of train/{records[0]['key']}"):
+        input_manifest(store, "r1", Input("train", Place("cifar10", "cnn", 0), ("a.bin",)))
 
 
 def test_a_failed_stage_records_its_reason_and_leaves_no_artifact(store, request_of):

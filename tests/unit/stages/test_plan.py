@@ -5,7 +5,8 @@ import json
 import pytest
 
 from tasks.errors import RequestError
-from tasks.runs.records import read_record, read_request, write_request
+from tasks.runs.records import read_record
+from tasks.runs.requests import read_request, write_request
 from tasks.settings.place import Place
 from tasks.stages.plan import plan
 from tasks.storage.location import open_store

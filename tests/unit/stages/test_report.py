@@ -11,7 +11,8 @@ import pytest
 from tasks.errors import DataError
 from tasks.report.collection import collect
 from tasks.runs.order import LATEST
-from tasks.runs.records import Record, read_record, read_records, recorded, write_request
+from tasks.runs.records import Record, read_record, read_records, recorded
+from tasks.runs.requests import write_request
 from tasks.settings.place import Place
 from tasks.stages.report import report
 from tasks.storage.artifacts import commit, find

@@ -10,7 +10,6 @@ import pytest
 
 from tasks.project import PROJECT
 from tasks.storage.artifacts import (
-    DamagedError,
     artifact_key,
     commit,
     digest_of,
@@ -19,6 +18,7 @@ from tasks.storage.artifacts import (
     materialize,
 )
 from tasks.storage.contract import StoreError
+from tasks.storage.documents import DamagedError
 from tasks.storage.location import open_store
 
 
@@ -86,6 +86,39 @@ def test_any_flipped_bit_of_a_manifest_is_known_and_mended(store, folder, tmp_pa
         assert find_whole(store, "train", "k1") is None
     commit(store, "train", "k1", folder, {}, {})
     assert find_whole(store, "train", "k1") is not None
+
+
+def swapped(store, first, second):
+    """Exchange two manifests."""
+    places = [f"artifacts/{place}/manifest.json" for place in (first, second)]
+    bodies = [store.read(place) for place in places]
+    for place, body in zip(places, reversed(bodies), strict=True):
+        store.write(place, body)
+
+
+@pytest.mark.parametrize("other", ["train/k2", "search/k1"])
+def test_a_manifest_of_another_artifact_is_damage(store, folder, other):
+    """A whole, sealed manifest under another key, or of another stage, is never used; the next commit mends it."""
+    commit(store, "train", "k1", folder, {}, {})
+    (folder / "a.bin").write_bytes(b"b" * 1000)
+    commit(store, *other.split("/"), folder, {}, {})
+    swapped(store, "train/k1", other)
+    with pytest.raises(DamagedError, match=f"expected the manifest of train/k1, received that of {other}"):
+        find(store, "train", "k1")
+    assert find_whole(store, "train", "k1") is None
+    (folder / "a.bin").write_bytes(b"a" * 1000)
+    assert commit(store, "train", "k1", folder, {}, {}) == find_whole(store, "train", "k1")
+
+
+@pytest.mark.parametrize("place", ["artifacts/train/k2/0123/a.bin", "artifacts/train/k1/../../../secret", "runs/r1/x"])
+def test_a_manifest_names_files_of_its_own_folder_only(store, folder, place):
+    """Whatever somebody writes into a manifest, nothing outside of the artifact is read as one of its files."""
+    manifest = commit(store, "train", "k1", folder, {}, {})
+    files = manifest.files | {"a.bin": manifest.files["a.bin"].model_copy(update={"object": place})}
+    forged = manifest.model_copy(update={"files": files}).sealed()
+    store.write("artifacts/train/k1/manifest.json", forged.model_dump_json().encode())
+    with pytest.raises(DamagedError, match=r"expected files below artifacts/train/k1/, received"):
+        find(store, "train", "k1")
 
 
 def test_an_outage_is_no_damage(store, folder, monkeypatch):

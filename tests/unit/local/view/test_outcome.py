@@ -114,3 +114,11 @@ def test_a_failure_is_one_line_with_its_reason_and_its_log(store, tmp_path):
         "cifar10.search_cnn: it ended before it could say why "
         f"(log: {tmp_path}/task_id=cifar10.search_cnn/attempt=1.log)",
     ]
+
+
+def test_a_damaged_record_is_the_reason_that_is_shown(store, tmp_path):
+    """A failed task whose record cannot be read has its line too, which names the record."""
+    store.write("runs/one/cifar10/ann/search.json", b"{")
+    shown = [row("cifar10.search_ann", "failed", Place("cifar10", "ann"), "search")]
+    (line,) = outcome.failures(shown, store, "one", tmp_path)
+    assert "runs/one/cifar10/ann/search.json: expected the record of a stage" in line
