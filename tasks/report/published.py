@@ -81,8 +81,13 @@ class PublishedReport:
 
         Other releases may render the same content in other bytes: what they made is unchecked, not wrong.
         """
+        try:
+            documents = render(comparison)
+        except Exception as error:  # forged content makes its reader raise errors of any kind
+            self._audit.findings.append(f"report.json: cannot be rendered: {type(error).__name__}: {error}")
+            return
         here = renderer()
-        for name, body in render(comparison).items():
+        for name, body in documents.items():
             made, received = made_by(name, comparison.environment.renderer), self.body(name)
             others = [
                 f"{part} {made[part]} made it, and here is {here[part]}" for part in made if made[part] != here[part]

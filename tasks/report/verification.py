@@ -6,16 +6,17 @@ those that made it (`tasks.learning.metrics`, `tasks.comparison.assembly`). The 
 the store, the artifacts behind the report are verified too, and the whole report is made again from them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tasks.comparison.assembly import MEASURED, TRAINED, compare
 from tasks.comparison.evidence import Branch, ReplicateEvidence, SearchEvidence
 from tasks.comparison.schema import Comparison, DatasetComparison, Model, Replicate
+from tasks.errors import DataError, RequestError
 from tasks.learning.metrics import measure
 from tasks.report.audit import Audit
 from tasks.report.collection import collect, facts_of
@@ -27,6 +28,8 @@ from tasks.settings.workflow import report_key
 from tasks.storage.artifacts import Manifest, artifact_key, digest_of, find, verify
 from tasks.storage.contract import Store
 from tasks.storage.documents import DamagedError
+
+Document = TypeVar("Document")
 
 
 def verify_folder(folder: Path) -> Audit:
@@ -44,19 +47,19 @@ def verify_run(store: Store, run: str) -> Audit:
         RequestError: the store has no such run.
         StoreError: the store cannot be reached.
     """
-    audit, request, records = Audit(), read_request(store, run), read_records(store, run)
+    audit = Audit()
+    request = _readable(lambda: read_request(store, run), store.exists(f"runs/{run}/request.json"), audit)
+    records = _readable(lambda: read_records(store, run), True, audit) or []
     names = [key.removeprefix(report_key(run)) for key in store.list(report_key(run))]
     comparison = verify_report(lambda name: store.read(report_key(run, name)), names, audit)
     manifests = {(r["stage"], r["key"]): _artifact(store, r, audit) for r in records if r["key"]}
     for manifest in filter(None, manifests.values()):
         _origin(manifest, manifests, request, audit)
-    if comparison is None or None in manifests.values():
+    whole = comparison is not None and _same_stages(comparison, records, audit)
+    if comparison is None or request is None or not whole or None in manifests.values():
         audit.findings.append("the report was not made again from its artifacts, as some of these cannot be read")
-        return audit
-    branches = collect(request, records, store, lambda _: None, lambda *_: None)
-    stages = [stage.model_dump() for stage in comparison.stages]
-    made = compare(request, branches, stages, facts_of(request, store, records), comparison.environment)
-    audit.agree("report.json against the artifacts", comparison, made)
+    else:
+        _check("artifacts", comparison, lambda: _compiled(comparison, request, records, store), audit)
     return audit
 
 
@@ -73,8 +76,55 @@ def verify_report(read: Read, names: Iterable[str], audit: Audit) -> Comparison 
     if None in predictions.values():
         audit.findings.append("the numbers were not computed again, as some predictions cannot be read")
     else:
-        audit.agree("report.json against the predictions", comparison, _recomputed(comparison, predictions))
+        _check("predictions", comparison, lambda: _recomputed(comparison, predictions), audit)
     return comparison
+
+
+def _readable(read: Callable[[], Document], is_there: bool, audit: Audit) -> Document | None:
+    """What `read` returns, or None with a finding when a document that is there cannot be read."""
+    try:
+        return read()
+    except (RequestError, DataError, ValueError) as error:
+        if not is_there:
+            raise
+        audit.findings.append(str(error))
+        return None
+
+
+def _check(what: str, comparison: Comparison, make: Callable[[], Comparison], audit: Audit) -> None:
+    """Compare the report with the one that `make` computes again from `what`."""
+    try:
+        made = make()
+    except Exception as error:  # forged content makes its reader raise errors of any kind
+        audit.findings.append(f"report.json: cannot be computed again from the {what}: {type(error).__name__}: {error}")
+    else:
+        audit.agree(f"report.json against the {what}", comparison, made)
+
+
+def _same_stages(comparison: Comparison, records: Sequence[Mapping[str, Any]], audit: Audit) -> bool:
+    """Whether every stage of the report has the artifact that its record names; what differs is a finding."""
+    found = {_where(record): record for record in records}
+    before = len(audit.findings)
+    for stage in comparison.stages:
+        record = found.get(_where(stage.model_dump())) or {}
+        if record.get("error") and not stage.error:
+            audit.findings.append(f"record of {_where(stage.model_dump())}: {record['error']}")
+        elif stage.key:
+            audit.expect("records", f"record of {_where(stage.model_dump())}: artifact", stage.key, record.get("key"))
+    return len(audit.findings) == before
+
+
+def _where(record: Mapping[str, Any]) -> str:
+    """Where a stage stands in its run."""
+    parts = (record.get(name) for name in ("stage", "dataset", "family", "budget", "seed", "shard"))
+    return "/".join(str(part) for part in parts if part is not None)
+
+
+def _compiled(comparison: Comparison, request: Request, records: list[dict[str, Any]], store: Store) -> Comparison:
+    """The comparison made again from the artifacts; the stages and the environment are those of the report."""
+    branches = collect(request, records, store, lambda _: None, lambda *_: None)
+    stages = [stage.model_dump() for stage in comparison.stages]
+    return compare(request, branches, stages, facts_of(request, store, records), comparison.environment)
 
 
 def _recomputed(comparison: Comparison, predictions: Mapping[str, Any]) -> Comparison:
@@ -141,14 +191,17 @@ def _artifact(store: Store, record: Mapping[str, Any], audit: Audit) -> Manifest
     return manifest
 
 
-def _origin(manifest: Manifest, others: Mapping[Any, Manifest | None], request: Request, audit: Audit) -> None:
+def _origin(manifest: Manifest, others: Mapping[Any, Manifest | None], request: Request | None, audit: Audit) -> None:
     """Check that an artifact's key follows from what made it, and that its inputs are the artifacts that it names."""
     made, place = manifest.made, f"artifacts/{manifest.stage}/{manifest.key}"
+    if missing := {"settings", "inputs", "code", "run"} - made.keys():
+        audit.findings.append(f"{place}: expected what made it, received nothing of {', '.join(sorted(missing))}")
+        return
     key = artifact_key(manifest.stage, made["settings"], made["inputs"], made["code"])
     audit.expect("keys", f"{place}: key", key, manifest.key)
-    if made["run"] == request.run and "request" in made:
+    if request and made["run"] == request.run and "request" in made:
         audit.expect("keys", f"{place}: request", digest_of(request.model_dump(mode="json")), made["request"])
     for name, parent in made.get("parents", {}).items():
         parent_manifest = others.get(tuple(parent.split("/")))
         if parent_manifest is not None:
-            audit.expect("keys", f"{place}: input {name}", made["inputs"][name], parent_manifest.digest)
+            audit.expect("keys", f"{place}: input {name}", made["inputs"].get(name), parent_manifest.digest)

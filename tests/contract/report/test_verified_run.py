@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -142,6 +143,52 @@ def test_a_manifest_under_a_key_that_is_not_its_own_is_named(store):
         assert any(f"train/{record['key']}: key: expected" in line for line in verify_run(store, "r1").findings)
     finally:
         store.write(key, whole)
+
+
+@contextmanager
+def changed(store, key, body):
+    """Another object under `key`, for a while; `None` deletes it."""
+    whole = store.read(key) if store.exists(key) else None
+    store.delete(key) if body is None else store.write(key, body)
+    try:
+        yield
+    finally:
+        store.delete(key) if whole is None else store.write(key, whole)
+
+
+@pytest.mark.parametrize("key", ["runs/r1/request.json", "runs/r1/cifar10/ann/seed-0/train.json"])
+@pytest.mark.parametrize("kept", [0, 100])
+def test_a_cut_document_of_the_run_is_a_finding_with_its_place(store, key, kept):
+    """A request or a record that was cut is a finding; the report is still verified."""
+    with changed(store, key, store.read(key)[:kept]), changed(store, "reports/r1/report.md", b"forged"):
+        audit = verify_run(store, "r1")
+    said = "\n".join(audit.findings)
+    assert len(audit.findings) > 2
+    assert "report.md: expected the bytes that report.json gives" in said
+    assert audit.checked["values"] > 100
+
+
+def test_the_record_of_another_artifact_is_named(store):
+    """A record that names another artifact than the report does is found, with the stage's place."""
+    key = "runs/r1/cifar10/ann/seed-0/train.json"
+    record = json.loads(store.read(key))
+    with changed(store, key, json.dumps(record | {"key": "0" * 40}).encode()):
+        assert "record of train/cifar10/ann/0: artifact" in "\n".join(verify_run(store, "r1").findings)
+
+
+def test_forgeries_in_the_store_are_found_as_in_a_folder(store):
+    """A forged page without its line, and an extra file, are findings of a run in the store too."""
+    sums = store.read("reports/r1/SHA256SUMS")
+    unlisted = b"".join(line for line in sums.splitlines(keepends=True) if b"report.html" not in line)
+    with (
+        changed(store, "reports/r1/SHA256SUMS", unlisted),
+        changed(store, "reports/r1/report.html", b"forged"),
+        changed(store, "reports/r1/extra.html", b"extra"),
+    ):
+        said = "\n".join(verify_run(store, "r1").findings)
+    assert "report.html: expected the bytes that report.json gives" in said
+    assert "lines for report.html: expected 1, received 0" in said
+    assert "extra.html: expected no such file" in said
 
 
 def test_an_unknown_run_is_a_bad_request(made):
