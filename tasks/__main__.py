@@ -154,15 +154,20 @@ def _stage(options: argparse.Namespace) -> None:
 
 
 def _plan(run: str, store: Store) -> None:
-    from tasks.stages.plan import plan
+    from tasks.stages.plan import Machine, plan
 
+    backend = os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    is_local = os.environ.get("RUNNER", "local") == "local"
     plan(
         store,
         run,
         parameters=os.environ.get("RUN_PARAMETERS") or "{}",
         config=config_folder(os.environ),
-        mirror=os.environ.get("DATASET_MIRROR") or None,
-        backend=os.environ.get("KERAS_BACKEND") or "tensorflow",
+        machine=Machine(
+            mirror=os.environ.get("DATASET_MIRROR") or None,
+            backend=backend,
+            memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if is_local else None,
+        ),
     )
 
 

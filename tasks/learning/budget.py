@@ -6,6 +6,7 @@ A family describes its size by a function from widths to a parameter count; `sol
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
+from tasks.errors import RequestError
 from tasks.settings.training import BUDGET_TOLERANCE
 
 GOOD_ENOUGH = 0.001  # of the budget: at this distance the solver stops searching
@@ -16,7 +17,7 @@ Widths = tuple[int, ...]
 Count = Callable[[Widths], int]
 
 
-class BudgetError(ValueError):
+class BudgetError(RequestError):
     """No widths of a model, with its other hyper-parameters, meet the budget."""
 
 

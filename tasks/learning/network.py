@@ -15,6 +15,7 @@ import keras_tuner
 import numpy as np
 from pydantic import Field
 
+from tasks.errors import RequestError
 from tasks.learning.initialisation import PatchWhitening, PrincipalDense
 from tasks.settings.training import Tricks
 from tasks.settings.values import Budget, Frozen, Name
@@ -50,7 +51,7 @@ def core(description: Description, hp: keras_tuner.HyperParameters) -> keras.Mod
     """The family's model, from standardised images to logits; `hp` learns the family's search space.
 
     Raises:
-        ValueError: there is no such family.
+        RequestError: there is no such family.
         BudgetError: no widths meet the budget.
     """
     module = f"{FAMILIES}.{description.family}"
@@ -59,7 +60,7 @@ def core(description: Description, hp: keras_tuner.HyperParameters) -> keras.Mod
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
-        raise ValueError(f"family: expected a file of tasks/models/, received {description.family!r}") from None
+        raise RequestError(f"family: expected a file of tasks/models/, received {description.family!r}") from None
     return family.build(hp, description.shape, description.classes, description.budget, description.tricks)
 
 
@@ -69,7 +70,7 @@ def assemble(description: Description) -> keras.Model:
     A layer without weights standardises, so that data stay uint8 until a model reads them.
 
     Raises:
-        ValueError: there is no such family.
+        RequestError: there is no such family.
         BudgetError: no widths meet the budget.
     """
     hp = keras_tuner.HyperParameters()

@@ -14,7 +14,7 @@ from tasks.settings.perimeter import Perimeter
 from tasks.settings.reading.extensions import EXTENSIONS, Offered, hint, offered
 from tasks.settings.reading.messages import one_of, shown
 from tasks.settings.reading.toml_file import TomlFile, TomlLayers
-from tasks.settings.request import Parameters, Request
+from tasks.settings.request import BACKENDS, Parameters, Request
 from tasks.settings.training import Profile
 from tasks.settings.values import Frozen, Name, parse
 
@@ -183,6 +183,8 @@ def resolve(
     """
     if params.profile not in config.profiles:
         raise RequestError(f"profile: {one_of(config.profiles, params.profile)}")
+    if backend not in BACKENDS:
+        raise RequestError(f"KERAS_BACKEND: {one_of(BACKENDS, backend)}")
     profile = config.profiles[params.profile]
     names = config.chosen("datasets", params.datasets)
     budgets = params.budgets or ()

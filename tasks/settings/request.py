@@ -3,7 +3,7 @@
 import hashlib
 import math
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -18,6 +18,8 @@ RunId = Annotated[
     str,
     matching("[A-Za-z0-9][A-Za-z0-9._-]{0,150}", "a run's id of at most 151 letters, digits and ._-"),
 ]
+Backend = Literal["tensorflow", "jax", "torch"]
+BACKENDS: tuple[str, ...] = get_args(Backend)
 MAX_BUDGETS = 8  # in one run: each is a search and trainings of its own
 SLUG = 130  # characters of a run's name in keys and paths, its digest included
 
@@ -81,7 +83,7 @@ class Request(Frozen):
     examples: Examples | None = None
     search: Search
     training: Training
-    backend: Literal["tensorflow", "jax", "torch"] = "tensorflow"
+    backend: Backend = "tensorflow"
     mirror: Address | None = None
     allowed_addresses: tuple[Address, ...] = ()
     force: ForcedStages = ()

@@ -3,37 +3,60 @@
 import json
 import logging
 from pathlib import Path
+from typing import NamedTuple
 
 from tasks.errors import RequestError
 from tasks.runs.order import run_number
 from tasks.runs.records import recorded
 from tasks.runs.requests import write_request
-from tasks.settings.loading import load_configuration, resolve
+from tasks.settings.loading import Configuration, load_configuration, resolve
 from tasks.settings.place import Place
 from tasks.settings.request import Parameters, Request
 from tasks.settings.values import parse
+from tasks.stages.feasibility import check
 from tasks.storage.contract import Store
 
 log = logging.getLogger(__name__)
 
 
-def plan(store: Store, run: str, *, parameters: str, config: Path, mirror: str | None, backend: str) -> Request:
+class Machine(NamedTuple):
+    """What the machine that plans adds to a request.
+
+    Attributes:
+        mirror: its owner's mirror, for a run that names none.
+        backend: Keras' backend.
+        memory: bytes, where it is this machine that trains.
+    """
+
+    mirror: str | None = None
+    backend: str = "tensorflow"
+    memory: int | None = None
+
+
+def plan(store: Store, run: str, *, parameters: str, config: Path, machine: Machine) -> Request:
     """Write `runs/RUN/request.json` from JSON `parameters`. It is written once; a retry keeps it.
 
-    `mirror` is the mirror set by this machine's owner, for a run that names none.
-
     Raises:
-        RequestError: the parameters or the configuration are wrong.
+        RequestError: the parameters or the configuration are wrong, or the run could not succeed.
     """
     with recorded(store, run, Place(), "plan"):
         params = parse(Parameters, _from_json(parameters), "parameters")
-        request = resolve(load_configuration(config), params, run, backend, own_mirror=mirror)
+        configuration = load_configuration(config)
+        _warn(configuration)
+        request = resolve(configuration, params, run, machine.backend, own_mirror=machine.mirror)
+        check(request, machine.memory)
         run_number(store, run)
         if write_request(store, request):
             log.info("run %s: %s of %s", run, ", ".join(request.families), ", ".join(d.name for d in request.datasets))
         else:
             log.info("run %s has a request already; it is kept", run)
     return request
+
+
+def _warn(configuration: Configuration) -> None:
+    for kind, reasons in configuration.unusable.items():
+        for name, reason in reasons.items():
+            log.warning("%s: %s cannot be used: %s", kind, name, reason)
 
 
 def _from_json(text: str) -> object:

@@ -22,7 +22,7 @@ from tasks.runs.scratch import PREFIX
 from tasks.settings.place import Place
 from tasks.settings.request import Parameters
 from tasks.stages import choose, fetch, normalize, search, train
-from tasks.stages.plan import plan
+from tasks.stages.plan import Machine, plan
 from tasks.storage.artifacts import find, materialize
 from tasks.storage.location import open_store
 from tests.support.patience import PATIENCE
@@ -91,8 +91,8 @@ def normalized(tmp_path_factory):
     text = workflow.read_text(encoding="utf-8").replace("batch_size = 64", "batch_size = 2").replace("\nshards", "\n#")
     workflow.write_text(text, encoding="utf-8")
     store = open_store((folder / "store").as_uri())
-    places = {"mirror": str(mirror), "config": config, "backend": "tensorflow"}
-    request = plan(store, RUN, parameters=WISH.model_dump_json(exclude_none=True), **places)
+    wish = WISH.model_dump_json(exclude_none=True)
+    request = plan(store, RUN, parameters=wish, config=config, machine=Machine(str(mirror)))
     for stage in (fetch, normalize):
         execution.execute(stage.STAGE, request, DATA, store)
     return folder

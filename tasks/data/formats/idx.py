@@ -14,6 +14,7 @@ from tasks.errors import DataError
 from tasks.settings.dataset import Shape
 
 UNSIGNED_BYTE = 0x08
+FILES = 2  # that make a part: images and labels
 MAX_BYTES = 2**30  # of one array; a header can claim 2**128
 
 
@@ -23,7 +24,7 @@ def read(paths: Sequence[Path], shape: Shape) -> Part:
     Raises:
         DataError: there are not two files, or one is not an IDX file.
     """
-    if len(paths) != 2:
+    if len(paths) != FILES:
         raise DataError(f"{file_names(paths)}: the idx reader expected a file of images and a file of labels")
     images, labels = _array(paths[0]), _array(paths[1])
     return Part(images[..., np.newaxis] if images.ndim == 3 else images, labels)

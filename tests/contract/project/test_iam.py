@@ -15,7 +15,7 @@ from tasks.runs.garbage import find_garbage
 from tasks.runs.requests import read_request
 from tasks.settings.place import Place
 from tasks.stages import fetch, normalize
-from tasks.stages.plan import plan
+from tasks.stages.plan import Machine, plan
 from tasks.stages.report import report
 from tasks.storage.bucket import S3Store
 from tasks.storage.contract import MIB, StoreError
@@ -88,7 +88,7 @@ def run_stages(store, folder):
     configuration = make_configuration(folder / "config")
     params = {"profile": "smoke", "datasets": ["cifar10"], "families": ["ann"]}
     mirror = str(make_mirror(folder / "mirror"))
-    plan(store, "r", parameters=json.dumps(params), config=configuration, mirror=mirror, backend="tensorflow")
+    plan(store, "r", parameters=json.dumps(params), config=configuration, machine=Machine(mirror))
     request = read_request(store, "r")
     for _ in range(2):  # the second time everything is found and verified
         for stage in (fetch.STAGE, normalize.STAGE):

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tasks.runs.order import LATEST, publish, run_number
 from tasks.settings.request import Parameters
-from tasks.stages.plan import plan
+from tasks.stages.plan import Machine, plan
 from tasks.stages.report import report
 from tests.support.patience import PATIENCE
 from tests.support.tiny_data import make_configuration
@@ -20,9 +20,7 @@ def test_a_late_report_of_an_older_run_does_not_become_the_latest(stores, tmp_pa
     """The report stage of an old run that ends after a newer run's leaves `latest.json` as it is."""
     config = make_configuration(tmp_path / "config")
     params = Parameters(profile="smoke").model_dump_json()
-    requests = [
-        plan(stores, run, parameters=params, config=config, mirror=None, backend="tensorflow") for run in ("r2", "r1")
-    ]
+    requests = [plan(stores, run, parameters=params, config=config, machine=Machine()) for run in ("r2", "r1")]
     for request in reversed(requests):
         report(request, stores)
         assert latest(stores) == {"run": "r1", "status": "partial"}
