@@ -5,14 +5,19 @@
 A target is a strategy that makes inputs, most of them nearly right, and a check that raises when a promise is broken.
 """
 
+import bz2
 import gzip
 import json
+import lzma
 import sys
 import tarfile
 import tempfile
 import time
+import warnings
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -36,6 +41,7 @@ from tests.support.tiny_data import cifar_bytes, idx_bytes, images_and_labels, m
 
 TEXT = st.text(st.characters(), max_size=80)  # lone surrogates and control characters too
 SCRAP = st.binary(max_size=20)
+NAMES = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1, max_size=80)
 IMAGES, LABELS = images_and_labels(4, 1, seed=0)
 SCRATCH = tempfile.TemporaryDirectory(prefix="fuzz-")  # goes with the process
 FOLDER = Path(SCRATCH.name)
@@ -97,6 +103,39 @@ def archives() -> st.SearchStrategy[bytes]:
     return st.lists(st.tuples(names, kinds, bodies, sizes, formats), max_size=6).map(_packed).flatmap(mutated)
 
 
+def packed() -> st.SearchStrategy[bytes]:
+    """Archives of every kind, some of them damaged."""
+    plain = archives()
+    kinds = [plain, zipped(plain), plain.map(bz2.compress), plain.map(partial(lzma.compress, preset=0)), zips()]
+    return st.one_of(kinds + [kind.flatmap(mutated) for kind in kinds[2:]])
+
+
+def zips() -> st.SearchStrategy[bytes]:
+    """Zip files with honest and hostile names, modes, flags and sizes."""
+    names = st.sampled_from(["top/one", "top/two", "./top/one", "/top/one", "../one", "top/", "a"]) | NAMES
+    fields = st.fixed_dictionaries(
+        {},
+        optional={
+            "external_attr": st.integers(0, 2**32 - 1) | st.just(0o120777 << 16),
+            "flag_bits": st.integers(0, 2**16 - 1),
+            "compress_type": st.sampled_from([0, 8, 12, 14, 99]),
+            "file_size": st.integers(0, 2**33),
+            "header_offset": st.integers(0, 2**33),
+        },
+    )
+    return st.lists(st.tuples(names, st.sampled_from([b"one", b"two", b""]), fields), max_size=5).map(_zip)
+
+
+def _zip(members: list[tuple[str, bytes, dict[str, int]]]) -> bytes:
+    stream = BytesIO()
+    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, body, fields in members:
+            archive.writestr(name, body)
+            for field, value in fields.items():
+                setattr(archive.infolist()[-1], field, value)
+    return stream.getvalue()
+
+
 def _packed(members: list[tuple[str, bytes, bytes, int | None, int]]) -> bytes:
     stream = BytesIO()
     for name, kind, body, size, form in members:
@@ -115,8 +154,11 @@ def check_archive(body: bytes) -> None:
         out.mkdir(parents=True)
         (root / "mirror").mkdir()
         (root / "mirror" / ARCHIVE.name).write_bytes(body)
-        with suppress(DataError):
+        try:
             bring(ARCHIVE, str(root / "mirror"), out, lambda line: None, allowed_addresses=(str(root),))
+        except DataError as error:
+            _check_lines(error)
+        else:
             assert {path.name: path.read_bytes() for path in out.iterdir()} == {"one": b"one", "two": b"two"}
         found = {path.relative_to(root).as_posix() for path in root.rglob("*")}
         assert found <= {"mirror", "mirror/a.tar.gz", "a", "a/out", "a/out/one", "a/out/two"}
@@ -145,7 +187,7 @@ def check_toml(body: tuple[bytes, bytes]) -> None:
         _check_lines(error)
 
 
-def _check_lines(error: RequestError) -> None:
+def _check_lines(error: RequestError | DataError) -> None:
     lines = str(error).splitlines()
     assert 0 < len(lines) <= MOST_LINES + 1
     assert all(line.isprintable() and 0 < len(line) < 2000 for line in lines)
@@ -199,7 +241,7 @@ TARGETS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], None]]] = {
         check_idx,
     ),
     "cifar": (st.lists(mutated(cifar_bytes(IMAGES, LABELS)), min_size=1, max_size=3).map(tuple), check_cifar),
-    "archive": (zipped(archives()), check_archive),
+    "archive": (packed(), check_archive),
     "parameters": (
         FORMS | FORMS.map(str.encode).flatmap(mutated).map(lambda b: b.decode(errors="replace")),
         check_parameters,

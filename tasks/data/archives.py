@@ -1,17 +1,24 @@
-"""Archives: named members of a .tar.gz, read safely.
+"""Archives: named members of a .tar, plain or packed, or of a .zip, read safely.
 
-An archive is read member by member as a stream. No path in an archive is ever used as a path here.
+An archive is read member by member. No path in an archive is ever used as a path here. What is not asked for is passed
+over, be it a link or a device; what is asked for must be a plain file.
 """
 
+import bz2
 import gzip
+import lzma
+import os
 import shutil
+import stat
+import struct
 import tarfile
+import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any, NamedTuple
 
-from tasks.errors import DataError
+from tasks.errors import DataError, shown
 from tasks.storage.contract import MIB
 
 MAX_MEMBER = 512 * MIB
@@ -20,6 +27,36 @@ MAX_MEMBERS = 1000
 MAX_RATIO = 100
 SMALL_ARCHIVE = 64 * MIB
 MAX_ARCHIVE = 2048 * MIB
+# What a file begins with says how it is packed; https://en.wikipedia.org/wiki/List_of_file_signatures
+PACKED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
+ZIPPED = (b"PK\3\4", b"PK\5\6")
+SIGNATURE = 6  # bytes, of the longest of them
+NAMED = 10  # files that a message names
+# RecursionError: tarfile follows a chain of extended headers by calling itself. The others are what the readers of the
+# standard library raise when bytes make no sense.
+DAMAGED = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    lzma.LZMAError,
+    zlib.error,
+    struct.error,
+    UnicodeError,
+    EOFError,
+    NotImplementedError,
+    RecursionError,
+)
+
+
+class Member(NamedTuple):
+    """One entry of an archive: its name without `./`, its unpacked size in bytes, and its content.
+
+    `fault` says why it cannot be taken; it is empty for a plain file.
+    """
+
+    name: str
+    size: int
+    fault: str
+    open: Callable[[], IO[bytes] | None]
 
 
 def extract(path: Path, members: Iterable[str], folder: Path, address: str) -> Iterator[str]:
@@ -28,63 +65,158 @@ def extract(path: Path, members: Iterable[str], folder: Path, address: str) -> I
     `address` is where the archive came from, for messages.
 
     Raises:
-        DataError: the archive is cut, not a plain one, too large, or without one of the members.
+        DataError: the archive is cut, of an unknown kind, too large, without one of the members, or one of them is
+            not a plain file.
     """
-    missing = set(members)
+    missing, others = set(members), []
     try:
-        with _BoundedGzip(path, address) as unzipped, tarfile.open(fileobj=unzipped, mode="r:") as archive:
-            for member in _plain_members(archive, address):
-                content = archive.extractfile(member) if member.name in missing else None
-                if content:
-                    missing.remove(member.name)
-                    yield _written(content, folder / PurePosixPath(member.name).name)
-                if not missing:
-                    return  # the rest of the archive is not read
-    # RecursionError: tarfile follows a chain of extended headers by calling itself.
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, RecursionError) as error:
-        raise DataError(f"{address}: expected a whole .tar.gz, received one that cannot be read ({error})") from None
-    raise DataError(f"{address}: expected the members {', '.join(sorted(missing))}, received an archive without them")
+        for member in _wanted_or_harmless(path, missing, address):
+            if member.name in missing:
+                missing.remove(member.name)
+                yield _written(member, folder)
+            elif not member.fault:
+                others.append(shown(member.name, 80))
+            if not missing:
+                return  # the rest of the archive is not read
+    except (*DAMAGED, OSError) as error:
+        if getattr(error, "errno", None) is not None:  # this machine's disk
+            raise
+        raise DataError(
+            f"{address}: expected a whole .tar.gz, .tar.bz2, .tar.xz, .tar or .zip, "
+            f"received one that cannot be read ({error})"
+        ) from None
+    raise DataError(
+        f"{address}: expected the members {', '.join(sorted(missing))}, "
+        f"received an archive without them; {_listed(others)}"
+    )
 
 
-def _written(content: IO[bytes], path: Path) -> str:
+def _listed(names: list[str]) -> str:
+    """Some of the names, as messages show them, on one line."""
+    if not names:
+        return "it has no other files"
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"its other files are {', '.join(names[:NAMED])}{more}"
+
+
+def _written(member: Member, folder: Path) -> str:
+    path, content = folder / PurePosixPath(member.name).name, member.open()
     with path.open("wb") as target:
-        shutil.copyfileobj(content, target, MIB)
+        if content:
+            shutil.copyfileobj(content, target, MIB)
     return path.name
 
 
-class _BoundedGzip(gzip.GzipFile):
-    """The unzipped archive, bounded as a whole and per read: tarfile reads a whole extended header at once."""
-
-    def __init__(self, path: Path, address: str):
-        super().__init__(path)
-        self._address = address
-        self._limit = min(MAX_ARCHIVE, max(SMALL_ARCHIVE, MAX_RATIO * path.stat().st_size))
-
-    def read(self, size: int | None = -1) -> bytes:
-        """At most `size` bytes; `size` must be a number, from 0 to 1 MiB."""
-        if size is None or not 0 <= size <= MIB:
-            raise DataError(f"{self._address}: expected plain headers, received one of {size:,} bytes")
-        self._check(self.tell() + size)
-        return super().read(size)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Go to a position, counted from the start."""
-        self._check(offset)
-        return super().seek(offset, whence)
-
-    def _check(self, position: int) -> None:
-        if position > self._limit + MIB:  # a reader may ask for more than there is
-            raise DataError(f"{self._address}: expected at most {self._limit // MIB} MiB unpacked, received more")
-
-
-def _plain_members(archive: tarfile.TarFile, address: str) -> Iterator[tarfile.TarInfo]:
-    """The members of an archive, one by one, as long as they are few, small, and plain files or folders."""
-    for number, member in enumerate(archive, 1):
+def _wanted_or_harmless(path: Path, wanted: set[str], address: str) -> Iterator[Member]:
+    """The members of an archive, one by one, as long as they are few and small, and the wanted ones plain files."""
+    limit, total = min(MAX_ARCHIVE, max(SMALL_ARCHIVE, MAX_RATIO * path.stat().st_size)), 0
+    for number, member in enumerate(_members(path, limit, address), 1):
         if number > MAX_MEMBERS or member.size > MAX_MEMBER:
             raise DataError(
                 f"{address}: expected at most {MAX_MEMBERS} members of {MAX_MEMBER // MIB} MiB, received more"
             )
-        path = PurePosixPath(member.name)
-        if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
-            raise DataError(f"{address}: expected plain files in folders, received the member {member.name!r}")
+        place = PurePosixPath(member.name)
+        fault = member.fault if member.name in wanted else ""
+        if fault or place.is_absolute() or ".." in place.parts:
+            reason = f", which {fault}" if fault else ""
+            raise DataError(
+                f"{address}: expected plain files in folders, received the member {shown(member.name)}{reason}"
+            )
+        total += member.size if member.name in wanted else 0
+        if total > limit:
+            raise _too_large(address, limit)
         yield member
+
+
+def _members(path: Path, limit: int, address: str) -> Iterator[Member]:
+    """The entries of the archive at `path`, whatever its kind; at most `limit` bytes of a packed one are unpacked."""
+    with path.open("rb") as file:
+        signature = file.read(SIGNATURE)
+        if signature.startswith(ZIPPED):
+            with zipfile.ZipFile(_Directory(file, path.stat().st_size + MIB, address)) as zipped:  # type: ignore[call-overload]
+                yield from (_of_zip(zipped, entry) for entry in zipped.infolist())
+            return
+    unpacked: Callable[..., Any] = next(
+        (kind for start, kind in PACKED.items() if signature.startswith(start)), Path.open
+    )
+    with unpacked(path, "rb") as stream:
+        bounded = _Bounded(stream, limit, address)
+        with tarfile.open(fileobj=bounded, mode="r:") as archive:  # type: ignore[call-overload]
+            yield from (_of_tar(archive, entry) for entry in archive)
+
+
+def _of_tar(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> Member:
+    fault = "" if entry.isfile() else "is not one"
+    return Member(_name(entry.name), entry.size, fault, lambda: archive.extractfile(entry))
+
+
+def _of_zip(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Member:
+    mode = stat.S_IFMT(entry.external_attr >> 16)  # 0 where the archive was not made on Unix
+    if entry.is_dir() or mode not in (0, stat.S_IFREG):
+        fault = "is not one"
+    elif entry.flag_bits & 1:
+        fault = "has a password"
+    elif entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # Python unpacks the others in pieces whose size has no bound.
+        fault = "is packed in another way than deflate"
+    else:
+        fault = ""
+    return Member(_name(entry.filename), entry.file_size, fault, lambda: archive.open(entry))
+
+
+def _name(path: str) -> str:
+    """The name of a member as the configuration writes it: `./a//b` is `a/b`."""
+    return str(PurePosixPath(path))
+
+
+def _too_large(address: str, limit: int) -> DataError:
+    return DataError(f"{address}: expected at most {limit // MIB} MiB unpacked, received more")
+
+
+class _Bounded:
+    """The unpacked bytes of an archive, bounded as a whole and per read: tarfile reads a whole extended header at once.
+
+    `stream` unpacks as it is read, so that no more than the bounds is ever in memory.
+    """
+
+    def __init__(self, stream: Any, limit: int, address: str):
+        self._stream, self._limit, self._address = stream, limit, address
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes; `size` must be a number, from 0 to 1 MiB."""
+        if not 0 <= size <= MIB:
+            raise DataError(f"{self._address}: expected plain headers, received one of {size:,} bytes")
+        self._check(self.tell() + size)
+        return self._stream.read(size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a position, counted from the start or, in a file, from the end."""
+        if whence == os.SEEK_SET:
+            self._check(offset)
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        """The position, counted from the start."""
+        return self._stream.tell()
+
+    def seekable(self) -> bool:
+        """Whether `seek` works."""
+        return True
+
+    def _check(self, position: int) -> None:
+        if position < 0:
+            raise EOFError(f"a position of {position:,}")
+        if position > self._limit + MIB:  # a reader may ask for more than there is
+            raise _too_large(self._address, self._limit)
+
+
+class _Directory(_Bounded):
+    """The bytes of a .zip. Its directory is read at once, and the end of the file, without a size, to find it."""
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes, or 1 MiB where no size is named."""
+        return super().read(MIB if size < 0 else size)
+
+    def _check(self, position: int) -> None:
+        if not 0 <= position <= self._limit:
+            raise EOFError(f"a position of {position:,}")

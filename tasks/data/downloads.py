@@ -113,8 +113,8 @@ def _from_address(address: str, download: Download) -> Answer:
             if error.digest in digests:  # the same bytes once more are no accident on the way
                 break
             digests.add(error.digest)
-        log.warning("%s (attempt %d of %d)", fault, attempt, attempts)
         if attempt < attempts:
+            log.warning("%s (attempt %d of %d)", fault, attempt, attempts)
             time.sleep(pause)
     raise fault
 

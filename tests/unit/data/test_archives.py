@@ -1,7 +1,11 @@
 """Archives that mean harm, or are damaged."""
 
+import bz2
 import gzip
+import lzma
+import stat
 import tarfile
+import zipfile
 from io import BytesIO
 
 import pytest
@@ -35,6 +39,76 @@ def test_the_named_members_come_under_their_base_names(tmp_path, folder):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"one.bin": b"one", "two.bin": b"two"}
 
 
+def zip_bytes(members, **changes):
+    """A .zip of plain files; `changes` are fields of its last member."""
+    stream = BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, body in members.items():
+            archive.writestr(name, body)
+        for name, value in changes.items():
+            setattr(archive.infolist()[-1], name, value)
+    return stream.getvalue()
+
+
+PLAIN_TAR = gzip.decompress(tar_bytes(GOOD))
+KINDS = {
+    "tar": PLAIN_TAR,
+    "gzip": gzip.compress(PLAIN_TAR),
+    "several gzips": gzip.compress(PLAIN_TAR[:1000]) + gzip.compress(PLAIN_TAR[1000:]),
+    "bzip2": bz2.compress(PLAIN_TAR),
+    "xz": lzma.compress(PLAIN_TAR),
+    "zip": zip_bytes(GOOD),
+    "zip with a comment": zip_bytes(GOOD)[:-2] + b"\5\0hello",
+}
+
+
+@pytest.mark.parametrize("archive", KINDS.values(), ids=KINDS)
+def test_every_usual_kind_of_archive_is_read(tmp_path, folder, archive):
+    """The bytes of an archive say what it is, whatever its name."""
+    (tmp_path / "a.tar.gz").write_bytes(archive)
+    assert extract(tmp_path / "a.tar.gz", folder) == ["one.bin", "two.bin"]
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"one.bin": b"one", "two.bin": b"two"}
+
+
+@pytest.mark.parametrize("pack", [tar_bytes, zip_bytes])
+def test_a_name_may_begin_at_the_folder_itself(tmp_path, folder, pack):
+    """`tar czf x.tgz .` writes ./top/one.bin, which is top/one.bin."""
+    (tmp_path / "a").write_bytes(pack({f"./{name}": body for name, body in GOOD.items()}))
+    assert extract(tmp_path / "a", folder) == ["one.bin", "two.bin"]
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE]
+)
+def test_a_link_or_a_device_beside_the_members_does_no_harm(tmp_path, folder, kind):
+    """What is not asked for is passed over, whatever it is and wherever it leads; it is never made."""
+    stream = BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        beside = tarfile.TarInfo("top/latest")
+        beside.type, beside.linkname = kind, "/etc/passwd"
+        archive.addfile(beside)
+        for name, body in GOOD.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(body)
+            archive.addfile(info, BytesIO(body))
+    (tmp_path / "a.tar.gz").write_bytes(stream.getvalue())
+    assert extract(tmp_path / "a.tar.gz", folder) == ["one.bin", "two.bin"]
+    assert names(folder) == ["one.bin", "two.bin"]
+
+
+@pytest.mark.parametrize("pack", [tar_bytes, zip_bytes])
+def test_an_archive_without_the_members_says_which_it_has(tmp_path, folder, pack):
+    """Ten of its files are named, and how many more there are; no name breaks the line."""
+    has = {f"other/{number}\n.bin": b"" for number in range(14)}
+    (tmp_path / "a").write_bytes(pack({"top/one.bin": b"one", **has}))
+    with pytest.raises(DataError) as caught:
+        extract(tmp_path / "a", folder)
+    assert "expected the members top/two.bin, received an archive without them" in str(caught.value)
+    assert r"its other files are 'other/0\n.bin', 'other/1\n.bin', " in str(caught.value)
+    assert str(caught.value).endswith(r"'other/9\n.bin' and 4 more")
+    assert str(caught.value).isprintable()
+
+
 def archive_with(**changes):
     """A tar whose one member has these odd fields."""
     stream = BytesIO()
@@ -56,11 +130,16 @@ def archive_with(**changes):
         (archive_with(name="../one.bin"), "expected plain files in folders, received the member '../one.bin'"),
         (archive_with(name="/etc/passwd"), "expected plain files in folders"),
         (archive_with(type=tarfile.SYMTYPE, linkname="/etc/passwd"), "expected plain files in folders"),
+        (archive_with(type=tarfile.LNKTYPE, linkname="top/two.bin"), "'top/one.bin', which is not one"),
+        (archive_with(type=tarfile.DIRTYPE), "'top/one.bin', which is not one"),
         (archive_with(size=200_000), "expected at most"),
         (tar_bytes({f"m{n}": b"" for n in range(60)}), "expected at most"),
     ],
-    ids=["cut", "cut in a member", "foreign", "incomplete", "escaping", "absolute", "linking", "swollen", "crowded"],
-)
+    ids=[
+        "cut", "cut in a member", "foreign", "incomplete", "escaping", "absolute", "linking", "linking hard",
+        "a folder", "swollen", "crowded",
+    ],
+)  # fmt: skip
 def test_a_bad_archive_is_a_clear_error(tmp_path, folder, monkeypatch, archive, expected):
     """Cut, foreign, incomplete, escaping, linking, swollen or crowded: one line, and no path of it is used."""
     monkeypatch.setattr(archives, "MAX_MEMBER", 100_000)
@@ -103,3 +182,57 @@ def test_a_bomb_does_not_go_off(tmp_path, folder, archive, expected):
     with pytest.raises(DataError, match=expected):
         extract(tmp_path / "a.tar.gz", folder)
     assert names(folder) == []
+
+
+TWO = {"top/two.bin": b"two", "top/one.bin": b"one"}
+
+
+@pytest.mark.parametrize(
+    ("archive", "expected"),
+    [
+        (zip_bytes(GOOD)[:-30], "expected a whole .tar.gz"),
+        (zip_bytes(TWO).replace(b"top/one", b"top/../"), "received the member 'top/../.bin'"),
+        (zip_bytes(TWO, external_attr=(stat.S_IFLNK | 0o777) << 16), "'top/one.bin', which is not one"),
+        (zip_bytes(TWO, flag_bits=1), "'top/one.bin', which has a password"),
+        (zip_bytes(TWO, compress_type=zipfile.ZIP_BZIP2), "'top/one.bin', which is packed in another way"),
+        (zip_bytes({f"m{n}": b"" for n in range(60)}), "expected at most 50 members"),
+        (zip_bytes({"x" * 60_000 + str(n): b"" for n in range(20)}), "expected plain headers"),
+        (zip_bytes({**TWO, "top/one.bin": bytes(200_000)}), "expected at most 50 members of 0 MiB"),
+        (zip_bytes(TWO, CRC=7), "expected a whole .tar.gz"),
+        (zip_bytes(TWO, header_offset=2**31), "expected a whole .tar.gz"),
+        (bz2.compress(PLAIN_TAR)[:-20], "expected a whole .tar.gz"),
+        (b"BZh9" + bytes(99), "expected a whole .tar.gz"),
+        (lzma.compress(PLAIN_TAR)[:100], "expected a whole .tar.gz"),
+        (b"\xfd7zXZ\0" + bytes(99), "expected a whole .tar.gz"),
+        (PLAIN_TAR[:700], "expected a whole .tar.gz"),
+    ],
+    ids=[
+        "cut zip", "escaping", "linking", "password", "unusual", "crowded", "long directory", "swollen", "damaged",
+        "leading outside", "cut bzip2", "no bzip2", "cut xz", "no xz", "cut tar",
+    ],
+)  # fmt: skip
+def test_a_bad_archive_of_another_kind_is_a_clear_error(tmp_path, folder, monkeypatch, archive, expected):
+    """What holds for .tar.gz holds for every kind: one line, within the bounds, and no path of it is used."""
+    monkeypatch.setattr(archives, "MAX_MEMBER", 100_000)
+    monkeypatch.setattr(archives, "MAX_MEMBERS", 50)
+    (tmp_path / "a").write_bytes(archive)
+    with pytest.raises(DataError, match=expected):
+        extract(tmp_path / "a", folder)
+    assert set(names(folder)) <= {"one.bin", "two.bin"}
+
+
+@pytest.mark.parametrize("pack", [bz2.compress, lzma.compress])
+def test_a_bomb_of_another_kind_does_not_go_off(tmp_path, folder, pack):
+    """70 MiB out of some kilobytes are left, in whatever way they were packed."""
+    bomb = gzip.decompress(bomb_of((tarfile.REGTYPE, 2**20, 70)))
+    (tmp_path / "a").write_bytes(pack(bomb))
+    with pytest.raises(DataError, match="expected at most 64 MiB unpacked"):
+        extract(tmp_path / "a", folder)
+
+
+def test_a_zip_that_unpacks_to_more_than_its_bound_is_left(tmp_path, folder, monkeypatch):
+    """Its members count together, since each alone may be small enough."""
+    monkeypatch.setattr(archives, "SMALL_ARCHIVE", 2**20)
+    (tmp_path / "a").write_bytes(zip_bytes({name: bytes(2**19 + 1) for name in TWO}))
+    with pytest.raises(DataError, match="expected at most 1 MiB unpacked"):
+        extract(tmp_path / "a", folder)
