@@ -84,7 +84,7 @@ def _readable(read: Callable[[], Document], is_there: bool, audit: Audit) -> Doc
     """What `read` returns, or None with a finding when a document that is there cannot be read."""
     try:
         return read()
-    except (RequestError, DataError, ValueError) as error:
+    except (RequestError, DataError) as error:
         if not is_there:
             raise
         audit.findings.append(str(error))
