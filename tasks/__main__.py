@@ -16,6 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tasks.errors import BlockedError, DataError, DiscreetFormatter, NotAskedForError, RequestError
+from tasks.runs.numerics import make_known
 from tasks.runs.scratch import scratch
 from tasks.settings.loading import config_folder
 from tasks.settings.place import Place
@@ -44,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(DiscreetFormatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    for noisy in ("boto3", "botocore", "s3transfer", "urllib3"):
+    for noisy in ("boto3", "botocore", "matplotlib", "s3transfer", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
         options.run_command(options)
@@ -139,18 +140,21 @@ def _stage(options: argparse.Namespace) -> None:
     from tasks.runs import execution, requests
 
     run, store = slug(options.run), _store()
-    if options.command == "plan":
-        _plan(run, store)
-        return
-    request = requests.read_request(store, run)
-    os.environ["KERAS_BACKEND"] = request.backend
-    module = importlib.import_module(f"tasks.stages.{options.command}")
-    if options.command == "report":
-        module.report(request, store)
-    else:
+    with scratch() as folder:
+        known = make_known(os.environ, folder)
+        if known.removed:
+            logging.info("not used, as they could change results: %s", ", ".join(known.removed))
+        if options.command == "plan":
+            _plan(run, store)
+            return
+        request = requests.read_request(store, run)
+        os.environ["KERAS_BACKEND"] = request.backend
+        module = importlib.import_module(f"tasks.stages.{options.command}")
+        if options.command == "report":
+            module.report(request, store)
+            return
         place = Place(options.dataset, options.family, options.seed, options.shard, budget=options.budget)
-        with scratch():
-            execution.execute(module.STAGE, request, place, store)
+        execution.execute(module.STAGE, request, place, store, known)
 
 
 def _plan(run: str, store: Store) -> None:

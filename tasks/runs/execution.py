@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tasks.runs.numerics import NONE, Numerics
 from tasks.runs.records import Record, input_manifest, now, recorded
 from tasks.runs.stage import Stage, Work
 from tasks.settings.place import Place, require
@@ -19,12 +20,15 @@ from tasks.storage.provenance import code_digest, lock_digest, versions
 log = logging.getLogger(__name__)
 
 
-def execute(stage: Stage, request: Request, place: Place, store: Store) -> Manifest:
-    """Run `stage` at `place`, or reuse what an earlier run made from the same settings, inputs and code."""
+def execute(stage: Stage, request: Request, place: Place, store: Store, numerics: Numerics = NONE) -> Manifest:
+    """Run `stage` at `place`, or reuse what an earlier run made from the same settings, inputs and code.
+
+    `numerics` are the variables of the numeric libraries; the manifest names them.
+    """
     place = require(request, stage.scope, place)
     with recorded(store, request.run, place, stage.name) as record:
         job = _Job(stage, request, place, store, record)
-        manifest = job.reused() or job.made()
+        manifest = job.reused() or job.made(numerics)
         # A reused artifact may have checkpoints too: its maker was killed at this line, or another attempt was faster.
         job.checkpoints.clear()
         return manifest
@@ -61,7 +65,7 @@ class _Job:
         log.info("cached: %s of %s is artifact %s", self._stage.name, self._place, self._key)
         return manifest
 
-    def made(self) -> Manifest:
+    def made(self, numerics: Numerics) -> Manifest:
         """Do the work in a temporary folder, and commit the files that it made."""
         self._record.spent_on_setup(_import(self._stage.heavy))
         with tempfile.TemporaryDirectory(prefix=f"{self._stage.name}-") as scratch:
@@ -78,6 +82,7 @@ class _Job:
                 "at": now(),
                 "versions": versions(),
                 "lock": lock_digest(),
+                "variables": {"kept": dict(numerics.kept), "removed": list(numerics.removed)},
             }
             return commit(self._store, self._stage.name, self._key, output, self._key_parts | circumstances, summary)
 

@@ -30,11 +30,13 @@ def in_a_process(environment: Mapping[str, str], *arguments: str) -> Typed:
 
 def in_this_process(environment: Mapping[str, str], *arguments: str) -> int:
     """The same without a start of Python and TensorFlow: its exit code, the environment as it was before."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("KERAS_BACKEND", os.environ.get("KERAS_BACKEND", "tensorflow"))  # a stage sets its own
-        for name, value in environment.items():
-            patched.setenv(name, value)
+    before = dict(os.environ)  # a stage sets its backend and Keras' home, and takes other variables away
+    os.environ.update(environment)
+    try:
         return main(list(arguments))
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def speaking(environment: Mapping[str, str], caplog: pytest.LogCaptureFixture) -> Callable[..., Typed]:

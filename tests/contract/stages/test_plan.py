@@ -6,7 +6,8 @@ import pytest
 
 from tasks import models
 from tasks.errors import RequestError
-from tasks.runs.records import read_record, read_request, write_request
+from tasks.runs.records import read_record
+from tasks.runs.requests import read_request, write_request
 from tasks.settings.loading import load_configuration, resolve
 from tasks.settings.place import Place
 from tasks.settings.request import Parameters

@@ -1,0 +1,59 @@
+"""The numeric libraries' settings: every stage computes from a known state, whatever its surroundings say.
+
+Keras, TensorFlow, JAX, PyTorch and the libraries below them read files and variables of the person who runs a stage.
+Most of them change results, and none is in a key. So they are taken away before the first of these libraries is
+imported. What says only where to compute, and with how many threads, stays. The manifest names both.
+"""
+
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+LIBRARIES = (
+    "KERAS_", "TF_", "XLA_", "JAX_", "TORCH_", "PYTORCH_", "OMP_", "KMP_", "MKL_", "OPENBLAS_", "DNNL_", "ONEDNN_",
+    "CUBLAS_", "CUDNN_", "NVIDIA_TF32_OVERRIDE",
+)  # fmt: skip
+NOT_THEIRS = ("TF_CLI_", "TF_TOKEN_", "TF_VAR_")  # Terraform's
+# Threads, devices, memory, and where a library finds its files. XLA_FLAGS is how JAX is made deterministic.
+KEPT = (
+    "KERAS_BACKEND", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS", "TF_FORCE_GPU_ALLOW_GROWTH", "TF_GPU_ALLOCATOR", "TF_CPP_MIN_LOG_LEVEL", "XLA_FLAGS",
+    "XLA_PYTHON_CLIENT_PREALLOCATE", "XLA_PYTHON_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_ALLOCATOR", "JAX_PLATFORMS",
+)  # fmt: skip
+KERAS_HOME = "KERAS_HOME"  # Keras reads keras.json there: the image format, the float type, epsilon
+
+
+class Numerics(NamedTuple):
+    """What the surroundings said to the numeric libraries: variables that stand, and names of those taken away."""
+
+    kept: Mapping[str, str] = MappingProxyType({})
+    removed: tuple[str, ...] = ()
+
+
+NONE = Numerics()
+
+
+def numerics(environment: Mapping[str, str]) -> Numerics:
+    """Tell the variables of the numeric libraries apart: those that stay, and those that could change a result."""
+    theirs = {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(LIBRARIES) and not name.startswith(NOT_THEIRS)
+    }
+    kept = {name: value for name, value in sorted(theirs.items()) if name in KEPT}
+    return Numerics(kept, tuple(sorted(theirs.keys() - kept.keys())))
+
+
+def make_known(environment: MutableMapping[str, str], folder: Path) -> Numerics:
+    """Take away from `environment` what could change a result, and give Keras an empty home in `folder`.
+
+    It must be called before Keras is imported.
+    """
+    found = numerics(environment)
+    for name in found.removed:
+        del environment[name]
+    home = folder / "keras"
+    home.mkdir()
+    environment[KERAS_HOME] = str(home)
+    return found
