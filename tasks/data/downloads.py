@@ -56,10 +56,10 @@ def bring(
     folder: Path,
     progress: Callable[[str], None],
     allowed_addresses: tuple[str, ...] = (),
-) -> Answer:
+) -> tuple[str, Answer]:
     """Put the files of `source` into `folder`, from upstream or from `mirror` (a folder, file://, http(s):// or s3://).
 
-    Returns what the address that served them said of the file.
+    Returns the address that served them, and what it said of the file.
 
     Raises:
         RequestError: the mirror is a folder that is not in `allowed_addresses`.
@@ -73,7 +73,7 @@ def bring(
         download = Download(source, Path(scratch, source.name), folder, perimeter, progress)
         for left, address in zip(reversed(range(len(addresses))), addresses, strict=True):
             try:
-                return _from_address(address, download)
+                return address, _from_address(address, download)
             except (DataError, DownloadError) as fault:
                 faults.append(fault)
                 if left:

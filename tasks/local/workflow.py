@@ -195,7 +195,10 @@ class _Run:
             outcome.show_comparison(self._voice.console, folder)
             self._voice.say(f"report: {folder / 'report.html'}")
         logs = state_folder() / "airflow" / "logs"
-        for line in outcome.failures(self._rows(), self._store, self._run, logs):
+        ended = self._rows()
+        for line in outcome.warnings(ended):
+            self._voice.say(line, style="yellow")
+        for line in outcome.failures(ended, self._store, self._run, logs):
             self._voice.say(line, style="red")
         self._voice.say(f"run {self._run}: {state}, after {clock_time(time.monotonic() - self._began)}")
         return 0 if state == "success" else 1

@@ -9,7 +9,7 @@ from typing import Any
 
 from tasks.runs.numerics import NONE, Numerics
 from tasks.runs.records import Record, input_manifest, now, recorded
-from tasks.runs.stage import Stage, Work
+from tasks.runs.stage import REUSED, WARNING, Stage, Work
 from tasks.settings.place import Place, require
 from tasks.settings.request import Request
 from tasks.storage.artifacts import Manifest, artifact_key, commit, digest_of, find_whole, materialize
@@ -61,8 +61,11 @@ class _Job:
         manifest = find_whole(self._store, self._stage.name, self._key)
         if manifest is None:
             return None
-        self._record.fields |= {"cached": True, "progress": "cached"}
-        log.info("cached: %s of %s is artifact %s", self._stage.name, self._place, self._key)
+        self._record.fields |= {"cached": True, "progress": REUSED}
+        log.info("%s: %s of %s is artifact %s", REUSED, self._stage.name, self._place, self._key)
+        if self._stage.revisit:
+            seen, is_warning = self._stage.revisit(self._settings, manifest.summary, manifest.made["at"])
+            self._record.progress(f"{REUSED}; {WARNING if is_warning else ''}{seen}")
         return manifest
 
     def made(self, numerics: Numerics) -> Manifest:

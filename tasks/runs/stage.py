@@ -10,6 +10,9 @@ from tasks.settings.request import Request
 from tasks.settings.values import Frozen
 from tasks.settings.workflow import STAGES, Scope
 
+REUSED = "cached"  # how the progress of a stage begins that had nothing to do
+WARNING = "WARNING: "  # stands before what a person should see of a stage that is done
+
 
 @dataclass(frozen=True)
 class Input:
@@ -62,6 +65,9 @@ class Stage:
         run: makes files in `work.output`; the manifest keeps what it returns as the summary.
         modules: code that the stage loads by name, so that no import statement shows it.
         heavy: a module whose import is slow; it is imported, and timed, only when there is work to do.
+        revisit: says in one line what became of the things outside that a reused artifact was made from, and whether
+            that is a warning. It gets the settings, the summary of the artifact, and the time at which it was made.
+            Nothing that it sees is an error.
     """
 
     name: str
@@ -70,6 +76,7 @@ class Stage:
     run: Callable[[Work], dict[str, Any]]
     modules: Callable[[Request, Place], tuple[str, ...]] = lambda request, place: ()
     heavy: str | None = None
+    revisit: Callable[[Any, dict[str, Any], str], tuple[str, bool]] | None = None
 
     @property
     def scope(self) -> Scope:

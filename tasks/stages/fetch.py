@@ -5,8 +5,10 @@ from typing import Any
 from pydantic import Field
 
 from tasks.data.downloads import bring
+from tasks.data.freshness import look_again, note
 from tasks.runs.stage import Stage, Work
 from tasks.settings.dataset import Source
+from tasks.settings.perimeter import Perimeter
 from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.values import Frozen
@@ -32,12 +34,20 @@ def settings(request: Request, place: Place) -> Settings:
 
 
 def run(work: Work) -> dict[str, Any]:
-    """Download every source's files into the output folder."""
+    """Download every source's files into the output folder, and note what each source is like."""
     settings: Settings = work.settings
+    perimeter, notes = Perimeter(settings.allowed_addresses), {}
     for number, source in enumerate(settings.sources, 1):
         work.progress(f"file {number}/{len(settings.sources)}: {source.name}")
-        bring(source, settings.mirror, work.output, work.progress, settings.allowed_addresses)
-    return {"files": sorted(settings.digests)}
+        address, answer = bring(source, settings.mirror, work.output, work.progress, settings.allowed_addresses)
+        notes[source.name] = note(address, answer, perimeter)
+    return {"files": sorted(settings.digests), "sources": notes}
 
 
-STAGE = Stage("fetch", settings, lambda request, place: {}, run)
+def revisit(settings: Settings, summary: dict[str, Any], made: str) -> tuple[str, bool]:
+    """What the sources are like now, in one line, and whether it is a warning."""
+    perimeter = Perimeter(settings.allowed_addresses)
+    return look_again(settings.sources, settings.mirror, perimeter, summary.get("sources", {}), made)
+
+
+STAGE = Stage("fetch", settings, lambda request, place: {}, run, revisit=revisit)

@@ -26,6 +26,7 @@ NOT_COMPUTING = (
     "tasks.data.archives",
     "tasks.data.downloads",
     "tasks.data.faults",
+    "tasks.data.freshness",
     "tasks.data.transfer",
 )
 

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from tasks.local.view.time_left import Key, Observed, Outlook
 from tasks.local.view.voice import Voice, clock_time
+from tasks.runs.stage import REUSED
 from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.workflow import STAGES, position
@@ -26,7 +27,6 @@ SUMMARY_SECONDS = 10.0  # between two summaries where there is no terminal
 PROGRESS_LENGTH = 60  # characters, of a line where there is no terminal
 UNDER_WAY = ("running", "up_for_retry", "failed", "upstream_failed")  # what is worth a row where there is little room
 BORDERS = 7  # lines of a terminal that the table's frame and its caption need
-REUSED = "cached"  # what a stage says that had nothing to do
 FINAL = {"success", "failed", "upstream_failed", "skipped", "removed"}
 
 
@@ -50,7 +50,12 @@ class Row:
     @property
     def shown_progress(self) -> str:
         """What the stage said, as people read it."""
-        return "reused from an earlier run" if self.progress == REUSED else self.progress
+        return f"reused from an earlier run{self.progress.removeprefix(REUSED)}" if self.is_reused else self.progress
+
+    @property
+    def is_reused(self) -> bool:
+        """Whether the stage had nothing to do."""
+        return self.progress.partition(";")[0] == REUSED
 
 
 def rows(instances: Sequence[dict[str, Any]], request: Request, progress: Callable[[Place, str], str]) -> list[Row]:
@@ -65,9 +70,7 @@ def rows(instances: Sequence[dict[str, Any]], request: Request, progress: Callab
 def observed(shown: Sequence[Row]) -> Mapping[Key, Observed]:
     """The rows as the estimate of the time left takes them."""
     return {
-        (row.stage, row.place): Observed(
-            row.state in FINAL, row.seconds, row.state == "success" and row.progress != REUSED
-        )
+        (row.stage, row.place): Observed(row.state in FINAL, row.seconds, row.state == "success" and not row.is_reused)
         for row in shown
     }
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from tasks.local.view.live_table import Row
 from tasks.runs.records import read_record
+from tasks.runs.stage import WARNING
 from tasks.settings.workflow import TASKS, report_key
 from tasks.storage.contract import Store
 from tasks.storage.documents import DamagedError
@@ -69,6 +70,12 @@ def _cells(title: str, model: dict[str, Any]) -> list[str]:
         f"{model['accuracy']:.2%}",
         f"{model['f1_macro']:.4f}",
     ]
+
+
+def warnings(rows: Sequence[Row]) -> list[str]:
+    """A line for each task that is done and warned of something."""
+    told = ((row.task, row.progress.partition(WARNING)) for row in rows)
+    return [f"{task}: {WARNING}{what}" for task, (_, warning, what) in told if warning]
 
 
 def failures(rows: Sequence[Row], store: Store, run: str, logs: Path) -> list[str]:

@@ -147,6 +147,10 @@ def test_a_reused_result_says_so(shown):
     voice, out = heard(width=200)
     LineView(voice).show([replace(shown[0], progress="cached")], OUTLOOK)
     assert "success            1:05  reused from an earlier run" in out.getvalue()
+    noted = replace(shown[0], progress="cached; downloaded long ago")
+    assert noted.shown_progress == "reused from an earlier run; downloaded long ago"
+    (seen,) = observed([noted]).values()
+    assert not seen.telling
 
 
 def test_a_low_terminal_gets_what_is_under_way(shown):

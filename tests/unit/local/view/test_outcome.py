@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -99,6 +100,15 @@ def test_with_several_budgets_each_row_says_which(tmp_path):
     assert shown.count("cifar10, 30,000 ") == shown.count("cifar10, 250,000 ") == 2
     assert "cifar10: better [from 30,000 on]" in shown
     assert "of one" not in shown
+
+
+def test_a_warning_of_a_stage_that_is_done_is_said_at_the_end():
+    """A table has no room for it, and it goes away with the table."""
+    rows = [
+        replace(row("cifar10.fetch", "success", Place("cifar10"), "fetch"), progress="cached; WARNING: a.gz is gone"),
+        row("cifar10.normalize", "success", Place("cifar10"), "normalize"),
+    ]
+    assert outcome.warnings(rows) == ["cifar10.fetch: WARNING: a.gz is gone"]
 
 
 def test_a_failure_is_one_line_with_its_reason_and_its_log(store, tmp_path):
