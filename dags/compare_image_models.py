@@ -17,7 +17,7 @@ from itertools import product
 from typing import Any
 from urllib.parse import quote
 
-from airflow.sdk import DAG, BaseOperatorLink, CronTriggerTimetable, TaskGroup, TriggerRule, chain, task
+from airflow.sdk import DAG, BaseOperatorLink, CronPartitionTimetable, TaskGroup, TriggerRule, chain, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from dags.site import surroundings
@@ -146,10 +146,14 @@ def stage(name: str, operator: Any = OPERATOR, *, env: dict | None = None, **opt
     return operator(task_id=name, doc_md=DOCS[name], **shared | {"env": shared["env"] | (env or {})} | options)
 
 
-def schedule(cron: str) -> CronTriggerTimetable | None:
-    """When runs start by themselves; the first waits for the next tick, however recent the last one was."""
+def schedule(cron: str) -> CronPartitionTimetable | None:
+    """When runs start by themselves; the first waits for the next tick, however recent the last one was.
+
+    Each run is for a partition, its tick. Of Airflow's timetables this one ends a run's id with random letters, so two
+    installations that share a store do not meet in it.
+    """
     # Left at its default, `run_immediately` starts a run at once when a tick passed within a tenth of the period.
-    return CronTriggerTimetable(cron, timezone="UTC", run_immediately=timedelta(0)) if cron else None
+    return CronPartitionTimetable(cron, timezone="UTC", run_immediately=timedelta(0)) if cron else None
 
 
 with DAG(

@@ -5,6 +5,7 @@ it started. The state of all this lies in one folder. Nobody waits for long with
 """
 
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -46,6 +47,7 @@ def run(params: Parameters, console: Console) -> int:
         RequestError: a parameter or the configuration is wrong; nothing was started.
         AirflowError, StoreError: a server failed.
     """
+    _join_server()
     configuration = configured(os.environ)
     request = _checked(params, configuration)
     if params.mirror:
@@ -101,9 +103,17 @@ def down(console: Console) -> int:
     return 0
 
 
+def _join_server() -> None:
+    """Take over the settings of a server that is up, where this command has none: it makes the request of its run."""
+    described = read_server(state_folder())
+    for name, value in described["settings"].items() if described else ():
+        os.environ[name] = os.environ.get(name) or value
+
+
 def _checked(params: Parameters, configuration: Configuration) -> Request:
     """The request that a command line makes; whoever types it owns the machine, and may name any mirror."""
-    run_id = f"{params.profile}-{datetime.now():%Y%m%d-%H%M%S}"
+    # The last part keeps two machines apart that share a store.
+    run_id = f"{params.profile}-{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     others = params.model_copy(update={"mirror": None})
     return resolve(configuration, others, run_id, backend, own_mirror=params.mirror)

@@ -1,12 +1,16 @@
 """The frozen request of a run, in the store under `runs/RUN/request.json`."""
 
-from tasks.errors import RequestError
+from collections.abc import Iterator
+from typing import Any
+
+from tasks.errors import RequestError, shown
 from tasks.settings.request import Request
 from tasks.settings.values import parse
 from tasks.storage.contract import ObjectMissing, Store
 from tasks.storage.documents import DamagedError, read_document
 
 REMEDY = "start a new run"
+NO_RESULT = {"mirror", "allowed_addresses"}  # they say where files come from; what comes is checked by its digest
 
 
 def read_request(store: Store, run: str) -> Request:
@@ -28,8 +32,41 @@ def read_request(store: Store, run: str) -> Request:
 
 
 def write_request(store: Store, request: Request) -> bool:
-    """Freeze the request of its run; False when the run has one, which stands."""
-    return store.write(_key(request.run), request.model_dump_json(indent=1).encode(), if_absent=True)
+    """Freeze the request of its run; False when the run has this request already, which stands.
+
+    Two requests are the same when they ask for the same results: their mirrors may differ.
+
+    Raises:
+        RequestError: the run has another request.
+    """
+    if store.write(_key(request.run), request.model_dump_json(indent=1).encode(), if_absent=True):
+        return True
+    if differences := _differences(read_request(store, request.run), request):
+        raise RequestError(
+            f"run {request.run}: expected an id that no other request has, found one in {store.uri}: "
+            f"{'; '.join(differences)}; {REMEDY}"
+        )
+    return False
+
+
+def _differences(there: Request, here: Request) -> list[str]:
+    """What two requests ask differently for, by its place: the first five."""
+    values = [dict(_leaves(each.model_dump(mode="json", exclude=NO_RESULT))) for each in (there, here)]
+    places = [place for place in values[0] | values[1] if values[0].get(place) != values[1].get(place)]
+    return [f"{place} is {_shown(values[0], place)} there and {_shown(values[1], place)} here" for place in places[:5]]
+
+
+def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value that holds no others, with its place."""
+    if not isinstance(value, dict | list):
+        yield place, value
+        return
+    for name, member in value.items() if isinstance(value, dict) else enumerate(value):
+        yield from _leaves(member, f"{place}.{name}" if place else str(name))
+
+
+def _shown(values: dict[str, Any], place: str) -> str:
+    return "nothing" if values.get(place) is None else shown(values[place], 60)
 
 
 def _key(run: str) -> str:

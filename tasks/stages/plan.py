@@ -37,19 +37,31 @@ def plan(store: Store, run: str, *, parameters: str, config: Path, machine: Mach
     """Write `runs/RUN/request.json` from JSON `parameters`. It is written once; a retry keeps it.
 
     Raises:
-        RequestError: the parameters or the configuration are wrong, or the run could not succeed.
+        RequestError: the parameters or the configuration are wrong, the run could not succeed, or it has another
+            request.
     """
+    try:
+        request = _resolved(run, parameters, config, machine)
+    except RequestError:
+        with recorded(store, run, Place(), "plan"):
+            raise
+    is_new = write_request(store, request)  # before any record: a run that has another request is somebody else's
     with recorded(store, run, Place(), "plan"):
-        params = parse(Parameters, _from_json(parameters), "parameters")
-        configuration = load_configuration(config)
-        _warn(configuration)
-        request = resolve(configuration, params, run, machine.backend, own_mirror=machine.mirror)
-        check(request, machine.memory)
         run_number(store, run)
-        if write_request(store, request):
+        if is_new:
             log.info("run %s: %s of %s", run, ", ".join(request.families), ", ".join(d.name for d in request.datasets))
         else:
-            log.info("run %s has a request already; it is kept", run)
+            log.info("run %s has this request already; it is kept", run)
+    return request
+
+
+def _resolved(run: str, parameters: str, config: Path, machine: Machine) -> Request:
+    """The request of a run that can succeed, as far as this machine knows."""
+    params = parse(Parameters, _from_json(parameters), "parameters")
+    configuration = load_configuration(config)
+    _warn(configuration)
+    request = resolve(configuration, params, run, machine.backend, own_mirror=machine.mirror)
+    check(request, machine.memory)
     return request
 
 

@@ -12,7 +12,7 @@ from annotated_types import Le
 
 from tasks.project import PROJECT
 from tasks.settings.loading import load_configuration
-from tasks.settings.request import MAX_BUDGETS
+from tasks.settings.request import MAX_BUDGETS, slug
 from tasks.settings.training import Search, Training
 from tests.contract.dags.graph import edges, recorded_edges
 from tests.support.lazy import Lazy
@@ -194,9 +194,19 @@ def test_the_schedule_waits_for_its_tick(dag):
     schedule = Lazy("dags.compare_image_models").schedule
     weekly = kept(schedule(f"{tick.minute} {tick.hour} * * {tick.isoweekday() % 7}"))
     unbounded = Lazy("airflow.timetables.base").TimeRestriction(earliest=None, latest=None, catchup=False)
-    first = weekly.next_dagrun_info(last_automated_data_interval=None, restriction=unbounded)
+    first = weekly.next_dagrun_info_v2(last_dagrun_info=None, restriction=unbounded)
     assert first.run_after == tick + timedelta(weeks=1)
     assert schedule("") is None
+
+
+def test_the_runs_of_two_airflows_never_have_one_id():
+    """Two installations with one store, one schedule and one tick: the ids of their runs differ, in the store too."""
+    weekly, tick = kept(Lazy("dags.compare_image_models").schedule("0 3 * * 1")), datetime(2026, 11, 30, 3, tzinfo=UTC)
+    kinds = Lazy("airflow.utils.types").DagRunType
+    for kind in (kinds.SCHEDULED, kinds.MANUAL):
+        ids = {weekly.generate_run_id(run_type=kind, run_after=tick, data_interval=None) for _ in range(50)}
+        assert len({slug(run_id) for run_id in ids}) == 50
+        assert all(run_id.startswith(f"{kind.value}__2026-11-30T03:00:00+00:00") for run_id in ids)
 
 
 def kept(timetable):

@@ -1,5 +1,6 @@
 """`run`, `up` and `down` as a person types them: what they refuse starts nothing."""
 
+import os
 import re
 
 import pytest
@@ -7,9 +8,9 @@ import pytest
 from tasks.local import __main__ as command_line
 from tasks.local import workflow
 from tasks.project import PROJECT
-from tasks.settings.loading import load_configuration
+from tasks.settings.loading import configured, load_configuration
 from tasks.settings.reading.extensions import hint
-from tasks.settings.request import Parameters
+from tasks.settings.request import Parameters, slug
 from tasks.settings.workflow import REUSED_STAGES
 from tests.support.http_server import silent_server
 from tests.support.tiny_data import make_configuration, make_mirror
@@ -108,3 +109,10 @@ def test_down_without_a_server_is_fine(state, capsys):
     """Stopping what is not up is no error."""
     assert command_line.main(["down"]) == 0
     assert "nothing was up" in capsys.readouterr().out
+
+
+def test_runs_that_begin_in_one_second_have_ids_of_their_own(state):
+    """Two machines with one store may type `make run` at the same moment: their ids differ, and are safe as keys."""
+    requests = [workflow._checked(Parameters(profile="smoke"), configured(os.environ)) for _ in range(50)]
+    assert len({request.run for request in requests}) == 50
+    assert all(slug(request.run) == request.run and request.run.startswith("smoke-20") for request in requests)

@@ -102,12 +102,14 @@ def test_nothing_before_the_evaluation_reads_the_test_part(command, store, tmp_p
     assert (stopped.code, "test.npz" in stopped.output) == (65, True)
 
 
-def test_a_request_is_frozen_and_a_replanned_run_keeps_it(command, store):
-    """A retried plan with other parameters does not change a run that has begun."""
+def test_a_request_is_frozen_and_another_one_is_refused(command, store):
+    """A retried plan keeps the request of a run that has begun; one with other parameters ends with 64."""
     command("plan", "--run", "r1")
     before = store.read("runs/r1/request.json")
-    again = command("plan", "--run", "r1", RUN_PARAMETERS="{}")
+    again = command("plan", "--run", "r1")
     assert (again.code, "it is kept" in again.output) == (0, True)
+    other = command("plan", "--run", "r1", RUN_PARAMETERS="{}")
+    assert (other.code, "start a new run" in other.output) == (64, True)
     assert store.read("runs/r1/request.json") == before
 
 

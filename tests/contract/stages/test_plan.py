@@ -1,6 +1,7 @@
 """Plan: one frozen request, or every reason why the run could not succeed."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -64,11 +65,44 @@ def test_the_owners_mirror_is_taken_and_a_forms_folder_is_not(planned, store, tm
 
 
 def test_a_request_that_the_owner_froze_stands(planned, store):
-    """`make run` writes the request itself, with its mirror; the run's `plan` keeps it."""
+    """`make run` writes the request itself, with its mirror; the run's `plan` keeps it: a mirror changes no result."""
     owners = planned("{}", mirror="http://10.0.0.1").model_copy(update={"run": "r2"})
     assert write_request(store, owners)
-    assert not write_request(store, owners.model_copy(update={"mirror": None}))
+    assert not write_request(store, owners.model_copy(update={"mirror": None, "allowed_addresses": ()}))
     assert read_request(store, "r2").mirror == "http://10.0.0.1"
+
+
+def test_a_used_id_keeps_its_request_and_refuses_another(planned, store):
+    """The second of two different requests of one id is refused, with what differs and what to do; a retry is fine."""
+    planned('{"profile": "smoke"}')
+    frozen, records = store.read("runs/r/request.json"), list(store.list("runs/r/plan"))
+    planned('{"profile": "smoke"}')
+    with pytest.raises(
+        RequestError, match=r"run r: .*training\.epochs is \d+ there and 77 here.*; start a new run"
+    ) as caught:
+        planned('{"profile": "smoke", "epochs": 77, "force": ["train"], "families": ["cnn"]}')
+    assert "families.0 is 'ann' there and 'cnn' here" in str(caught.value)
+    assert "force.0 is nothing there and 'train' here" in str(caught.value)
+    assert store.read("runs/r/request.json") == frozen
+    assert read_record(store, "r", Place(), "plan")["status"] == "done"
+    assert len(list(store.list("runs/r/plan"))) == len(records) + 1
+
+
+def test_of_plans_that_race_under_one_id_one_has_it(planned, store):
+    """However many different requests come at once, one is frozen, the others are refused, and the plan is done."""
+
+    def outcome(epochs):
+        try:
+            return planned(json.dumps({"epochs": epochs})).training.epochs
+        except RequestError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(outcome, range(1, 9)))
+    (winner,) = [outcome for outcome in outcomes if isinstance(outcome, int)]
+    assert read_request(store, "r").training.epochs == winner
+    assert all("start a new run" in outcome for outcome in outcomes if outcome != winner)
+    assert read_record(store, "r", Place(), "plan")["status"] == "done"
 
 
 def test_a_run_that_can_succeed_is_not_refused(request_of):
