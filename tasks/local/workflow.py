@@ -34,6 +34,7 @@ from tasks.settings.workflow import DAG_ID
 from tasks.storage.contract import Store, StoreError
 from tasks.storage.documents import DamagedError
 from tasks.storage.location import open_store
+from tasks.storage.probe import require_conditional_writes
 from tasks.storage.retries import RetryPolicy
 
 POLL_SECONDS = 1.5
@@ -134,9 +135,11 @@ def _check_runner(configuration: Configuration) -> None:
 
 
 def _check_store() -> None:
-    """Reach the store that the environment names, if any, once: whoever mistyped it is waiting, as no stage is."""
+    """Reach and probe the store that the environment names, if any: whoever mistyped it is waiting, as no stage is."""
     if uri := os.environ.get("STORE"):
-        open_store(uri, IMPATIENT).exists(LATEST)
+        store = open_store(uri, IMPATIENT)
+        store.exists(LATEST)  # the first fault of a store that cannot be reached
+        require_conditional_writes(store)
 
 
 class _Run:

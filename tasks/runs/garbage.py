@@ -17,6 +17,7 @@ from tasks.runs.records import RECORD, record_at
 from tasks.storage.artifacts import find
 from tasks.storage.contract import Entry, ObjectMissing, Store
 from tasks.storage.documents import DamagedError
+from tasks.storage.probe import PROBES
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,9 @@ def find_garbage(store: Store, age: timedelta, *, unused: bool = False) -> Itera
     for _, entries in _groups(store, "checkpoints/"):
         if all(entry.modified <= before for entry in entries):
             yield from (_garbage(store, entry, "old checkpoint") for entry in entries)
+    for entry in store.entries(PROBES):
+        if entry.modified <= before:
+            yield _garbage(store, entry, "probe that was killed")
     for write in store.unfinished():
         if write.modified <= before:
             yield Garbage(write.key, write.size, "unfinished write", write.discard)
@@ -104,7 +108,7 @@ def _used(store: Store) -> tuple[str, ...]:
 
 def _clock(store: Store) -> datetime:
     """The present time by the store's clock."""
-    probe = f"clock/{uuid.uuid4().hex}"
+    probe = f"{PROBES}{uuid.uuid4().hex}"
     store.write(probe, b"")
     (entry,) = store.entries(probe)
     store.delete(probe)

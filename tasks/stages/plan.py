@@ -15,6 +15,7 @@ from tasks.settings.request import Parameters, Request
 from tasks.settings.values import parse
 from tasks.stages.feasibility import check
 from tasks.storage.contract import Store
+from tasks.storage.probe import require_conditional_writes
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +38,11 @@ def plan(store: Store, run: str, *, parameters: str, config: Path, machine: Mach
     """Write `runs/RUN/request.json` from JSON `parameters`. It is written once; a retry keeps it.
 
     Raises:
-        RequestError: the parameters or the configuration are wrong, the run could not succeed, or it has another
-            request.
+        RequestError: the store, the parameters or the configuration are wrong, the run could not succeed, or it has
+            another request.
     """
     try:
+        require_conditional_writes(store)
         request = _resolved(run, parameters, config, machine)
     except RequestError:
         with recorded(store, run, Place(), "plan"):

@@ -9,10 +9,14 @@ import struct
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
+
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from tests.support.patience import PATIENCE
 
@@ -149,6 +153,26 @@ def answering(status: int, code: str) -> Fault:
         exchange.received()
         headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
         exchange.reply(Answer(status, headers, b"" if exchange.command == "HEAD" else body))
+
+    return fault
+
+
+def without_conditions(environment: Mapping[str, str]) -> Fault:
+    """The server never hears of If-None-Match, as behind a gateway that ignores it. The request is signed anew."""
+    credentials = Credentials(environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"])
+
+    def fault(exchange: Exchange) -> None:
+        body = exchange.received()
+        for name in ("If-None-Match", "Authorization"):
+            del exchange.headers[name]
+        signed = {name: value for name, value in exchange.headers.items() if name.lower().startswith("x-amz-")}
+        url = f"http://{exchange.headers['Host']}{exchange.path}"
+        request = AWSRequest(exchange.command, url, headers=signed, data=body)
+        S3SigV4Auth(credentials, "s3", "us-east-1").add_auth(request)
+        for name in ("X-Amz-Date", "X-Amz-Content-SHA256", "Authorization"):
+            del exchange.headers[name]
+            exchange.headers[name] = request.headers[name]
+        exchange.reply(exchange.forwarded(body))
 
     return fault
 

@@ -55,7 +55,8 @@ def test_only_what_nobody_needs_goes(stores, tmp_path):
     whole = artifact(stores, tmp_path, "k1", run="r1")
     loser = artifact(stores, tmp_path, "k1", b"of the writer that lost")
     assert loser == whole
-    for key in ("artifacts/train/k2/0123/b.bin", "checkpoints/train/k1/000001-a", "reports/r1/report.json"):
+    kept, left = "reports/r1/report.json", ("checkpoints/train/k1/000001-a", "probe/0123")
+    for key in ("artifacts/train/k2/0123/b.bin", *left, kept):
         stores.write(key, b"12")
     begin_write(stores, b"x" * 5 * 1024**2)
     before = set(stores.list(""))
@@ -63,13 +64,13 @@ def test_only_what_nobody_needs_goes(stores, tmp_path):
     half = gone.keys() - before
     assert len(half) == 1
     assert {gone[name] for name in half} == {"unfinished write"}
-    assert gone["checkpoints/train/k1/000001-a"] == "old checkpoint"
+    assert [gone[name] for name in left] == ["old checkpoint", "probe that was killed"]
     losers = {name for name, reason in gone.items() if reason == "file that no manifest names"}
     assert "artifacts/train/k2/0123/b.bin" in losers
     assert len(losers) == 2
     assert set(stores.list("")) == before - gone.keys()
     assert find_whole(stores, "train", "k1") == whole
-    assert "reports/r1/report.json" in before - gone.keys()
+    assert kept in before - gone.keys()
     assert list(stores.unfinished()) == []
     assert swept(stores) == {}
 
