@@ -197,7 +197,7 @@ def _origin(manifest: Manifest, others: Mapping[Any, Manifest | None], request: 
     if missing := {"settings", "inputs", "code", "run"} - made.keys():
         audit.findings.append(f"{place}: expected what made it, received nothing of {', '.join(sorted(missing))}")
         return
-    key = artifact_key(manifest.stage, made["settings"], made["inputs"], made["code"])
+    key = artifact_key(manifest.stage, made["settings"], made["inputs"], made["code"], made.get("libraries"))
     audit.expect("keys", f"{place}: key", key, manifest.key)
     if request and made["run"] == request.run and "request" in made:
         audit.expect("keys", f"{place}: request", digest_of(request.model_dump(mode="json")), made["request"])

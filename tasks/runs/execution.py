@@ -15,7 +15,7 @@ from tasks.settings.request import Request
 from tasks.storage.artifacts import Manifest, artifact_key, commit, digest_of, find_whole, materialize
 from tasks.storage.checkpoints import StoredCheckpoints
 from tasks.storage.contract import Store
-from tasks.storage.provenance import code_digest, lock_digest, versions
+from tasks.storage.provenance import code_digest, computing_libraries, lock_digest, versions
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +50,12 @@ class _Job:
     def _parts_of_key(self, forced_by: str | None) -> dict[str, Any]:
         """Everything that the key depends on. A run that forces the stage is part of it; only its retries reuse it."""
         settings = self._settings.model_dump(mode="json")
+        modules = (f"tasks.stages.{self._stage.name}", *self._stage.modules(self._request, self._place))
         return {
             "settings": settings | ({"forced_by": forced_by} if forced_by else {}),
             "inputs": {name: manifest.digest for name, manifest in self._manifests.items()},
-            "code": code_digest((f"tasks.stages.{self._stage.name}", *self._stage.modules(self._request, self._place))),
+            "code": code_digest(modules),
+            "libraries": computing_libraries(modules, self._request.backend),
         }
 
     def reused(self) -> Manifest | None:

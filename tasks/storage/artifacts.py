@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +61,15 @@ def digest_of(value: object) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:KEY_LENGTH]
 
 
-def artifact_key(stage: str, settings: dict, inputs: dict[str, str], code: str) -> str:
-    """The key of what `stage` makes from `settings`, its inputs' content digests and the digest of its `code`."""
-    return digest_of({"stage": stage, "settings": settings, "inputs": inputs, "code": code})
+def artifact_key(
+    stage: str, settings: dict, inputs: dict[str, str], code: str, libraries: Mapping[str, str] | None = None
+) -> str:
+    """The key of what `stage` makes from `settings`, its inputs' content digests, its `code` and its `libraries`.
+
+    Without libraries the key is that of releases whose keys did not cover them.
+    """
+    parts = {"stage": stage, "settings": settings, "inputs": inputs, "code": code}
+    return digest_of(parts | ({"libraries": libraries} if libraries else {}))
 
 
 def find(store: Store, stage: str, key: str) -> Manifest | None:

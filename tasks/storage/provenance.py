@@ -10,11 +10,23 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 from tasks.project import PROJECT
 
-LIBRARIES = ("keras", "keras-tuner", "tensorflow-cpu", "tensorflow", "jax", "numpy", "scikit-learn", "scipy", "pandas")
+# The libraries that shape numbers, by the name that code imports: the distributions that offer them.
+LIBRARIES = {
+    "keras": ("keras",),
+    "keras_tuner": ("keras-tuner",),
+    "tensorflow": ("tensorflow-cpu", "tensorflow"),
+    "jax": ("jax",),
+    "torch": ("torch",),
+    "numpy": ("numpy",),
+    "sklearn": ("scikit-learn",),
+    "scipy": ("scipy",),
+    "pandas": ("pandas",),
+}
 # No result depends on these modules. They read a request, store data, run a stage or download files. The settings that
 # a stage uses are in its key by value. The files that it downloads are checked by digest.
 NOT_COMPUTING = (
@@ -60,15 +72,37 @@ def _is_within(module: str, packages: Iterable[str]) -> bool:
 
 
 def _imports(module: str, project: Path) -> Iterator[str]:
-    """The `tasks` modules that a module names in import statements, inside functions too."""
+    """The `tasks` modules that a module names in import statements."""
+    return (name for name in _imported(module, project) if name.startswith("tasks.") and _path(name, project).is_file())
+
+
+def _imported(module: str, project: Path) -> Iterator[str]:
+    """Everything that a module names in import statements, inside functions too."""
     for node in ast.walk(_tree(_text(module, project))):
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
         elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            continue
-        yield from (name for name in names if name.startswith("tasks.") and _path(name, project).is_file())
+            yield from (alias.name for alias in node.names)
+
+
+def computing_libraries(modules: Iterable[str], backend: str, project: Path = PROJECT) -> dict[str, str]:
+    """The releases, as MAJOR.MINOR, of the LIBRARIES that `modules` and all that they import compute with.
+
+    Keras computes with its `backend`. Builds of a library for CPUs and for GPUs have one name.
+    """
+    imported = (name for module in computing_modules(modules, project) for name in _imported(module, project))
+    roots = {name.partition(".")[0] for name in imported}
+    used = roots | ({backend} if "keras" in roots else set())
+    found = {library: _release(LIBRARIES[library]) for library in sorted(used & LIBRARIES.keys())}
+    return {LIBRARIES[library][-1]: release for library, release in found.items() if release}
+
+
+def _release(distributions: Iterable[str]) -> str | None:
+    """MAJOR.MINOR of the first of these distributions that is installed."""
+    for name in distributions:
+        with suppress(metadata.PackageNotFoundError):
+            return ".".join(metadata.version(name).split(".")[:2])
+    return None
 
 
 def _path(module: str, project: Path) -> Path:
@@ -123,7 +157,7 @@ def _comments(text: str) -> Iterator[tuple[int, int]]:
 def versions() -> dict[str, str]:
     """The installed releases of everything that can change a result."""
     releases = {"python": platform.python_version()}
-    for name in LIBRARIES:
+    for name in chain.from_iterable(LIBRARIES.values()):
         with suppress(metadata.PackageNotFoundError):
             releases[name] = metadata.version(name)
     return releases

@@ -10,6 +10,7 @@ from tasks.settings.loading import load_configuration, resolve
 from tasks.settings.place import Place
 from tasks.settings.request import Parameters
 from tasks.settings.values import Frozen
+from tasks.storage import provenance
 from tasks.storage.artifacts import find_whole, read_file
 from tasks.storage.documents import DamagedError
 from tasks.storage.location import open_store
@@ -65,6 +66,16 @@ def test_force_works_again_but_a_retry_of_the_forced_run_does_not(store, request
     for _ in range(2):
         execution.execute(stage(calls), request_of("r2", force=True), PLACE, store)
     assert calls == [0, 0]
+
+
+def test_another_minor_release_of_a_library_is_other_work(store, request_of, monkeypatch):
+    """After an upgrade that can change numbers the stage is done again; a patch release reuses its result."""
+    calls = []
+    for number, release in enumerate(("3.15.0", "3.15.9", "3.16.0")):
+        monkeypatch.setattr(provenance.metadata, "version", lambda name, release=release: release)
+        made = execution.execute(stage(calls), request_of(f"r{number}"), PLACE, store)
+    assert calls == [0, 0]
+    assert made.made["libraries"]["keras"] == "3.16"
 
 
 def test_one_stage_can_be_forced_alone(store, request_of):

@@ -47,11 +47,24 @@ def test_what_was_committed_is_found_whole_and_comes_back_equal(store, folder, t
 
 
 def test_any_change_of_what_goes_in_changes_the_key():
-    """Stage, settings, inputs and code each move the key; the order of fields does not."""
-    base = {"stage": "train", "settings": {"a": 1, "b": 2}, "inputs": {"data": "d"}, "code": "c"}
-    others = [{"stage": "search"}, {"settings": {"a": 2, "b": 2}}, {"inputs": {"data": "e"}}, {"code": "x"}]
+    """Stage, settings, inputs, code and libraries each move the key; the order of fields does not."""
+    base = {
+        "stage": "train",
+        "settings": {"a": 1, "b": 2},
+        "inputs": {"data": "d"},
+        "code": "c",
+        "libraries": {"numpy": "2.4"},
+    }
+    others = [
+        {"stage": "search"},
+        {"settings": {"a": 2, "b": 2}},
+        {"inputs": {"data": "e"}},
+        {"code": "x"},
+        {"libraries": {"numpy": "2.5"}},
+        {"libraries": {}},
+    ]
     keys = {artifact_key(**(base | change)) for change in [{}, *others]}
-    assert len(keys) == 5
+    assert len(keys) == 7
     assert artifact_key(**base) == artifact_key(**(base | {"settings": {"b": 2, "a": 1}}))
     with pytest.raises(ValueError, match="not JSON compliant"):
         digest_of({"x": float("nan")})

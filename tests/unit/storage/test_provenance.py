@@ -1,6 +1,7 @@
 import pytest
 
-from tasks.storage.provenance import code_digest, computing_modules
+from tasks.storage import provenance
+from tasks.storage.provenance import code_digest, computing_libraries, computing_modules
 
 STAGE = '''"""What it does."""
 import os
@@ -82,3 +83,45 @@ def test_training_does_not_depend_on_the_code_of_the_report():
     modules = computing_modules(["tasks.stages.train", "tasks.models.cnn"])
     assert {"tasks.learning.loop", "tasks.learning.network", "tasks.models.cnn"} <= modules
     assert not {name for name in modules if name.startswith(("tasks.report", "tasks.comparison", "tasks.models.ann"))}
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Say which releases are installed, and no others."""
+
+    def install(**releases):
+        def version(name):
+            if name not in releases:
+                raise provenance.metadata.PackageNotFoundError(name)
+            return releases[name]
+
+        monkeypatch.setattr(provenance.metadata, "version", version)
+
+    return install
+
+
+def test_the_libraries_are_those_that_the_code_imports(project, installed):
+    """Imports are followed into functions; the minor release counts, and what computes no number does not."""
+    installed(numpy="2.4.1", scipy="1.16.0", pydantic="2.12.5", pandas="2.3.3")
+    write(project, "tasks.learning.deeper", "import numpy.linalg as n\nimport pydantic, json\n")
+    write(
+        project,
+        "tasks.learning.deep",
+        "def f():\n    from tasks.learning import deeper\n    from scipy.stats import t\n",
+    )
+    assert computing_libraries(["tasks.stages.a"], "tensorflow", project) == {"numpy": "2.4", "scipy": "1.16"}
+
+
+def test_whoever_computes_with_keras_computes_with_its_backend(project, installed):
+    """The backend of the run is a library of that stage, under one name for its builds for CPUs and for GPUs."""
+    write(project, "tasks.learning.deeper", "import keras\n")
+    installed(keras="3.15.0", **{"tensorflow-cpu": "2.21.0"})
+    on_cpus = computing_libraries(["tasks.stages.a"], "tensorflow", project)
+    installed(keras="3.15.2", tensorflow="2.21.1", jax="0.10.0", torch="2.9.1+cpu")
+    assert (
+        computing_libraries(["tasks.stages.a"], "tensorflow", project)
+        == on_cpus
+        == {"keras": "3.15", "tensorflow": "2.21"}
+    )
+    assert computing_libraries(["tasks.stages.a"], "jax", project) == {"jax": "0.10", "keras": "3.15"}
+    assert computing_libraries(["tasks.stages.a"], "torch", project) == {"keras": "3.15", "torch": "2.9"}
