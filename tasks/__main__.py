@@ -16,6 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tasks.errors import BlockedError, DataError, DiscreetFormatter, NotAskedForError, RequestError
+from tasks.runs.noise import without_noise
 from tasks.runs.numerics import make_known
 from tasks.runs.scratch import scratch
 from tasks.settings.loading import config_folder
@@ -183,4 +184,5 @@ def _store() -> Store:
 
 
 if __name__ == "__main__":
+    without_noise()
     sys.exit(main())

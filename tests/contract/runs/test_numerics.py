@@ -1,6 +1,7 @@
 """A stage computes the same, whatever the person's other work says to the numeric libraries."""
 
 import json
+import re
 
 import pytest
 
@@ -62,3 +63,10 @@ def test_what_was_left_out_is_named(searched):
     assert "not used, as they could change results: JAX_ENABLE_X64, KERAS_FLOATX, TF_XLA_FLAGS" in output
     assert manifest.made["variables"]["removed"] == ["JAX_ENABLE_X64", "KERAS_FLOATX", "TF_XLA_FLAGS"]
     assert manifest.made["variables"]["kept"]["OMP_NUM_THREADS"] == "1"
+
+
+def test_a_log_holds_our_lines_alone(searched):
+    """A search that goes well says what we say, and nothing about how TensorFlow was built."""
+    lines = searched["plain"][2].splitlines()
+    assert lines
+    assert all(re.match(r"\d\d:\d\d:\d\d ", line) for line in lines), lines

@@ -1,0 +1,39 @@
+"""Standard error of a stage: TensorFlow's usual lines are left out, and everything else arrives."""
+
+import subprocess
+import sys
+
+from tasks.project import PROJECT
+
+USUAL = """\
+WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
+I0000 00:00:1795886809.248943    7674 port.cc:153] oneDNN custom operations are on. You may see slightly different ...
+2026-11-28 17:26:49.286599: I tensorflow/core/platform/cpu_feature_guard.cc:227] This TensorFlow binary is optimized ...
+To enable the following instructions: AVX2 FMA, in other operations, rebuild TensorFlow with the appropriate flags.
+W0000 00:00:1795886809.248943    7674 gpu_device.cc:2341] Cannot dlopen some GPU libraries.
+E0000 00:00:1795886819.701617 8054 node_def_util.cc:682] NodeDef mentions attribute use_unbounded_threadpool ...
+E0000 00:00:1795886819.701617    8054 cuda_fft.cc:485] Unable to register cuFFT factory: ...
+"""
+REAL = """\
+E0000 00:00:1795886819.701617    8054 cuda_driver.cc:152] failed call to cuInit: no CUDA-capable device is detected
+F0000 00:00:1795886819.701617    8054 cpu_feature_guard.cc:21] The TensorFlow library was compiled to use AVX.
+Traceback (most recent call last):
+no end of line"""
+
+
+def ended(last: str) -> subprocess.CompletedProcess:
+    """A process that leaves the noise out, and ends with the statement `last`."""
+    code = f"import os, signal; from tasks.runs.noise import without_noise; without_noise(); {last}"
+    return subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False)
+
+
+def test_errors_arrive_and_usual_lines_do_not():
+    """All that is not one of TensorFlow's usual lines is kept, also what a process says as it aborts."""
+    done = ended(f"os.write(2, {(USUAL + REAL).encode()}); os.abort()")
+    assert (done.returncode, done.stderr) == (-6, REAL)
+
+
+def test_nothing_is_left_of_a_process_that_is_killed():
+    """The other process ends with the stage: whoever reads the stage's standard error reaches its end."""
+    done = ended("os.kill(os.getpid(), signal.SIGKILL)")
+    assert (done.returncode, done.stderr) == (-9, "")
