@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tasks.errors import RequestError
+from tasks.errors import RequestError, shown
 from tasks.local import workflow
 from tasks.local.airflow import AirflowError
 from tasks.local.patience import StalledError
@@ -49,16 +49,28 @@ def _command(options: argparse.Namespace, console: Console) -> int:
 
 
 def _parameters(options: argparse.Namespace) -> Parameters:
-    """The parameters that the options make; a mirror that is a folder is named from the root, for the stages."""
-    mirror = options.mirror or os.environ.get("DATASET_MIRROR")
-    if mirror and "://" not in mirror:
-        mirror = str(Path(mirror).expanduser().resolve())
+    """The parameters that the options make."""
     names = {name: _names(getattr(options, name)) for name in ("datasets", "families")}
     budgets = {"budgets": [_number(text) for text in _names(options.budgets) or ()]}
     numbers = {name: getattr(options, name) for name in ("trials", "epochs", "replicates")}
     profile = {"profile": options.profile} if options.profile else {}
+    mirror = _mirror(options.mirror or os.environ.get("DATASET_MIRROR"))
     given = {"mirror": mirror, "force": True if options.force == "1" else _names(options.force)}
     return parse(Parameters, profile | names | budgets | numbers | given, "command line")
+
+
+def _mirror(text: str | None) -> str | None:
+    """An address, or nothing, as it is; a folder named from the root, for the stages.
+
+    Raises:
+        RequestError: it is neither, such as an address without its https://.
+    """
+    if not text or "://" in text:
+        return text
+    folder = Path(text).expanduser().resolve()
+    if not folder.is_dir():
+        raise RequestError(f"mirror: expected an address, or a folder that exists; received {shown(text)}")
+    return str(folder)
 
 
 def _names(text: str | None) -> list[str] | None:

@@ -18,6 +18,8 @@ from tests.support.tiny_data import make_configuration, make_mirror
 CONFIGURATION = load_configuration()
 FAMILIES, PROFILES = ", ".join(CONFIGURATION.families), ", ".join(CONFIGURATION.profiles)
 
+NO_FOLDER = "mirror: expected an address, or a folder that exists; received '{}'"
+
 
 @pytest.fixture
 def state(tmp_path, monkeypatch):
@@ -49,6 +51,13 @@ def state(tmp_path, monkeypatch):
             "evaluate, received ['report', 'searching']",
         ),
         (["run", "--trials", "0"], "command line: trials: expected at least 1, received 0"),
+        (["run", "--mirror", "me:hunter2@h/x"], NO_FOLDER.format("***@h/x")),
+        (["run", "--mirror", "nowhere"], NO_FOLDER.format("nowhere")),
+        (
+            ["run", "--mirror", "https://me:hunter2@h/x"],
+            "command line: mirror: expected no user name and no password in an address; keep them in ~/.netrc, "
+            "received 'https://***@h/x'",
+        ),
     ],
 )
 def test_a_bad_request_starts_nothing(state, capsys, arguments, complaint):
