@@ -8,6 +8,8 @@ from sklearn.model_selection import train_test_split
 from tasks.data.part import Part
 from tasks.errors import DataError
 
+NAMED = 10  # classes that a message names
+
 
 def partition(official: Part, validation_fraction: float, seed: int) -> dict[str, Part]:
     """Cut `official` into train and validation, stratified by class; the same seed gives the same cut.
@@ -35,9 +37,12 @@ def describe(parts: dict[str, Part], classes: tuple[str, ...]) -> dict[str, Any]
     mean, std = channel_statistics(parts["train"].images)
     counts = {name: np.bincount(part.labels, minlength=len(classes)) for name, part in parts.items()}
     for name, count in counts.items():
-        if not count.all():
-            absent = ", ".join(classes[index] for index in np.flatnonzero(count == 0))
-            raise DataError(f"{name} part: expected images of every class, received none of {absent}")
+        if absent := [classes[index] for index in np.flatnonzero(count == 0)]:
+            raise DataError(
+                f"{name} part: expected images of every one of {len(classes)} classes, received none of "
+                f"{', '.join(absent[:NAMED])}{', ...' * (len(absent) > NAMED)}; "
+                "correct `classes` in the dataset's file in config/datasets, or its data"
+            )
     return {
         "mean": mean,
         "std": std,

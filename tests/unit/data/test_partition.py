@@ -57,3 +57,16 @@ def test_data_that_cannot_be_learnt_from_is_refused():
         channel_statistics(np.zeros((3, 2, 2, 1), np.uint8))
     with pytest.raises(DataError, match="expected enough images of every class"):
         partition(Part(OFFICIAL.images[:4], OFFICIAL.labels[:4]), 0.2, 0)
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_a_declared_class_without_an_image_is_an_error_that_names_it(part):
+    """What was declared and never occurs has no score: the part and the class are named, and what to correct."""
+    parts = partition(OFFICIAL, 0.2, 0) | {"test": Part(*images_and_labels(60, 3, seed=2))}
+    kept = parts[part].labels != 1
+    parts[part] = Part(parts[part].images[kept], parts[part].labels[kept])
+    expected = f"{part} part: expected images of every one of 3 classes, received none of b; correct `classes`"
+    with pytest.raises(DataError, match=expected):
+        describe(parts, ("a", "b", "c"))
+    with pytest.raises(DataError, match=r"received none of .*, \.\.\.; correct"):
+        describe(parts, ("a", "b", "c", *(f"class {number}" for number in range(20))))
