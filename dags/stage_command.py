@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseOperator
 
 from tasks.errors import DiscreetError
+from tasks.settings.addresses import Bucket, store_place
 from tasks.settings.place import Place
 
 # What a retry cannot mend, by the exit code that says so (tasks/errors.py).
@@ -84,7 +86,19 @@ def require_bucket(store: str | None) -> None:
     """Check that `store` can be reached from a container.
 
     Raises:
-        RunnerError: it is a folder of this machine, or not named at all.
+        RunnerError: it is a folder of this machine, no address of a store, or not named at all.
     """
-    if not (store or "").startswith("s3://"):
+    if isinstance(named_place(store or ""), Path):
         raise RunnerError(f"STORE: expected s3://bucket/prefix, which containers can reach; received {store!r}")
+
+
+def named_place(store: str) -> Bucket | Path:
+    """Where the store lies that an environment or the settings name.
+
+    Raises:
+        RunnerError: it is no address of a store.
+    """
+    try:
+        return store_place(store)
+    except ValueError as error:
+        raise RunnerError(f"STORE: {error}") from None

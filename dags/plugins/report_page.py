@@ -8,11 +8,10 @@ import mimetypes
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from airflow.plugins_manager import AirflowPlugin
 
-from dags.stage_command import RunnerError
+from dags.stage_command import RunnerError, named_place
 from dags.store_access import store_environment
 from tasks.settings.request import slug
 from tasks.settings.workflow import DAG_ID, REPORT_PAGES, report_key
@@ -68,18 +67,18 @@ def stored(key: str) -> bytes | None:
     The few lines of `tasks.storage` that a reader needs: the UI does not depend on the stages' code.
 
     Raises:
-        RunnerError: no store is named, or its connection is not there.
+        RunnerError: no store is named, its address is wrong, or its connection is not there.
     """
     environment = store_environment()
     if not environment.get("STORE"):
         raise RunnerError("STORE: expected s3://bucket/prefix or file:///folder, found neither it nor `store`")
-    uri = urlsplit(environment["STORE"])
-    if uri.scheme == "file":
-        path = Path(unquote(uri.path), key)
+    place = named_place(environment["STORE"])
+    if isinstance(place, Path):
+        path = place / key
         return path.read_bytes() if path.is_file() else None
     client = s3_client(environment)
     try:
-        answer = client.get_object(Bucket=uri.netloc, Key=f"{uri.path.strip('/')}/{key}".lstrip("/"))
+        answer = client.get_object(Bucket=place.name, Key=f"{place.prefix}/{key}".lstrip("/"))
     except client.exceptions.NoSuchKey:
         return None
     return answer["Body"].read()

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from tasks.settings.addresses import StoreUri
 from tasks.settings.values import Frozen, Name, Number, Text, Whole, matching
 
 Size = Annotated[str, matching(r"[1-9][0-9]*[bkmg]", "a number with b, k, m or g, such as 8g")]
@@ -16,9 +17,6 @@ Label = Annotated[
         "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
         "a DNS label (RFC 1123) of lower-case letters, digits and -, of at most 63 characters",
     ),
-]
-StoreUri = Annotated[
-    str, matching(r"(?=.{1,1000}$)(s3://[^/\s]+|file:///)[^\s?#]*", "s3://bucket/prefix or file:///folder")
 ]
 ConnectionId = Annotated[
     str, matching("[A-Za-z0-9_.-]{1,200}", "a connection's id of letters, digits and _.-, of at most 200 characters")
