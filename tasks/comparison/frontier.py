@@ -7,8 +7,8 @@ from itertools import groupby
 from tasks.comparison.cautions import cautions
 from tasks.comparison.pairing import reference_of
 from tasks.comparison.schema import DatasetComparison, Difference, Frontier, Stretch
-from tasks.comparison.verdict import breaches, few_seeds, reason
-from tasks.comparison.wording import count, enumeration, family_title, percent, points
+from tasks.comparison.verdict import breaches, few_seeds, lost, without_result
+from tasks.comparison.wording import count, enumeration, percent, points, the_family
 
 IS = {"better": "better", "worse": "worse", "undetected": "not detectably different", "unknown": "not compared"}
 
@@ -51,12 +51,12 @@ def _difference(part: DatasetComparison, family: str) -> Difference | None:
 def _compared(parts: Sequence[DatasetComparison], of_family: Sequence[Stretch]) -> str:
     """Where a family is better, where it is worse, and where its advantage begins and ends."""
     first = of_family[0]
-    family, reference = family_title(first.family), family_title(first.reference)
+    family, reference = the_family(first.family), the_family(first.reference)
     pieces = [f"{IS[stretch.conclusion]} {_range(stretch)}{_by(parts, stretch)}" for stretch in of_family]
     pieces[0] = pieces[0].replace(_range(first), f"{_range(first)} parameters", 1)
     compared = [part for part in parts if _difference(part, first.family)]
     advantage = _advantage(stretches(compared, first.family, first.reference))
-    return f"Against the {reference} on {parts[0].title}, the {family} is {'; '.join(pieces)}.{advantage}"
+    return f"Against {reference} on {parts[0].title}, {family} is {'; '.join(pieces)}.{advantage}"
 
 
 def _range(stretch: Stretch) -> str:
@@ -95,8 +95,8 @@ def _alone(parts: Sequence[DatasetComparison]) -> str:
     """The results of a run of one family, which has nothing to compare."""
     done = [(part, model) for part in parts for model in part.models if model.status == "done"]
     reached = [f"{percent(model.accuracy)} at {count(part.budget)} parameters" for part, model in done]
-    family = family_title(parts[0].models[0].family)
-    results = f"there is no comparison; the {family} reaches {enumeration(reached)}" if done else "there is no result"
+    family = the_family(parts[0].models[0].family)
+    results = f"there is no comparison; {family} reaches {enumeration(reached)}" if done else "there is no result"
     return f"On {parts[0].title} {results}."
 
 
@@ -112,21 +112,19 @@ def _cautioned(parts: Sequence[DatasetComparison]) -> list[str]:
             if said := cautions(model, part.baseline):
                 cautioned[model.family, said].append(count(part.budget))
     return [
-        f"At {enumeration(budgets)} parameters the {family_title(family)} {said}."
+        f"At {enumeration(budgets)} parameters {the_family(family)} {said}."
         for (family, said), budgets in cautioned.items()
     ]
 
 
 def _lost(parts: Sequence[DatasetComparison]) -> list[str]:
-    """For each family, a sentence for each reason why it has no result."""
-    lost = defaultdict(list)
+    """A sentence for each reason, with the families that it leaves without a result, and the budgets."""
+    budgets = defaultdict(list)
     for part in parts:
-        for model in part.models:
-            if model.status != "done":
-                lost[model.family, reason(model)].append(count(part.budget))
+        for why, families in lost(part.models).items():
+            budgets[why, tuple(families)].append(count(part.budget))
     return [
-        f"The {family_title(family)} has no result at {enumeration(budgets)} parameters: {why}."
-        for (family, why), budgets in lost.items()
+        f"{without_result(families)} at {enumeration(at)} parameters: {why}." for (why, families), at in budgets.items()
     ]
 
 

@@ -1,10 +1,21 @@
 """The verdict on a dataset at one budget: a sentence for each compared family, each lost result and each breach."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from tasks.comparison.cautions import cautions, right_together
 from tasks.comparison.schema import Baseline, Clause, Difference, Model
-from tasks.comparison.wording import count, enumeration, family_title, p_value, percent, plural, points, ratio
+from tasks.comparison.wording import (
+    count,
+    enumeration,
+    p_value,
+    percent,
+    plural,
+    points,
+    ratio,
+    starting,
+    the_family,
+)
 
 TOO_FEW = {
     1: "One seed cannot tell how much another training would differ: the interval is about the examples only.",
@@ -30,9 +41,8 @@ def verdict(
     parts = [_compared(difference) for difference in differences] or [_alone(models)]
     sentences = [f"{where} {'; '.join(parts)}.", *few_seeds(differences)]
     sentences += [_together(difference) for difference in differences if right_together(difference)]
-    sentences += [f"The {family_title(m.family)} {said}." for m in models if (said := cautions(m, baseline))]
-    lost = [model for model in models if model.status != "done"]
-    sentences += [f"The {family_title(model.family)} has no result: {reason(model)}." for model in lost]
+    sentences += [starting(f"{the_family(m.family)} {said}.") for m in models if (said := cautions(m, baseline))]
+    sentences += [f"{without_result(families)}: {why}." for why, families in lost(models).items()]
     if breached := breaches(clauses):
         sentences.append(f"The comparison is not fair: the contract is broken on {breached}.")
     return " ".join(sentences)
@@ -42,6 +52,21 @@ def few_seeds(differences: Sequence[Difference]) -> list[str]:
     """What one or two seeds cannot tell, as a sentence; none with more seeds, or without a comparison."""
     fewest = min((len(difference.seeds) for difference in differences), default=0)
     return [TOO_FEW[fewest]] if fewest in TOO_FEW else []
+
+
+def lost(models: Sequence[Model]) -> dict[str, list[str]]:
+    """The families without a result, by the reason that they share."""
+    families = defaultdict(list)
+    for model in models:
+        if model.status != "done":
+            families[reason(model)].append(model.family)
+    return dict(families)
+
+
+def without_result(families: Sequence[str]) -> str:
+    """ "The ANN and the CNN have no result"."""
+    named = enumeration([the_family(family) for family in families])
+    return starting(f"{named} {'has' if len(families) == 1 else 'have'} no result")
 
 
 def reason(model: Model) -> str:
@@ -55,26 +80,26 @@ def breaches(clauses: Sequence[Clause]) -> str:
 
 
 def _compared(difference: Difference) -> str:
-    family, reference = family_title(difference.family), family_title(difference.reference)
+    family, reference = the_family(difference.family), the_family(difference.reference)
     evidence = f"{plural(len(difference.seeds), 'seed')}, {p_value(difference.p_value)}"
     if difference.conclusion == "undetected":
         clause = (
-            f"there is no detectable difference between the {family} and the {reference} "
+            f"there is no detectable difference between {family} and {reference} "
             f"({points(difference.estimate)} points, 95 % interval {points(difference.low)} to "
             f"{points(difference.high)}; {evidence})"
         )
-        return clause + _time(difference, f", and the {family} takes")
+        return clause + _time(difference, f", and {family} takes")
     bounds = sorted((abs(difference.low), abs(difference.high)))
     clause = (
-        f"the {family} is {difference.conclusion} than the {reference} by {points(abs(difference.estimate))} points "
+        f"{family} is {difference.conclusion} than {reference} by {points(abs(difference.estimate))} points "
         f"(95 % interval {points(bounds[0])} to {points(bounds[1])}; {evidence})"
     )
     return clause + _time(difference, ", and takes")
 
 
 def _together(difference: Difference) -> str:
-    family, reference = family_title(difference.family), family_title(difference.reference)
-    return f"The {family} and the {reference} are right on exactly the same examples."
+    family, reference = the_family(difference.family), the_family(difference.reference)
+    return starting(f"{family} and {reference} are right on exactly the same examples.")
 
 
 def _time(difference: Difference, opening: str) -> str:
@@ -86,5 +111,5 @@ def _time(difference: Difference, opening: str) -> str:
 
 def _alone(models: Sequence[Model]) -> str:
     """The results of families that cannot be compared."""
-    done = [f"the {family_title(m.family)} reaches {percent(m.accuracy)}" for m in models if m.status == "done"]
+    done = [f"{the_family(m.family)} reaches {percent(m.accuracy)}" for m in models if m.status == "done"]
     return f"there is no comparison; {enumeration(done)}" if done else "there is no result"

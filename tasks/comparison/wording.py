@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from tasks.comparison.statistics import ALPHA
 
 UNKNOWN, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+ABBREVIATION = 4  # letters that a family's name has at most, to be one
 MORE_DIGITS = 4  # of a number that would read as another one
 
 
@@ -73,8 +74,18 @@ def sample_notice(examples: int | None) -> str | None:
 
 
 def family_title(family: str) -> str:
-    """A family's name in a text. Short names are abbreviations: "ann" as "ANN"; "mixer_net" as "mixer net"."""
-    return family.upper() if len(family) <= 4 else family.replace("_", " ")
+    """A family's name in a table or a figure. Short names are abbreviations: "ann" as "ANN"; "mixer_net" stays."""
+    return family.upper() if len(family) <= ABBREVIATION else family
+
+
+def the_family(family: str) -> str:
+    """A family in a sentence: "the ANN", but "mixer_net", because a whole name takes no article."""
+    return f"the {family_title(family)}" if len(family) <= ABBREVIATION else family
+
+
+def starting(sentence: str) -> str:
+    """A sentence with a capital letter, unless it starts with a name."""
+    return f"The {sentence.removeprefix('the ')}" if sentence.startswith("the ") else sentence
 
 
 def enumeration(parts: list[str]) -> str:

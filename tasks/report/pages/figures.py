@@ -1,17 +1,35 @@
 """The report's figures. Each shows one idea, at the width of a phone."""
 
 from collections.abc import Sequence
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
+from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from tasks.comparison.schema import Comparison, DatasetComparison, Difference, Model
 from tasks.comparison.wording import family_title, points
-from tasks.report.pages.svg import DASHES, FAMILIES, GRID, INK, MARKERS, MUTED, PAPER, canvas, inline, style
+from tasks.report.pages.labels import ROOM, labels
+from tasks.report.pages.svg import (
+    DASHES,
+    FAMILIES,
+    GRID,
+    INK,
+    MARKERS,
+    MUTED,
+    PAPER,
+    WIDTH,
+    canvas,
+    icon,
+    inline,
+    style,
+)
 
-LABEL = 20  # characters beside an axis
+CLASSES = 20  # classes that a figure has room for
+INSIDE = 3  # families that have room for their legend beside the lines
 
 
 class Look(NamedTuple):
@@ -23,8 +41,34 @@ class Look(NamedTuple):
 
 
 def look(number: int) -> Look:
-    """The look of the family with this position among the run's families; the looks repeat after the fourth."""
-    return Look(FAMILIES[number % 4], MARKERS[number % 4], DASHES[number % 4])
+    """The look of the family with this position among the run's families; no two of the first 440 look alike."""
+    return Look(FAMILIES[number % len(FAMILIES)], MARKERS[number % len(MARKERS)], DASHES[number % len(DASHES)])
+
+
+def key(number: int) -> Markup:
+    """The colour and the marker of a family, to stand before its name."""
+    return Markup(icon(look(number).marker, number))  # noqa: S704
+
+
+class Legend:
+    """The names of a figure's families: inside the axes where they are few, else below them, in rows of its own."""
+
+    def __init__(self, families: Sequence[str]):
+        self._labels = dict(zip(families, labels([family_title(family) for family in families]), strict=True))
+        width = 42 + 6 * max(map(len, self._labels.values()), default=0)
+        self._columns = max(1, min(len(families), WIDTH // width))
+        self.height = 16 * ceil(len(families) / self._columns) if len(families) > INSIDE else 0
+
+    def __getitem__(self, family: str) -> str:
+        return self._labels[family]
+
+    def draw(self, figure: Figure, axes: Axes, *, below: bool = False) -> None:
+        """Draw it from what the `axes` of `figure` show; `below` for a figure without free room inside."""
+        if below or self.height:
+            handles, names = axes.get_legend_handles_labels()
+            figure.legend(handles, names, loc="outside lower center", ncols=self._columns)
+        else:
+            axes.legend(loc="best")
 
 
 def difference_figure(comparison: Comparison) -> str | None:
@@ -43,7 +87,9 @@ def difference_figure(comparison: Comparison) -> str | None:
         for place, (_, difference) in enumerate(rows):
             _interval(axes, place, difference)
         axes.set(ylim=(len(rows) - 0.5, -0.6), yticks=range(len(rows)), xlabel="accuracy difference, points")
-        axes.set_yticklabels([f"{_short(title)}\n{_pair(difference)}" for title, difference in rows], color=INK)
+        titles = labels([title for title, _ in rows])
+        pairs = labels([_pair(difference) for _, difference in rows], 2 * ROOM)
+        axes.set_yticklabels(map("\n".join, zip(titles, pairs, strict=True)), color=INK)
         axes.grid(axis="y", visible=False)
         axes.margins(x=0.12)
     label = "; ".join(f"{title}: {_pair(d)} {points(d.estimate)} points" for title, d in rows)
@@ -74,20 +120,21 @@ def learning_curves(dataset: DatasetComparison) -> list[str]:
 
 
 def _curves(dataset: DatasetComparison, field: str, title: str) -> str:
+    legend = Legend([model.family for _, model in _done(dataset)])
     with style():
-        figure = canvas(190)
+        figure = canvas(190 + legend.height)
         axes = figure.add_subplot(title=title, xlabel="epoch")
         for number, model in _done(dataset):
-            _curve(axes, model, field, look(number))
+            _curve(axes, model, field, look(number), legend[model.family])
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         if field.endswith("accuracy"):
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
-        axes.legend(loc="best")
+        legend.draw(figure, axes)
     name = f"{_identifier(dataset)}-{field.replace('_', '-')}"
     return inline(figure, name, f"{title} by epoch on {dataset.title}")
 
 
-def _curve(axes: Axes, model: Model, field: str, drawn: Look) -> None:
+def _curve(axes: Axes, model: Model, field: str, drawn: Look, label: str) -> None:
     series = [[or_nan(getattr(epoch, field)) for epoch in replicate.history] for replicate in model.replicates]
     for values in series:
         axes.plot(range(1, len(values) + 1), values, color=drawn.colour, linewidth=0.8, alpha=0.45)
@@ -95,28 +142,31 @@ def _curve(axes: Axes, model: Model, field: str, drawn: Look) -> None:
     means = np.mean([values[:shared] for values in series], axis=0)
     axes.plot(
         range(1, shared + 1), means, linestyle=drawn.dash, marker=drawn.marker, markersize=4,
-        color=drawn.colour, label=family_title(model.family),
+        color=drawn.colour, label=label,
     )  # fmt: skip
 
 
 def class_scores(dataset: DatasetComparison) -> str | None:
-    """The F1 score of every class, the families side by side."""
+    """The F1 score of every class, the families side by side; of many classes those with the lowest mean."""
     models = _done(dataset)
     if not models:
         return None
+    scores = np.array([[score.f1 for score in model.classes] for _, model in models])
+    shown = sorted(np.argsort(scores.mean(axis=0), kind="stable")[:CLASSES].tolist())
+    title = "F1 by class" if len(shown) == len(dataset.classes) else f"The {len(shown)} classes of lowest F1"
+    legend, rows, names = Legend([model.family for _, model in models]), range(len(shown)), labels(dataset.classes)
     with style():
-        figure = canvas(60 + 19 * len(dataset.classes))
-        axes = figure.add_subplot(title="F1 by class")
-        scores = np.array([[score.f1 for score in model.classes] for _, model in models])
-        rows = range(len(dataset.classes))
+        figure = canvas(60 + 19 * len(shown) + legend.height)
+        axes = figure.add_subplot(title=title)
+        scores = scores[:, shown]
         axes.hlines(rows, scores.min(axis=0), scores.max(axis=0), color=GRID, linewidth=3)
         for (number, model), values in zip(models, scores, strict=True):
-            drawn, name = look(number), family_title(model.family)
-            axes.plot(values, rows, drawn.marker, color=drawn.colour, markersize=6, label=name)
-        axes.set(yticks=rows, ylim=(len(dataset.classes) - 0.4, -0.6))
-        axes.set_yticklabels([_short(name) for name in dataset.classes], color=INK)
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=len(models))
-    return inline(figure, f"{_identifier(dataset)}-classes", f"F1 of every class on {dataset.title}")
+            drawn = look(number)
+            axes.plot(values, rows, drawn.marker, color=drawn.colour, markersize=6, label=legend[model.family])
+        axes.set(yticks=rows, ylim=(len(shown) - 0.4, -0.6))
+        axes.set_yticklabels([names[index] for index in shown], color=INK)
+        legend.draw(figure, axes, below=True)
+    return inline(figure, f"{_identifier(dataset)}-classes", f"{title} on {dataset.title}")
 
 
 def trial_figures(dataset: DatasetComparison) -> list[str]:
@@ -127,20 +177,21 @@ def trial_figures(dataset: DatasetComparison) -> list[str]:
 
 
 def _trials(dataset: DatasetComparison, models: Sequence[tuple[int, Model]], field: str, label: str) -> str:
+    legend = Legend([model.family for _, model in models])
     with style():
-        figure = canvas(200)
+        figure = canvas(200 + legend.height)
         axes = figure.add_subplot(title=f"Validation accuracy by {label}", xlabel=label)
         for number, model in models:
             drawn = look(number)
             x, y, chosen = zip(*_points(model, field), strict=True)
-            axes.plot(x, y, drawn.marker, color=drawn.colour, markersize=6, label=family_title(model.family))
+            axes.plot(x, y, drawn.marker, color=drawn.colour, markersize=6, label=legend[model.family])
             ringed = np.flatnonzero(chosen).tolist()
             axes.plot(x, y, "o", markevery=ringed, fillstyle="none", color=INK, markersize=11, markeredgewidth=1.2)
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
         axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 10 else f"{value:g}")
         axes.margins(0.12)
-        figure.legend(loc="outside lower center", ncols=len(models))
+        legend.draw(figure, axes, below=True)
     return inline(figure, f"{_identifier(dataset)}-trials-{field}", f"Trials on {dataset.title}: score by {label}")
 
 
@@ -151,11 +202,6 @@ def _points(model: Model, field: str) -> list[tuple[float, float, bool]]:
 def _done(dataset: DatasetComparison) -> list[tuple[int, Model]]:
     """The models with a result, each with its position among the run's families."""
     return [(number, model) for number, model in enumerate(dataset.models) if model.status == "done"]
-
-
-def _short(text: str) -> str:
-    """A label cut to leave room for the picture; the tables have the whole text."""
-    return text if len(text) <= LABEL else f"{text[: LABEL - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def or_nan(number: float | None) -> float:

@@ -10,7 +10,7 @@ from matplotlib.transforms import Transform, offset_copy
 
 from tasks.comparison.schema import DatasetComparison, Difference, Model
 from tasks.comparison.wording import family_title
-from tasks.report.pages.figures import Look, look, or_nan
+from tasks.report.pages.figures import Legend, Look, look, or_nan
 from tasks.report.pages.svg import MUTED, canvas, inline, style
 
 HEIGHT = 210
@@ -29,18 +29,18 @@ def frontier_figures(parts: Sequence[DatasetComparison]) -> list[str]:
 
 def _accuracy_by_parameters(parts: Sequence[DatasetComparison]) -> str:
     with style():
-        figure = canvas(HEIGHT)
+        figure = canvas(HEIGHT + _legend(parts).height)
         axes = figure.add_subplot(title="Test accuracy by parameters", xscale="log")
-        _accuracies(axes, parts, "parameters")
+        _accuracies(figure, axes, parts, "parameters")
         _budget_axis(axes, parts)
     return _inline(figure, parts, "parameters", "Test accuracy by parameters")
 
 
 def _accuracy_by_time(parts: Sequence[DatasetComparison]) -> str:
     with style():
-        figure = canvas(HEIGHT)
+        figure = canvas(HEIGHT + _legend(parts).height)
         axes = figure.add_subplot(title="Test accuracy by training time", xscale="log")
-        _accuracies(axes, parts, "train_seconds")
+        _accuracies(figure, axes, parts, "train_seconds")
         axes.set(xlabel="seconds of training, mean of the seeds")
         axes.minorticks_off()
         axes.xaxis.set_major_locator(_round_ticks(*axes.get_xlim()))
@@ -49,8 +49,9 @@ def _accuracy_by_time(parts: Sequence[DatasetComparison]) -> str:
 
 
 def _difference_by_parameters(parts: Sequence[DatasetComparison]) -> str:
+    legend = Legend(list({difference.family: None for part in parts for difference in part.differences}))
     with style():
-        figure = canvas(HEIGHT)
+        figure = canvas(HEIGHT + legend.height)
         axes = figure.add_subplot(title="Difference by parameters", xscale="log", ylabel="accuracy difference, points")
         axes.axhline(0, color=MUTED, linewidth=1)
         for number, model in enumerate(parts[0].models):
@@ -59,18 +60,23 @@ def _difference_by_parameters(parts: Sequence[DatasetComparison]) -> str:
                 beside = offset_copy(axes.transData, figure, x=6, units="points")
                 _difference_line(axes, parts, differences, look(number), beside)
         _budget_axis(axes, parts)
-        axes.legend(loc="best")
+        legend.draw(figure, axes)
     return _inline(figure, parts, "difference", "Accuracy difference by parameters")
 
 
-def _accuracies(axes: Axes, parts: Sequence[DatasetComparison], field: str) -> None:
+def _accuracies(figure: Figure, axes: Axes, parts: Sequence[DatasetComparison], field: str) -> None:
     """Each family's accuracies, with their intervals, over the models' `field`."""
+    legend = _legend(parts)
     for number in range(len(parts[0].models)):
         models = [part.models[number] for part in parts]
         x = [or_nan(getattr(model, field)) for model in models]
-        _line(axes, x, np.array([_accuracy(model) for model in models]), look(number), family_title(models[0].family))
+        _line(axes, x, np.array([_accuracy(model) for model in models]), look(number), legend[models[0].family])
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
-    axes.legend(loc="best")
+    legend.draw(figure, axes)
+
+
+def _legend(parts: Sequence[DatasetComparison]) -> Legend:
+    return Legend([model.family for model in parts[0].models])
 
 
 def _accuracy(model: Model) -> list[float]:
@@ -122,10 +128,6 @@ def _apart(numbers: Sequence[int]) -> list[int]:
 def _round_ticks(least: float, greatest: float) -> Locator:
     """A locator of round numbers on a logarithmic axis, which may span several decades or a part of one."""
     return LogLocator(subs=(1, 2, 5)) if greatest > 5 * least else MaxNLocator(4)
-
-
-def _value(number: float | None) -> float:
-    return np.nan if number is None else number
 
 
 def _inline(figure: Figure, parts: Sequence[DatasetComparison], name: str, title: str) -> str:

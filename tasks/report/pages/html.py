@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from tasks.comparison.schema import Comparison, DatasetComparison, Frontier
-from tasks.report.pages.figures import class_scores, difference_figure, learning_curves, trial_figures
+from tasks.report.pages.figures import class_scores, difference_figure, key, learning_curves, trial_figures
 from tasks.report.pages.frontier_figures import frontier_figures
 from tasks.report.pages.templates import render_template
 
@@ -26,6 +26,7 @@ def to_html(comparison: Comparison) -> str:
         comparison,
         difference=Markup(difference_figure(comparison) or ""),  # noqa: S704
         sections=_sections(comparison),
+        key=key,
     )
 
 

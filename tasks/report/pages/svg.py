@@ -13,12 +13,16 @@ from html import escape
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.markers import MarkerStyle
 
 WIDTH = 340  # points: about the width of a phone's screen
 INK, MUTED, GRID, PAPER = "#010101", "#020202", "#030303", "#040404"
-FAMILIES = ("#050501", "#050502", "#050503", "#050504")
-MARKERS, DASHES = ("o", "s", "^", "D"), ("-", (0, (5, 1.5)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
+# Colours, markers and dashes of families. Their numbers have no common divisor, so that all three rarely meet again.
+FAMILIES = tuple(f"#0505{number:02}" for number in range(1, 9))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "<", "*", ">")
+DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5, 1.5, 1.5)))
 VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--grid", PAPER: "--card"} | {
     stand_in: f"--family-{number}" for number, stand_in in enumerate(FAMILIES)
 }
@@ -63,6 +67,16 @@ def style(**more: Any) -> Iterator[None]:
 def canvas(height: float) -> Figure:
     """An empty figure of the common width, its height in points."""
     return Figure(figsize=(WIDTH / 72, height / 72), layout="constrained")
+
+
+def icon(marker: str, number: int) -> str:
+    """The marker of the family with this position as a small <svg>, which screen readers pass over."""
+    shape = MarkerStyle(marker)
+    outlines = shape.get_path().transformed(shape.get_transform()).to_polygons()
+    points = [" ".join(f"{x:.3f},{-y:.3f}" for x, y in np.asarray(outline)) for outline in outlines]
+    paths = " ".join(f"M{each}Z" for each in points)
+    fill = f"var(--family-{number % len(FAMILIES)})"
+    return f'<svg class="key" aria-hidden="true" viewBox="-.6 -.6 1.2 1.2"><path d="{paths}" fill="{fill}"/></svg>'
 
 
 def inline(figure: Figure, name: str, label: str) -> str:

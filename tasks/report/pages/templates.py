@@ -4,17 +4,19 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tasks.comparison import wording
 from tasks.comparison.cautions import cautions
-from tasks.comparison.schema import Comparison, DatasetComparison, Frontier, StageRecord
+from tasks.comparison.schema import ClassScore, Comparison, DatasetComparison, Frontier, StageRecord
+from tasks.report.pages.labels import labels
 
 NUMBERS = (
-    wording.count, wording.duration, wording.family_title, wording.fixed, wording.p_value,
-    wording.percent, wording.plural, wording.points, wording.quoted, wording.significant, wording.size,
+    wording.count, wording.duration, wording.family_title, wording.fixed, wording.p_value, wording.percent,
+    wording.plural, wording.points, wording.quoted, wording.significant, wording.size, wording.starting,
+    wording.the_family,
 )  # fmt: skip
 
 
@@ -32,11 +34,7 @@ def render_template(
     )
     environment.filters |= {number.__name__: number for number in NUMBERS}
     environment.filters |= {
-        "cautions": cautions,
-        "choices": choices,
-        "conclusion": conclusion,
-        "place": place,
-        "shares": shares,
+        each.__name__: each for each in (by_class, cautions, choices, conclusion, labels, place, shares)
     }
     environment.globals |= {"duration": wording.duration, "percent2": partial(wording.percent, digits=2)}
     return environment.get_template(name).render(comparison=comparison, **_shared(comparison), **values)
@@ -84,6 +82,25 @@ def duplicates(dataset: DatasetComparison) -> str:
     """The numbers of images that two parts share, in words; an empty text when there are none."""
     numbers: Mapping[str, int] = dataset.facts.get("duplicates", {})
     return ", ".join(f"{number:,} {name.replace('_', ' and ')}" for name, number in numbers.items() if number)
+
+
+class ClassRow(NamedTuple):
+    """One class in a table: the scores of each family that has a result, by its name."""
+
+    name: str
+    support: int
+    scores: dict[str, ClassScore]
+
+
+def by_class(dataset: DatasetComparison) -> list[ClassRow]:
+    """Every class of a dataset, the lowest F1 first, in the mean of its families; nothing without a result."""
+    done = [model for model in dataset.models if model.status == "done"]
+    columns = zip(*(model.classes for model in done), strict=True)
+    rows = [
+        ClassRow(scores[0].name, scores[0].support, {m.family: score for m, score in zip(done, scores, strict=True)})
+        for scores in columns
+    ]
+    return sorted(rows, key=lambda row: sum(score.f1 for score in row.scores.values()))
 
 
 def choices(hyperparameters: Mapping[str, bool | int | float | str]) -> str:

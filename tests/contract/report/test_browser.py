@@ -67,6 +67,23 @@ def test_a_link_of_the_frontier_opens_the_part_that_it_leads_to(tmp_path):
     assert parts == [("", "5,000"), (' open=""', "30,000"), ("", "120,000")]
 
 
+MEASURED = """<script>
+document.documentElement.dataset.right = Math.max(...[...document.querySelectorAll("#results .cards td")]
+  .map(cell => cell.getBoundingClientRect().right)) <= document.documentElement.clientWidth
+</script></body>"""
+
+
+@pytest.mark.parametrize("title", ["word " * 40, "x" * 200])
+def test_a_long_title_leaves_the_results_in_view(opened, title):
+    """Whatever the title, every column of the results ends within the window; a long family name is no harm."""
+    about = synthetic.dataset(title=title.strip(), classes=tuple(f"{name}{'_and_more' * 9}" for name in "abcdefghij"))
+    request = synthetic.request((about,), families=("ann", "a_family_with_a_name_of_forty_characters_"))
+    branches = [synthetic.branch(request, about, family, accuracy=0.6) for family in request.families]
+    page = to_html(compare(request, branches, [], synthetic.facts(request), synthetic.ENVIRONMENT))
+    shown = opened(re.sub(rf"{POLICY}[^>]*>", "", page).replace("</body>", MEASURED))
+    assert 'data-right="true"' in shown
+
+
 def test_hostile_names_run_nothing(opened):
     """In a title, a class, an error and a machine's name markup is text, even without the policy."""
     page = report(*PAYLOADS.values())
