@@ -211,7 +211,7 @@ class _Run:
         ended = self._rows()
         for line in outcome.warnings(ended):
             self._voice.say(line, style="yellow")
-        for line in outcome.failures(ended, self._store, self._run, logs):
+        for line in outcome.failures(ended, self._store, self._request, logs):
             self._voice.say(line, style="red")
         self._voice.say(f"run {self._run}: {state}, after {clock_time(time.monotonic() - self._began)}")
         return 0 if state == "success" else 1

@@ -12,6 +12,7 @@ import numpy as np
 from tasks.comparison.evidence import Branch, ReplicateEvidence, SearchEvidence
 from tasks.comparison.schema import Environment
 from tasks.report.documents import renderer
+from tasks.runs.reasons import relative
 from tasks.runs.records import now, recorded_manifest
 from tasks.settings.place import Place, branch_places
 from tasks.settings.request import Request
@@ -31,6 +32,12 @@ def environment() -> Environment:
     lock = lock_digest()
     locked = {"uv.lock": f"SHA-256 {lock}"} if lock else {}
     return Environment(versions=versions() | locked, machine=machine(), created=now(), renderer=renderer())
+
+
+def legible(records: Records, request: Request, store: Store) -> Records:
+    """The records of a run with reasons for any reader: no path of this machine, no address of a mirror."""
+    reasons = [relative(record["error"], request, store) if record["error"] else None for record in records]
+    return [record | {"error": reason} for record, reason in zip(records, reasons, strict=True)]
 
 
 def facts_of(request: Request, store: Store, records: Records) -> dict[str, dict[str, Any]]:
@@ -104,7 +111,7 @@ def _branch(request: Request, place: Place, records: _BranchRecords, publish: Pu
         branch = replace(branch, search=_search(records))
         replicates = _replicates(request, records)
     except DamagedError as error:
-        return replace(branch, error=f"damaged: {error}", damaged=True)
+        return replace(branch, error=f"damaged: {relative(str(error), request, records.store)}", damaged=True)
     if replicates is None:
         return replace(branch, error=records.reason())
     for evidence, predictions in replicates:

@@ -19,7 +19,7 @@ from tasks.comparison.schema import Comparison, DatasetComparison, Model, Replic
 from tasks.errors import DataError, RequestError
 from tasks.learning.metrics import measure
 from tasks.report.audit import Audit
-from tasks.report.collection import collect, facts_of
+from tasks.report.collection import collect, facts_of, legible
 from tasks.report.published import PublishedReport, Read
 from tasks.runs.records import read_records
 from tasks.runs.requests import read_request
@@ -122,6 +122,7 @@ def _where(record: Mapping[str, Any]) -> str:
 
 def _compiled(comparison: Comparison, request: Request, records: list[dict[str, Any]], store: Store) -> Comparison:
     """The comparison made again from the artifacts; the stages and the environment are those of the report."""
+    records = legible(records, request, store)
     branches = collect(request, records, store, lambda _: None, lambda *_: None)
     stages = [stage.model_dump() for stage in comparison.stages]
     return compare(request, branches, stages, facts_of(request, store, records), comparison.environment)

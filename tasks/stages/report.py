@@ -6,7 +6,7 @@ A branch whose artifacts are damaged is such a row too. Then the stage writes th
 from tasks.comparison.assembly import compare
 from tasks.comparison.evidence import Branch
 from tasks.errors import DataError
-from tasks.report.collection import collect, environment, facts_of
+from tasks.report.collection import collect, environment, facts_of, legible
 from tasks.report.documents import CHECKSUMS, checksums, render
 from tasks.runs.order import publish
 from tasks.runs.records import read_records, recorded
@@ -23,7 +23,7 @@ def report(request: Request, store: Store) -> None:
         DataError: artifacts are damaged; the report is written nevertheless, and names them.
     """
     with recorded(store, request.run, Place(), "report") as record:
-        records = read_records(store, request.run)
+        records = legible(read_records(store, request.run), request, store)
         predictions: dict[str, bytes] = {}
         branches = collect(request, records, store, record.progress, predictions.__setitem__)
         comparison = compare(request, branches, records, facts_of(request, store, records), environment())

@@ -11,13 +11,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from tasks.local.view.live_table import Row
+from tasks.runs.reasons import relative
 from tasks.runs.records import read_record
 from tasks.runs.stage import WARNING
+from tasks.settings.request import Request
 from tasks.settings.workflow import TASKS, report_key
 from tasks.storage.contract import Store
 from tasks.storage.documents import DamagedError
 
 REPORTS = Path("reports")
+UNSAID = "it ended before it could say why"
 
 
 def download(store: Store, run: str, folder: Path = REPORTS) -> Path | None:
@@ -45,16 +48,12 @@ def show_comparison(console: Console, folder: Path) -> None:
     if report.get("notice"):
         console.print(report["notice"], style="bold yellow", **sentence)
     table = Table("dataset", "model", "parameters", "train time", "test accuracy", "test F1", title_justify="left")
-    frontiers, gaps = report.get("frontiers"), []
+    frontiers = report.get("frontiers")
     for dataset in report["datasets"]:
         title = f"{dataset['name']}, {dataset['budget']:,}" if frontiers else dataset["name"]
         for model in dataset["models"]:
             table.add_row(*(escape(cell) for cell in _cells(title, model)))
-            if model["status"] != "done":
-                gaps.append(f"{title}, {model['family']}: {model['status']}: {model['error'] or 'no reason known'}")
     console.print(table)
-    for gap in gaps:  # a reason has no room in a table
-        console.print(gap, style="red", **sentence)
     for part in frontiers or report["datasets"]:
         console.print(f"{part['name']}: {part['verdict']}", **sentence)
 
@@ -78,22 +77,31 @@ def warnings(rows: Sequence[Row]) -> list[str]:
     return [f"{task}: {WARNING}{what}" for task, (_, warning, what) in told if warning]
 
 
-def failures(rows: Sequence[Row], store: Store, run: str, logs: Path) -> list[str]:
-    """A line for each failed task: why, as its stage recorded it, and where its log lies below `logs`.
+def failures(rows: Sequence[Row], store: Store, request: Request, logs: Path) -> list[str]:
+    """A line for each cause: the tasks that failed of it, why, as their stage recorded it, and where a log lies.
 
     The last task of the workflow fails only because others did, so it has no line.
     """
     failed = [row for row in rows if row.state == "failed" and row.stage != TASKS[-1].name]
-    return [_failure(row, store, run, logs) for row in failed]
+    causes: dict[str, list[Row]] = {}
+    for row in failed:
+        reason = _reason(row, store, request)
+        causes.setdefault(reason or row.task, []).append(row)  # who could say nothing may have any cause
+    return [_failure(cause, together, logs) for cause, together in causes.items()]
 
 
-def _failure(row: Row, store: Store, run: str, logs: Path) -> str:
-    return f"{row.task}: {_reason(row, store, run)} (log: {logs / row.log})"
+def _failure(cause: str, rows: Sequence[Row], logs: Path) -> str:
+    """A line; a task that gave no reason is its own cause."""
+    first, *more = rows
+    reason = UNSAID if cause == first.task else cause
+    log = f"log of {first.task}: " if more else "log: "
+    return f"{', '.join(row.task for row in rows)}: {reason} ({log}{logs / first.log})"
 
 
-def _reason(row: Row, store: Store, run: str) -> str:
+def _reason(row: Row, store: Store, request: Request) -> str:
+    """What the stage recorded, or nothing."""
     try:
-        record = read_record(store, run, row.place, row.stage) or {}
+        record = read_record(store, request.run, row.place, row.stage) or {}
     except DamagedError as error:
-        return str(error)
-    return record.get("error") or "it ended before it could say why"
+        return relative(str(error), request, store)
+    return relative(record.get("error") or "", request, store)

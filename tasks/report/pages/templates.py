@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tasks.comparison import wording
 from tasks.comparison.cautions import cautions
 from tasks.comparison.schema import ClassScore, Comparison, DatasetComparison, Frontier, StageRecord
+from tasks.comparison.verdict import lost, without_result
 from tasks.report.pages.labels import labels
 
 NUMBERS = (
@@ -32,10 +33,9 @@ def render_template(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {number.__name__: number for number in NUMBERS}
-    environment.filters |= {
-        each.__name__: each for each in (by_class, cautions, choices, conclusion, labels, place, shares)
-    }
+    own = (by_class, choices, conclusion, place, shares)
+    words = (cautions, labels, lost, without_result)
+    environment.filters |= {each.__name__: each for each in (*NUMBERS, *words, *own)}
     environment.globals |= {"duration": wording.duration, "percent2": partial(wording.percent, digits=2)}
     return environment.get_template(name).render(comparison=comparison, **_shared(comparison), **values)
 

@@ -74,6 +74,17 @@ def test_a_failed_branch_is_a_row_with_its_reason():
     assert "The CNN has no result: train, seed 1: out of memory." in gap.verdict
 
 
+def test_a_reason_that_branches_share_is_said_once():
+    """A failed fetch leaves every family without a result: one sentence names them all, with the reason once."""
+    request = synthetic.request(families=("ann", "cnn", "mixer"))
+    why = "fetch: DataError: m/a.bin: expected the file, found none"
+    lost = [Branch("cifar10", family, "failed", why) for family in ("ann", "cnn")]
+    branches = [*lost, synthetic.branch(request, request.datasets[0], "mixer")]
+    verdict = _compared(request, branches).datasets[0].verdict
+    assert f"The ANN and the CNN have no result: {why}." in verdict
+    assert verdict.count(why) == 1
+
+
 def test_what_nobody_mentions_is_missing():
     """With no branch at all, every family that was asked for has its row."""
     request = synthetic.request(TWO)

@@ -129,7 +129,7 @@ def test_every_file_that_the_report_reads_is_such_an_artifacts(store, place, sta
     branches = collect(REQUEST, read_records(store, REQUEST.run), store, lambda _: None, lambda *_: None)
     damaged = {(branch.dataset, branch.family): branch.error for branch in branches if branch.damaged}
     assert list(damaged) == [("cifar10", "cnn")]
-    assert f"/artifacts/{stage}/" in damaged["cifar10", "cnn"]
+    assert f" artifacts/{stage}/" in damaged["cifar10", "cnn"]
     assert [branch.status for branch in branches].count("done") == 3
 
 
@@ -162,6 +162,25 @@ def test_a_seed_that_is_not_done_any_more_is_its_branchs_gap(store):
     rows = models(store)
     assert rows.pop("cifar10/cnn") == ("failed", "train of seed 1: MemoryError: no room")
     assert {status for status, _ in rows.values()} == {"done"}
+
+
+def test_a_failed_fetch_is_one_reason_without_the_path_of_the_mirror(store, tmp_path):
+    """Nothing in the report names the mirror's folder or the store's; the reason stands once in every verdict."""
+    request = REQUEST.model_copy(update={"mirror": str(tmp_path / "mirror")})
+    with pytest.raises(DataError), recorded(store, request.run, DATA, "fetch"):
+        raise DataError(f"{request.mirror}/m/a.bin: expected 3 bytes, received 2")
+    for stage in ("normalize", "evaluate"):
+        for place in (DATA,) if stage == "normalize" else (FAMILY, replace(FAMILY, family="ann")):
+            with pytest.raises(DataError), recorded(store, request.run, place, stage):
+                raise DataError(f"{store.uri}/runs/x: none")
+    report(request, store)
+    texts = {
+        name: store.read(f"reports/{request.run}/report.{name}").decode() for name in ("json", "html", "md", "csv")
+    }
+    assert not [name for name, text in texts.items() if str(tmp_path) in text]
+    said = json.loads(texts["json"])["datasets"][0]["verdict"]
+    assert said.count("m/a.bin: expected 3 bytes, received 2") == 1
+    assert "The ANN and the CNN have no result: fetch: DataError: m/a.bin" in said
 
 
 class Overtaken(FileStore):

@@ -12,12 +12,14 @@ from tasks.local.view.live_table import Row
 from tasks.runs.records import recorded
 from tasks.settings.place import Place
 from tasks.storage.location import open_store
+from tests.support import synthetic
 
+REQUEST = synthetic.request().model_copy(update={"run": "one", "mirror": "/srv/mirror"})
 REPORT = {
     "datasets": [
         {
             "name": "cifar10",
-            "verdict": "cnn is more accurate [by far]",
+            "verdict": "cnn is more accurate [by far]. The ANN has no result: search: out of [memory].",
             "models": [
                 {"family": "ann", "status": "failed", "error": "search: out of [memory]"},
                 {
@@ -72,12 +74,12 @@ def test_a_run_without_a_report_changes_nothing(store, tmp_path):
 
 
 def test_the_comparison_shows_gaps_by_name(store, tmp_path):
-    """A failed branch is a row, and a line with its reason; text is shown as it is, whatever it looks like."""
+    """A failed branch is a row, and its reason stands once, in the verdict; text is shown as it is."""
     out = io.StringIO()
     outcome.show_comparison(Console(file=out, width=160), outcome.download(store, "one", tmp_path / "reports"))
     shown = out.getvalue()
-    for expected in (", ann: failed: search: out of [memory]", "250,100", "12.3 s", "71.23%", "0.7000", "by far]"):
-        assert expected in shown
+    for expected in ("failed", "search: out of [memory]", "250,100", "12.3 s", "71.23%", "0.7000", "by far]"):
+        assert shown.count(expected) == 1
 
 
 def test_a_sample_is_named_before_its_numbers(tmp_path):
@@ -118,7 +120,7 @@ def test_a_failure_is_one_line_with_its_reason_and_its_log(store, tmp_path):
         raise MemoryError("no more")
     shown = [row("cifar10.search_ann", "failed", place, "search"), row("report", "success", Place(), "report")]
     shown.append(row("cifar10.search_cnn", "failed", Place("cifar10", "cnn"), "search"))
-    lines = outcome.failures(shown, store, "one", tmp_path)
+    lines = outcome.failures(shown, store, REQUEST, tmp_path)
     assert lines == [
         f"cifar10.search_ann: MemoryError: no more (log: {tmp_path}/task_id=cifar10.search_ann/attempt=1.log)",
         "cifar10.search_cnn: it ended before it could say why "
@@ -126,9 +128,22 @@ def test_a_failure_is_one_line_with_its_reason_and_its_log(store, tmp_path):
     ]
 
 
+def test_one_cause_of_several_tasks_is_said_once(store, tmp_path):
+    """Tasks that failed for the same reason share a line; a file of the mirror is named by its place in it."""
+    shown = []
+    for name in ("cifar10", "fashion_mnist"):
+        with pytest.raises(RuntimeError), recorded(store, "one", Place(name), "fetch"):
+            raise RuntimeError("/srv/mirror/m/a.bin: expected the file, found none")
+        shown.append(row(f"{name}.fetch", "failed", Place(name), "fetch"))
+    assert outcome.failures(shown, store, REQUEST, tmp_path) == [
+        "cifar10.fetch, fashion_mnist.fetch: RuntimeError: m/a.bin: expected the file, found none "
+        f"(log of cifar10.fetch: {tmp_path}/task_id=cifar10.fetch/attempt=1.log)"
+    ]
+
+
 def test_a_damaged_record_is_the_reason_that_is_shown(store, tmp_path):
     """A failed task whose record cannot be read has its line too, which names the record."""
     store.write("runs/one/cifar10/ann/search.json", b"{")
     shown = [row("cifar10.search_ann", "failed", Place("cifar10", "ann"), "search")]
-    (line,) = outcome.failures(shown, store, "one", tmp_path)
+    (line,) = outcome.failures(shown, store, REQUEST, tmp_path)
     assert "runs/one/cifar10/ann/search.json: expected the record of a stage" in line
