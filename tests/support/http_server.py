@@ -26,7 +26,7 @@ def server(respond: Respond, tls: ssl.SSLContext | None = None) -> Iterator[str]
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         if tls:
             running.socket = tls.wrap_socket(running.socket, server_side=True)
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+        threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield f"http{'s' if tls else ''}://127.0.0.1:{running.server_port}"
         running.shutdown()
 
