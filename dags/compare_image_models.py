@@ -18,11 +18,12 @@ from typing import Any
 from urllib.parse import quote
 
 from airflow.sdk import DAG, BaseOperatorLink, CronPartitionTimetable, TaskGroup, TriggerRule, chain, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from dags.site import surroundings
 from dags.stage_operators import runner, settings
 from dags.trigger_form import trigger_form
+from tasks.errors import RequestError
 from tasks.settings.loading import configured, resolve
 from tasks.settings.request import Parameters, Request
 from tasks.settings.values import parse
@@ -50,6 +51,22 @@ class ReportStage(OPERATOR):  # type: ignore[misc, valid-type]
 
     operator_extra_links = (ReportLink(),)
 
+    def execute(self, context: Any) -> None:
+        """Run the stage, unless `plan` failed: no stage of such a run has done anything.
+
+        Raises:
+            AirflowSkipException: there is nothing to report.
+        """
+        if "plan" in failed_tasks(context["ti"], context["run_id"]):
+            raise AirflowSkipException("there is nothing to report, as `plan` failed; its log says why")
+        super().execute(context)
+
+
+def failed_tasks(ti: Any, run_id: str | None) -> list[str]:
+    """The tasks of a run that failed. What waited in vain for one of them is `upstream_failed`, and not among them."""
+    ended = ti.get_task_breadcrumbs(dag_id=DAG_ID, run_id=run_id)
+    return sorted({each["task_id"] for each in ended if each["state"] == "failed"})
+
 
 @task(doc_md=DOCS["replicates"])
 def replicates(params: dict[str, Any] | None = None) -> list[int]:
@@ -76,17 +93,23 @@ def complete(run_id: str | None = None, ti: Any = None) -> None:
     Raises:
         AirflowFailException: tasks failed; it names them.
     """
-    ended = ti.get_task_breadcrumbs(dag_id=DAG_ID, run_id=run_id)
-    # What waited in vain for a task that failed is `upstream_failed`: it has no reason of its own.
-    if failed := sorted({each["task_id"] for each in ended if each["state"] == "failed"}):
-        raise AirflowFailException(f"failed: {', '.join(failed)}; the report names the gaps and their reasons")
+    if failed := failed_tasks(ti, run_id):
+        where = "its log says why" if "plan" in failed else "the report names the gaps and their reasons"
+        raise AirflowFailException(f"failed: {', '.join(failed)}; {where}")
 
 
 def request(params: dict[str, Any] | None) -> Request:
-    """What `plan` makes of these parameters, as far as the graph depends on it."""
-    # The mirror is for `plan` to judge, which knows the owner's own.
-    asked = parse(Parameters, dict(params or {}) | {"mirror": None}, "parameters")
-    return resolve(configured(surroundings()), asked, "names")
+    """What `plan` makes of these parameters, as far as the graph depends on it.
+
+    Raises:
+        AirflowFailException: the configuration is not any more what `plan` has read.
+    """
+    try:
+        # The mirror is for `plan` to judge, which knows the owner's own.
+        asked = parse(Parameters, dict(params or {}) | {"mirror": None}, "parameters")
+        return resolve(configured(surroundings()), asked, "names")
+    except RequestError as error:
+        raise AirflowFailException(str(error)) from error
 
 
 def dataset_branch(dataset: str, plan: Any, parts: dict[str, Any]) -> list[list[Any]]:
@@ -175,7 +198,7 @@ with DAG(
     },
 ) as dag:
     # As JSON in an environment variable; `plan` checks it again.
-    plan = stage("plan", env={"RUN_PARAMETERS": "{{ params | tojson }}"})
+    plan = stage("plan", env={"RUN_PARAMETERS": "{{ params | tojson }}", "RUNNER": ORCHESTRATION.runner})
     parts = {"seed": replicates(), "shard": shards()}
     plan >> list(parts.values())
     branches = [tasks for name in CONFIGURATION.datasets for tasks in dataset_branch(name, plan, parts)]

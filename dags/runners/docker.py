@@ -27,6 +27,7 @@ from dags.stage_command import (
     store_variables,
 )
 from dags.store_access import addressed, store_environment
+from tasks.errors import RequestError
 from tasks.settings.orchestration import Docker, Orchestration
 from tasks.settings.workflow import STAGES
 
@@ -90,7 +91,7 @@ class DockerStage(StageOperator, DockerOperator):
             require_image(self.cli, self.image)
             self._remove_orphans(labels)
             super().execute(context)
-        except (RunnerError, APIError) as error:
+        except (RunnerError, RequestError, APIError) as error:
             raise self._failure(error) from error
         except AirflowException as error:
             code = _exit_code(error)
@@ -107,7 +108,7 @@ class DockerStage(StageOperator, DockerOperator):
 
     def _failure(self, error: Exception) -> AirflowException:
         """What the engine refuses for good, or for now."""
-        if isinstance(error, RunnerError):
+        if isinstance(error, RunnerError | RequestError):
             return AirflowFailException(f"{self.stage}: {error}")
         if NO_GPU in str(error):
             return AirflowFailException(f"{self.stage}: {_no_gpu(self.device_requests)}")

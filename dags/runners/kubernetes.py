@@ -33,6 +33,7 @@ from dags.stage_command import (
     store_variables,
 )
 from dags.store_access import addressed, store_environment
+from tasks.errors import RequestError
 from tasks.settings.loading import config_file, config_folder
 from tasks.settings.orchestration import Kubernetes, Orchestration, Resources
 from tasks.settings.request import slug
@@ -115,7 +116,7 @@ class KubernetesStage(StageOperator, KubernetesPodOperator):
             require_environment(store_environment())
             require_template(Path(self.pod_template_file or ""))
             super().execute(context)
-        except RunnerError as error:
+        except (RunnerError, RequestError) as error:
             raise AirflowFailException(f"{self.stage}: {error}") from error
         except AirflowException as error:
             code = _exit_code(self.remote_pod)

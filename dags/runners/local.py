@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from dags.stage_command import FINAL, RunnerError, StageOperator, command_among
 from dags.store_access import store_environment
+from tasks.errors import RequestError
 from tasks.project import PROJECT
 from tasks.settings.loading import configured
 from tasks.settings.orchestration import Orchestration
@@ -58,7 +59,7 @@ class LocalStage(StageOperator, BashOperator):
         """
         try:
             super().execute(context)
-        except RunnerError as error:
+        except (RunnerError, RequestError) as error:
             raise AirflowFailException(f"{self.stage}: {error}") from error
         except AirflowException as error:
             code = self.subprocess_hook.sub_process and self.subprocess_hook.sub_process.returncode

@@ -1,5 +1,6 @@
 """The DAG as Airflow reads it: its edges, its rules, its form, what parsing it costs."""
 
+import ast
 import math
 import os
 import subprocess
@@ -16,6 +17,7 @@ from tasks.settings.request import MAX_BUDGETS, slug
 from tasks.settings.training import Search, Training
 from tests.contract.dags.graph import edges, recorded_edges
 from tests.support.lazy import Lazy
+from tests.support.tiny_data import make_configuration
 
 airflow_dags = Lazy("airflow.dag_processing.dagbag")
 serialized_objects = Lazy("airflow.serialization.serialized_objects")
@@ -229,6 +231,34 @@ def test_no_secret_is_stored(dag, monkeypatch):
     for task in stages(dag):
         env = task.partial_kwargs["env"] if task.is_mapped else task.env
         assert not any(name.startswith("AWS_") for name in env), task.task_id
+
+
+PARSE = """
+from airflow.dag_processing.dagbag import DagBag
+from tasks.project import PROJECT
+bag = DagBag(PROJECT / "dags")
+print(bag.import_errors, sorted(task.task_id for task in bag.dags["compare_image_models"].tasks))
+"""
+
+
+@pytest.mark.parametrize(
+    ("broken", "left"), [(["mine"], ["cifar10", "fashion_mnist"]), (["cifar10", "fashion_mnist"], [])]
+)
+def test_a_broken_dataset_takes_no_other_from_the_dag(tmp_path, broken, left):
+    """With one broken file the others have their branches, and with none left the DAG still is there, form and all."""
+    config = make_configuration(tmp_path / "config")
+    for name in broken:
+        (config / "datasets" / f"{name}.toml").write_text("title = ")
+    environment = os.environ | {
+        "AIRFLOW_HOME": str(tmp_path),
+        "PYTHONPATH": str(PROJECT),
+        "WORKFLOW_CONFIG": str(config),
+    }
+    run = subprocess.run([sys.executable, "-c", PARSE], env=environment, capture_output=True, text=True, check=True)
+    errors, tasks = run.stdout.splitlines()[-1].split(" ", 1)
+    assert errors == "{}"
+    fetched = [f"{name}.fetch" for name in left]
+    assert [task for task in ast.literal_eval(tasks) if task.endswith("fetch")] == fetched
 
 
 @pytest.mark.parametrize("runner", ["local", "docker", "kubernetes"])
