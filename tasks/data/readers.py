@@ -7,11 +7,12 @@ returns the images in the dimensions that its files say. Here they are compared 
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
 from tasks.data.part import Part, file_names
-from tasks.errors import DataError
+from tasks.errors import DataError, RequestError
 from tasks.settings.dataset import Shape
 
 FORMATS = "tasks.data.formats"
@@ -23,13 +24,29 @@ def format_module(reader: str) -> str:
     return f"{FORMATS}.{reader}"
 
 
+def format_named(reader: str) -> ModuleType:
+    """The format `reader`, imported.
+
+    Raises:
+        RequestError: there is none of that name where this stage runs.
+    """
+    module = format_module(reader)
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise RequestError(f"reader: expected a file of tasks/data/formats/, received {reader!r}") from None
+
+
 def read(reader: str, paths: Sequence[Path], shape: Shape, classes: int) -> Part:
     """The part in the files `paths`, which have the format `reader`.
 
     Raises:
+        RequestError: there is no such format.
         DataError: the bytes are not of that format, of exactly that shape, or have a label of no class.
     """
-    part = importlib.import_module(format_module(reader)).read(paths, shape)
+    part = format_named(reader).read(paths, shape)
     where = file_names(paths)
     images, labels = (_bytes(array, what, where) for array, what in zip(part, ("images", "labels"), strict=True))
     _check_shape(images.shape[1:], shape, where)

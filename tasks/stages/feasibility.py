@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from tasks.data.readers import format_module
+from tasks.data.readers import format_named
 from tasks.errors import RequestError
 from tasks.settings.dataset import Dataset
 from tasks.settings.request import Request
@@ -43,7 +43,7 @@ def _missing_backend(backend: str) -> Iterator[str]:
 def _formats(request: Request) -> Iterator[str]:
     """A format that says how many `FILES` make a part gets so many."""
     for dataset in request.datasets:
-        wanted = getattr(importlib.import_module(format_module(dataset.reader)), "FILES", None)
+        wanted = getattr(format_named(dataset.reader), "FILES", None)
         for part, files in (("train", dataset.splits.train), ("test", dataset.splits.test)):
             if wanted and len(files) != wanted:
                 yield (

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tasks.data import readers
 from tasks.data.part import Part
 from tasks.data.readers import read
-from tasks.errors import DataError
+from tasks.errors import DataError, RequestError
 from tests.support.tiny_data import cifar_bytes, idx_bytes, images_and_labels
 
 
@@ -20,6 +20,12 @@ def write(folder, **files):
     for name, data in files.items():
         (folder / name).write_bytes(data)
     return [folder / name for name in files]
+
+
+def test_a_format_that_is_not_there_is_no_passing_fault(tmp_path):
+    """An image without the dataset's format is refused at once, and not tried again."""
+    with pytest.raises(RequestError, match=r"reader: expected a file of tasks/data/formats/, received 'nobody_s'"):
+        read("nobody_s", write(tmp_path, a=b""), (8, 8, 1), 3)
 
 
 def test_idx_files_become_images_with_a_channel_and_labels(tmp_path):
