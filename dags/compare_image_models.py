@@ -6,7 +6,7 @@ whatever finished into one comparison; a branch that failed is a named gap in it
 run as failed when anything in it failed.
 
 * **Start** a run with the form (*Trigger*), with `make run`, or let the schedule do it.
-* **Read** the result from the `report` task's *Comparison report* link, or from the run's tab of that name.
+* **Read** the result on the run's tab *Comparison report*. The `report` task has a button to it on its tab *Details*.
 * **Again**: a stage whose inputs, settings and code have not changed is reused, unless the form's *Do again* names it.
 
 The tasks pass names, never data: each one runs `python -m tasks STAGE ...`, which reads and writes the store.
@@ -37,7 +37,7 @@ DOCS = {task.name: task.summary for task in TASKS}
 
 
 class ReportLink(BaseOperatorLink):
-    """The button on the report task; the page is served by `dags/plugins/report_page.py`."""
+    """The button on the tab *Details* of the report task; the page is served by `dags/plugins/report_page.py`."""
 
     name = "Comparison report"
 

@@ -80,18 +80,24 @@ def _more() -> dict[str, Param]:
 def _several(config: Configuration, kind: str, description: str) -> Param:
     """A choice among what the configuration has of a kind; the description says what cannot be used, and why."""
     names = list(getattr(config, kind))
-    unusable = (f"{name} cannot be used: {reason:.{BRIEF}}" for name, reason in config.unusable.get(kind, {}).items())
+    unusable = (f"{name} cannot be used: {_brief(reason)}" for name, reason in config.unusable.get(kind, {}).items())
     # `examples` draws the multi-select; only `items` refuses a name that is not among them.
     return Param(
         names,
         title=kind.capitalize(),
-        description="\n".join([description, *unusable]),
+        description=" ".join([description, *unusable]),
         type="array",
         examples=names,
         items={"type": "string", "enum": names},
         minItems=min(1, len(names)),  # a scheduled DAG needs valid defaults; `plan` refuses a run of nothing
         uniqueItems=True,
     )
+
+
+def _brief(reason: str) -> str:
+    """The first of several errors; `plan` says them all to whoever asks for what has them."""
+    first, *others = reason.splitlines()
+    return f"{first[:BRIEF]} (and {len(others)} more)." if others else f"{first[:BRIEF]}."
 
 
 def _count(title: str, description: str, maximum: int = MAX_COUNT) -> Param:
