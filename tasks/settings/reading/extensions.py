@@ -3,8 +3,7 @@
 A file that offers nothing is a helper of the others. Nothing is imported: whoever parses the DAG pays for no library.
 """
 
-import ast
-from collections.abc import Iterator
+import dis
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,7 +43,7 @@ def offered(kind: Kind, project: Path) -> Offered:
         if path.stem.startswith("_"):
             continue
         try:
-            if kind.entry in _defined(ast.parse(path.read_bytes())):
+            if kind.entry in _defined(path):
                 names.append(path.stem)
         except (SyntaxError, ValueError, RecursionError) as error:  # ValueError: a byte that is no text
             line = getattr(error, "lineno", None)
@@ -53,15 +52,11 @@ def offered(kind: Kind, project: Path) -> Offered:
     return Offered(tuple(names), unusable)
 
 
-def _defined(module: ast.Module) -> Iterator[str]:
-    """The names that the statements of a module define: functions, classes, assignments, imports."""
-    for statement in module.body:
-        match statement:
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                yield name
-            case ast.Assign(targets=targets):
-                yield from (target.id for target in targets if isinstance(target, ast.Name))
-            case ast.AnnAssign(target=ast.Name(id=name)):
-                yield name
-            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-                yield from (alias.asname or alias.name for alias in aliases)
+def _defined(path: Path) -> set[str]:
+    """The names that a module's own statements give a value: functions, classes, assignments, imports.
+
+    The file is compiled and not run. (`ast` would do as well, but fails at random in threads of Python 3.11 and 3.12:
+    https://github.com/python/cpython/issues/106905.)
+    """
+    code = compile(path.read_bytes(), path, "exec", dont_inherit=True)
+    return {step.argval for step in dis.get_instructions(code) if step.opname == "STORE_NAME"}

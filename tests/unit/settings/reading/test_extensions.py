@@ -37,7 +37,15 @@ def test_a_helper_is_no_family(project, text):
 
 
 @pytest.mark.parametrize(
-    "text", ["def build(): ...", "from x import build", "from x import make as build", "build = 1", "build: int = 1"]
+    "text",
+    [
+        "def build(): ...",
+        "from x import build",
+        "from x import make as build",
+        "build = 1",
+        "build: int = 1",
+        "try:\n    from x import build\nexcept ImportError:\n    build = 1",
+    ],
 )
 def test_a_family_may_define_assign_or_import_its_entry(project, text):
     """However `build` comes to be a name of the module, the file is a family; nothing is imported to know it."""
