@@ -7,7 +7,6 @@ everywhere, stands here and wins. `python -m dags.preflight` asks `check` whethe
 import os
 from collections.abc import Mapping
 from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,6 +33,7 @@ from dags.stage_command import (
 )
 from dags.store_access import addressed, store_environment
 from tasks.errors import RequestError
+from tasks.settings.addresses import is_loopback
 from tasks.settings.loading import config_file, config_folder
 from tasks.settings.orchestration import Kubernetes, Orchestration, Resources
 from tasks.settings.request import slug
@@ -172,7 +172,7 @@ def require_environment(environment: Mapping[str, str]) -> None:
     require_bucket(environment.get("STORE"))
     for name in OPEN:
         address = urlsplit(environment.get(name) or "")
-        if _is_loopback(address.hostname or ""):
+        if is_loopback(address.hostname or ""):
             raise RunnerError(
                 f"{name}: expected a server that pods can reach, received {address.hostname}, which is this machine"
             )
@@ -251,13 +251,6 @@ def _literal(text: str) -> str:
     https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
     """
     return text.replace("$", "$$")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _exit_code(pod: k8s.V1Pod | None) -> int | None:

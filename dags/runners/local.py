@@ -16,7 +16,7 @@ from tasks.settings.loading import configured
 from tasks.settings.orchestration import Orchestration
 
 # What a stage does not get of the worker: Airflow's own settings, its keys among them, and other people's credentials.
-AIRFLOWS = ("AIRFLOW__", "AIRFLOW_CONN_", "AIRFLOW_VAR_")
+AIRFLOWS = ("AIRFLOW__", "AIRFLOW_CONN_", "AIRFLOW_VAR_", "_AIRFLOW_")
 # Where the worker's interpreter looks for packages, which are not those of another one.
 SEARCHED = ("PYTHONPATH", "PYTHONHOME")
 

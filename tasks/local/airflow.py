@@ -155,9 +155,6 @@ class Airflow:
             "PYTHONPATH": str(PROJECT),
             # Airflow's processes give themselves titles, which may not be written over the mark that finds them.
             "SPT_NOENV": "1",
-            # A proxy is for the downloads, not for the way from one of these processes to another.
-            "NO_PROXY": f"127.0.0.1,localhost,{self.inherited.get('NO_PROXY', '')}".rstrip(","),
-            "no_proxy": f"127.0.0.1,localhost,{self.inherited.get('no_proxy', '')}".rstrip(","),
         }
 
 

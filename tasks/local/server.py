@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tasks.environment import lead_to
 from tasks.local import processes
 from tasks.local.airflow import COMPONENTS, Airflow, AirflowError, Secrets, claimed_port
 from tasks.local.airflow_api import AirflowApi
@@ -97,7 +98,9 @@ class _Server:
 
     def _start(self, port: int, unclean: bool) -> None:
         store = self._open_store()
-        inherited = os.environ | store | {processes.MARK: str(self._state)}
+        inherited = os.environ | {processes.MARK: str(self._state)}
+        if store:
+            lead_to(inherited, store)
         airflow = Airflow(self._state / "airflow", port, inherited, scheduled=self._owner is None)
         self._api = AirflowApi(airflow.url, Secrets.load(airflow.folder).password)
         airflow.prepare()

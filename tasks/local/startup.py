@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tasks.environment import taken_over
 from tasks.errors import RequestError
 from tasks.local import processes
 from tasks.local.airflow import AirflowError, Secrets
@@ -24,6 +25,7 @@ from tasks.local.patience import LIMIT, Patience, Signs, wait_for
 from tasks.local.server import BUSY, READY, SETTINGS, read_server
 from tasks.local.view.voice import Voice
 from tasks.project import PROJECT
+from tasks.runs.numerics import numerics
 
 STOP_SECONDS = 60
 LATER = 30.0  # seconds by which we wait longer than the server does for its own parts: it knows better what hangs
@@ -50,6 +52,13 @@ def state_folder() -> Path:
 def password() -> str:
     """The one of the UI's login."""
     return Secrets.load(state_folder() / "airflow").password
+
+
+def inherited() -> dict[str, str]:
+    """The environment of all that is started here: the server, Airflow, the stages, and what asks before a run."""
+    found = numerics(os.environ)  # a stage decides about them, and says which of them it did not use
+    taken = taken_over(os.environ, state_folder(), also=[*found.kept, *found.removed])
+    return taken | {"LIKE_FOR_LIKE_STATE": str(state_folder())}
 
 
 @contextmanager
@@ -102,7 +111,7 @@ def _spawn(owned: bool) -> subprocess.Popen:
     command = [sys.executable, "-m", "tasks.local", "serve", *(["--owner", str(os.getpid())] if owned else [])]
     log = state_folder() / "server.log"
     log.unlink(missing_ok=True)
-    return processes.spawn(command, log, os.environ | {"LIKE_FOR_LIKE_STATE": str(state_folder())})
+    return processes.spawn(command, log, inherited())
 
 
 def _check_settings(described: Mapping[str, Any]) -> None:

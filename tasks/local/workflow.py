@@ -13,12 +13,22 @@ from datetime import datetime
 
 from rich.console import Console
 
+from tasks.environment import lead_to
 from tasks.errors import RequestError
 from tasks.local import processes
 from tasks.local.airflow import USER, slots
 from tasks.local.airflow_api import ACTIVE
 from tasks.local.server import read_server
-from tasks.local.startup import STOP_SECONDS, Connection, password, server, state_folder, stop_server, uninterrupted
+from tasks.local.startup import (
+    STOP_SECONDS,
+    Connection,
+    inherited,
+    password,
+    server,
+    state_folder,
+    stop_server,
+    uninterrupted,
+)
 from tasks.local.view import outcome
 from tasks.local.view.live_table import FINAL, Row, observed, rows, view
 from tasks.local.view.time_left import outlook
@@ -62,7 +72,8 @@ def run(params: Parameters, console: Console) -> int:
         _introduce(voice, connection)
         for line in _left_out(params, configuration):
             voice.say(line, style="yellow")
-        os.environ.update(connection.described["environment"])
+        if embedded := connection.described["environment"]:
+            lead_to(os.environ, embedded)
         return _Run(request, params, connection, open_store(connection.store), voice).follow()
 
 
@@ -127,7 +138,7 @@ def _check_runner(configuration: Configuration) -> None:
     """
     if configuration.orchestration.runner == "local":
         return
-    environment = os.environ | {"AIRFLOW_HOME": str(state_folder() / "airflow")}
+    environment = inherited() | {"AIRFLOW_HOME": str(state_folder() / "airflow")}
     command = [sys.executable, "-m", "dags.preflight"]
     asked = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     if asked.returncode:

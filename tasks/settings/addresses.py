@@ -3,6 +3,7 @@
 import os
 import re
 import string
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -64,6 +65,14 @@ def server_of(address: str) -> tuple[str, str, int | None]:
     """
     parts = urlsplit(address)
     return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself, as it names itself: no other machine and no proxy reaches it."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _is_folder(parts: SplitResult) -> bool:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from boto3.exceptions import Boto3Error, RetriesExceededError, S3UploadFailedError
 from boto3.s3.transfer import TransferConfig
@@ -20,6 +21,7 @@ from botocore.exceptions import (
     SSLError,
 )
 
+from tasks.settings.addresses import is_loopback
 from tasks.storage.contract import (
     ANY_SIZE,
     MIB,
@@ -248,7 +250,10 @@ def _cause(error: Exception) -> BaseException:
 
 
 def _client(silence: float) -> Any:
-    """An S3 client that reads the standard AWS variables. Outside Amazon, the path names the bucket."""
+    """An S3 client that reads the standard AWS variables.
+
+    Outside Amazon, the path names the bucket. For a server of this machine no proxy is asked.
+    """
     settings = Config(
         connect_timeout=min(5.0, silence),
         read_timeout=silence,
@@ -259,7 +264,9 @@ def _client(silence: float) -> Any:
     client = session.client("s3", config=settings)
     if ".amazonaws." in client.meta.endpoint_url:
         return client
-    return session.client("s3", config=settings.merge(Config(s3={"addressing_style": "path"})))
+    host = urlsplit(client.meta.endpoint_url).hostname or ""
+    own = Config(s3={"addressing_style": "path"}, proxies={} if is_loopback(host) else None)
+    return session.client("s3", config=settings.merge(own))
 
 
 def _content_type(key: str) -> str:

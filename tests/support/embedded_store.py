@@ -9,6 +9,7 @@ import pytest
 from tasks.local.swift.object_store import ObjectStore
 from tasks.storage.contract import Store
 from tasks.storage.location import open_store
+from tests.support.object_store_fixture import patched_to
 
 WAY_OUT = "to run without it, set STORE=file:///folder"
 
@@ -22,8 +23,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def opened(server: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Store:
     """The store of `server`, which the environment leads to from now on."""
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
+    patched_to(server, monkeypatch)
     return open_store(server.uri)
 
 

@@ -1,11 +1,13 @@
 """Fixtures: the embedded object store, really started once, and both kinds of store."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from tasks.environment import STORE_CLIENT
 from tasks.local.swift.object_store import ObjectStore
 from tasks.storage.contract import Store
 from tasks.storage.location import open_store
@@ -18,11 +20,18 @@ def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectSto
         yield server
 
 
+def patched_to(server: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process's environment lead to `server` until the test ends; no other variable of AWS stays."""
+    for name in [name for name in os.environ if name.startswith(STORE_CLIENT)]:
+        monkeypatch.delenv(name)
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+
+
 @pytest.fixture
 def s3_environment(object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
     """The embedded server, with this process's environment leading to it."""
-    for name, value in object_store.environment.items():
-        monkeypatch.setenv(name, value)
+    patched_to(object_store, monkeypatch)
     return object_store
 
 

@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
+from tasks.environment import NO_AWS_FILES, lead_to
 from tasks.local.patience import Patience, Signs, StalledError
 from tasks.local.private_file import write_private
 from tasks.local.swift.configuration import ACCOUNT, BACK_ENDS, USER, configure, kept_secrets
@@ -211,6 +212,7 @@ def _connection(port: int, secret_key: str) -> dict:
         "AWS_SESSION_TOKEN": "",
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
+        **NO_AWS_FILES,
     }
     return {"uri": f"s3://{BUCKET}", "pid": os.getpid(), "environment": environment}
 
@@ -261,7 +263,7 @@ def _create_bucket(environment: dict[str, str]) -> None:
     from boto3.session import Session
     from botocore.config import Config
 
-    os.environ.update(environment)
+    lead_to(os.environ, environment)
     client = Session().client("s3", config=Config(proxies={}, read_timeout=READ_SECONDS))
     with suppress(client.exceptions.BucketAlreadyOwnedByYou, client.exceptions.BucketAlreadyExists):
         client.create_bucket(Bucket=BUCKET)

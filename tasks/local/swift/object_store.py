@@ -56,9 +56,7 @@ class ObjectStore:
     @property
     def environment(self) -> dict[str, str]:
         """The environment variables with which a process uses the store through boto3, the secret included."""
-        hosts = [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1"]
-        without_proxy = ",".join(host for host in hosts if host)
-        return self._connection["environment"] | {"no_proxy": without_proxy, "NO_PROXY": without_proxy}
+        return self._connection["environment"]
 
     def alive(self) -> bool:
         """Whether all processes of the server still run."""

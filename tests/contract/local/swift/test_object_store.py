@@ -70,6 +70,26 @@ def test_secrets_stay_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert {stat.S_IMODE(path.stat().st_mode) for path in holders} == {0o600}
 
 
+def test_nothing_of_a_persons_own_s3_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """It starts, and serves who follows its variables, beside a profile, a file and a certificate that lead away."""
+    theirs = {
+        "HOME": str(tmp_path),
+        "AWS_PROFILE": "gone",
+        "AWS_CONFIG_FILE": str(tmp_path / "none"),
+        "AWS_CA_BUNDLE": "/missing.pem",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "NO_PROXY": "[::1],fd00::/8",
+    }
+    for name, value in theirs.items():
+        monkeypatch.setenv(name, value)
+    with ObjectStore.start(tmp_path / "store") as server:
+        store = opened(server, monkeypatch)
+        store.write("key", b"value")
+        assert store.read("key") == b"value"
+
+
 def test_one_folder_one_server(tmp_path: Path):
     """A second server on the same data is refused in one line, and the first goes on undisturbed."""
     with ObjectStore.start(tmp_path) as server:

@@ -1,0 +1,80 @@
+"""What the processes of this machine take over from a person's shell.
+
+The shell serves the person's other work too: another Airflow, another Python, a profile of AWS, a proxy. So this is a
+list of what is taken over, not of what is left out. What Airflow and the stages need can be listed completely. What
+could harm them cannot: every release of Airflow and of Python reads variables that an older list does not have.
+
+Airflow's processes talk to nobody but each other. Proxies and certificates are for the stages, which download. So these
+variables pass through Airflow under other names, and get their own names back where a stage begins.
+"""
+
+import os
+import pwd
+from collections.abc import Iterable, Mapping, MutableMapping
+from pathlib import Path
+
+PERSON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH")
+PROJECTS = ("STORE", "RUNNER", "DATASET_MIRROR", "WORKFLOW_CONFIG", "STAGE_PYTHON", "LIKE_FOR_LIKE_STATE", "NETRC")
+# How the operators find an engine or a cluster.
+ENGINES = (
+    *("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONFIG", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK"),
+    *("KUBECONFIG", "AIRFLOW_CONN_KUBERNETES_DEFAULT"),
+)
+GPUS = ("NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES")
+STORE_CLIENT = "AWS_"
+STARTS = (STORE_CLIENT, "LC_", "KUBERNETES_SERVICE_", "CUDA_")
+
+PROXY = "_proxy"  # ends the name of a proxy, in capitals or not
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+LOOPBACK = "127.0.0.1,localhost"  # no proxy leads there
+FOR_STAGES = "FOR_STAGES_"  # stands before the names of what passes through Airflow
+
+# The default files of a person are not read where these name others.
+NO_AWS_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+
+
+def taken_over(shell: Mapping[str, str], home: Path, also: Iterable[str] = ()) -> dict[str, str]:
+    """The environment of this machine's processes, from that of a person's `shell`.
+
+    A variable without a value is as good as none. `home` is the home of a user who has none: one without an entry in
+    the password file. `also` names further variables.
+    """
+    listed = {*PERSON, *PROJECTS, *ENGINES, *GPUS, *also}
+    given = {name: value for name, value in shell.items() if value}
+    taken = {name: value for name, value in given.items() if name in listed or name.startswith(STARTS)}
+    aside = {f"{FOR_STAGES}{name}": value for name, value in _network(given).items()}
+    return _who(home) | taken | aside
+
+
+def put_back(environment: Mapping[str, str]) -> dict[str, str]:
+    """`environment` as a stage sees it: what passed through Airflow has its own name again."""
+    kept = {name: value for name, value in environment.items() if not name.startswith(FOR_STAGES)}
+    aside = environment.keys() - kept.keys()
+    return kept | {name.removeprefix(FOR_STAGES): environment[name] for name in aside}
+
+
+def lead_to(environment: MutableMapping[str, str], connection: Mapping[str, str]) -> None:
+    """Let `environment` lead to the embedded store by its `connection`; nothing of the person's own S3 stays."""
+    for name in [name for name in environment if name.startswith(STORE_CLIENT)]:
+        del environment[name]
+    environment.update(connection)
+
+
+def _network(given: Mapping[str, str]) -> dict[str, str]:
+    """How to reach the internet: proxies and certificates. No proxy is asked for this machine."""
+    found = {name: value for name, value in given.items() if name in CERTIFICATES or name.lower().endswith(PROXY)}
+    if any(name.lower().endswith(PROXY) for name in found):
+        direct = ",".join(filter(None, (LOOPBACK, given.get("no_proxy") or given.get("NO_PROXY"))))
+        found |= {"no_proxy": direct, "NO_PROXY": direct}
+    return found
+
+
+def _who(home: Path) -> dict[str, str]:
+    """Name and home of this user. Airflow asks for both, and ends where it gets no answer."""
+    try:
+        entry = pwd.getpwuid(os.getuid())
+    except KeyError:
+        name, folder = f"uid-{os.getuid()}", str(home)
+    else:
+        name, folder = entry.pw_name, entry.pw_dir
+    return {"USER": name, "LOGNAME": name, "HOME": folder}
