@@ -1,10 +1,19 @@
 # Everything a person needs: `make` lists it. Each target brings along what it lacks (uv and the locked dependencies).
 
 SHELL := /bin/sh
-PYTHON := .venv/bin/python
+override PYTHON := .venv/bin/python
 # The machine's own uv, else one of ours in the state folder (from the package registry, as everything else).
 UV := $(shell command -v uv 2>/dev/null || echo .state/uv/bin/uv)
 BASE_PYTHON ?= python3
+
+# What the shell says to other projects' Python, uv and pip does not count here. Kept is how Python writes, and where
+# uv finds packages, its cache and the network. Targets run one after the other, whatever MAKEFLAGS says.
+.NOTPARALLEL:
+PYTHON_KEPT := PYTHON PYTHONDONTWRITEBYTECODE PYTHONIOENCODING PYTHONUNBUFFERED PYTHONUTF8
+UV_KEPT := UV UV_KEPT UV_CACHE_DIR UV_CONCURRENT% UV_CONFIG_FILE UV_DEFAULT_INDEX UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_HTTP% \
+	UV_INDEX% UV_INSECURE_HOST UV_KEYRING_PROVIDER UV_LINK_MODE UV_NATIVE_TLS UV_NO_CACHE UV_OFFLINE UV_SYSTEM_CERTS
+unexport $(filter-out $(PYTHON_KEPT),$(filter PYTHON%,$(.VARIABLES))) $(filter-out $(UV_KEPT),$(filter UV_%,$(.VARIABLES)))
+unexport CDPATH CONDA_PREFIX VIRTUAL_ENV PIP_DRY_RUN PIP_NO_DEPS PIP_PREFIX PIP_ROOT PIP_TARGET PIP_USER
 
 PROFILE ?= quick
 # Set in the environment or here; empty leaves them out.
@@ -74,7 +83,7 @@ audit: setup ## known vulnerabilities of the locked packages
 
 SBOM ?= sbom.cdx.json
 sbom: setup ## what is installed, as a CycloneDX list [SBOM=sbom.cdx.json]
-	@$(UV) export --frozen --quiet --format cyclonedx1.5 --preview-features sbom-export --output-file "$(SBOM)"
+	@"$(UV)" export --frozen --quiet --format cyclonedx1.5 --preview-features sbom-export --output-file "$(SBOM)"
 
 SECONDS ?= 60
 fuzz: setup ## attacks on readers, archives, parameters, TOML and names [SECONDS=60, for each]
@@ -97,6 +106,7 @@ COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose 
 
 stack: images ## start the whole workflow in containers: docker/README.md [ACCELERATOR=cpu|gpu]
 	$(BASE_PYTHON) docker/make_secrets.py
+	chmod -R a+rX docker/compose
 	ACCELERATOR=$(ACCELERATOR) $(COMPOSE) up --detach
 	@echo "the UI comes up at http://127.0.0.1:$${UI_PORT:-8080}; its login: $$(cat docker/secrets/airflow_passwords)"
 
@@ -109,7 +119,7 @@ setup: .venv/.synced ## install the locked packages; every target that needs the
 
 .venv/.synced: uv.lock pyproject.toml $(filter .state/%,$(UV))
 	@echo "installing the locked packages: the first time about 1.5 GB and some minutes, later only what changed"
-	@$(ALIVE); $(UV) sync --frozen
+	@$(ALIVE); "$(UV)" sync --frozen
 	@touch $@
 
 .state/uv/bin/uv:

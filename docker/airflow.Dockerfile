@@ -29,7 +29,8 @@ COPY config config
 # The DAG needs `tasks` for the typed configuration, and for the families' names, which are those of their files.
 COPY tasks tasks
 COPY dags dags
-RUN python -m compileall -q dags tasks
+# A checkout that only its owner can read must not make files that the image's user cannot read.
+RUN chmod -R a+rX . && python -m compileall -q dags tasks
 USER 10001:10001
 CMD ["airflow", "--help"]
 ARG SOURCE=""

@@ -30,7 +30,8 @@ COPY --from=packages /venv /venv
 COPY pyproject.toml uv.lock ./
 COPY config config
 COPY tasks tasks
-RUN python -m compileall -q tasks
+# A checkout that only its owner can read must not make files that the image's user cannot read.
+RUN chmod -R a+rX . && python -m compileall -q tasks
 USER 10001:10001
 CMD ["python", "-m", "tasks", "--help"]
 ARG SOURCE=""
