@@ -27,7 +27,7 @@ from tasks.storage.contract import Store, StoreError
 from tasks.storage.location import open_store
 
 SWEEP = "remove what no run can use any more: files without a manifest, old checkpoints, unfinished writes"
-VERIFY = "compute a report's numbers again from its predictions, and check every digest within reach"
+VERIFY = "make a report's numbers and documents again, and check every file and digest within reach"
 ENVIRONMENT = """environment:
   STORE             s3://bucket/prefix or file:///folder
   AWS_*             the standard variables of the S3 clients, AWS_ENDPOINT_URL_S3 among them

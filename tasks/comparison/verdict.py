@@ -19,7 +19,7 @@ from tasks.comparison.wording import (
 
 TOO_FEW = {
     1: "One seed cannot tell how much another training would differ: the interval is about the examples only.",
-    2: "Two seeds are too few to tell how much trainings differ, so the interval is wide.",
+    2: "Two seeds are too few to tell how much trainings differ: take the interval with caution.",
 }
 
 

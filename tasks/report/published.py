@@ -17,7 +17,7 @@ from tasks.settings.workflow import report_key
 from tasks.storage.contract import ObjectMissing
 
 Read = Callable[[str], bytes]
-LINE = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<name>[\w-]+(\.[\w-]+)*(/[\w-]+(\.[\w-]+)*)?)")
+LINE = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<name>[\w-]+(\.[\w-]+)*(/[\w-]+(\.[\w-]+)*)?)", re.ASCII)
 
 
 class PublishedReport:
@@ -32,7 +32,7 @@ class PublishedReport:
         if name not in self._bodies:
             try:
                 self._bodies[name] = self._read(name)
-            except (FileNotFoundError, ObjectMissing):
+            except (FileNotFoundError, IsADirectoryError, ObjectMissing):
                 self._bodies[name] = None
                 self._audit.findings.append(f"{name}: missing")
         return self._bodies[name]
@@ -88,23 +88,29 @@ class PublishedReport:
             return
         here = renderer()
         for name, body in documents.items():
-            made, received = made_by(name, comparison.environment.renderer), self.body(name)
+            made = made_by(name, comparison.environment.renderer)
             others = [
                 f"{part} {made[part]} made it, and here is {here[part]}" for part in made if made[part] != here[part]
             ]
-            if received is not None and others:
+            if others:
                 self._audit.unchecked.append(f"{name}: not made again: {'; '.join(others)}")
-            elif received is not None:
-                self._audit.checked["documents made again"] += 1
-                if body != received:
-                    self._audit.findings.append(
-                        f"{name}: expected the bytes that report.json gives, {_first(body, received)}"
-                    )
+            else:
+                self._check_view(name, body)
+
+    def _check_view(self, name: str, made: bytes) -> None:
+        """Compare a document with the bytes that were `made` again."""
+        received = self.body(name)
+        if received is None:
+            return
+        self._audit.checked["documents made again"] += 1
+        if received != made:
+            found = _first(made, received)
+            self._audit.findings.append(f"{name}: expected the bytes that report.json gives, {found}")
 
     def predictions(self, run: str, replicate: Replicate) -> dict[str, np.ndarray] | None:
         """The arrays of a replicate's predictions, or None when they cannot be used."""
         name = replicate.predictions.removeprefix(report_key(run))
-        if not re.fullmatch(r"predictions/[\w-]+\.npz", name):
+        if not re.fullmatch(r"predictions/[\w-]+\.npz", name, re.ASCII):
             self._audit.findings.append(f"{name}: expected a file predictions/NAME.npz of this report")
             return None
         body = self.body(name)

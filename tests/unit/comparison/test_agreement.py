@@ -106,7 +106,7 @@ def test_two_seeds_that_differ_widely_give_no_impossible_interval():
     ("seeds", "said"),
     [
         (1, "One seed cannot tell how much another training would differ: the interval is about the examples only."),
-        (2, "Two seeds are too few to tell how much trainings differ, so the interval is wide."),
+        (2, "Two seeds are too few to tell how much trainings differ: take the interval with caution."),
         (3, None),
     ],
 )

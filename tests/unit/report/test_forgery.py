@@ -128,6 +128,22 @@ def test_a_cut_report_is_a_finding_and_the_rest_is_still_verified(folder, kept):
     assert any(line.startswith("report.md: SHA-256") for line in found)
 
 
+@pytest.mark.parametrize("name", ["predictions", "pr\N{LATIN SMALL LETTER E WITH ACUTE}dictions/a.npz", "\u2028"])
+def test_a_line_of_what_can_be_no_file_is_a_finding(folder, name):
+    """A line that names a folder, or what no store takes for a name, ends no verification."""
+    with (folder / CHECKSUMS).open("a", encoding="utf-8") as sums:
+        sums.write(f"{'0' * 64}  {name}\n")
+    said = findings(folder)
+    assert f"{name}: missing" in said or "expected lines of a digest and a name" in said
+
+
+def test_a_folder_in_place_of_a_file_is_a_finding(folder):
+    """A folder that has the name of a document is a document that is missing."""
+    (folder / "report.json").unlink()
+    (folder / "report.json").mkdir()
+    assert "report.json: missing" in findings(folder)
+
+
 def test_bytes_that_are_no_text_are_a_finding(folder):
     """A report.json or SHA256SUMS of random bytes ends no verification."""
     for name in ("report.json", CHECKSUMS):
