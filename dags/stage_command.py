@@ -1,5 +1,6 @@
 """What is the same wherever a stage runs: its command line, what its exit codes mean, and what it needs to know."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 
+from tasks.environment import put_back
 from tasks.errors import DiscreetError
 from tasks.settings.addresses import Bucket, store_place
 from tasks.settings.place import Place
@@ -69,6 +71,11 @@ class StageOperator(BaseOperator):
         self.stage, self.dataset, self.family = stage, dataset, family
         self.budget, self.seed, self.shard = budget, seed, shard
         super().__init__(**options)
+
+    def pre_execute(self, context: Any) -> None:
+        """See Airflow's BaseOperator. From here on this process reaches an engine or a cluster as its person does."""
+        super().pre_execute(context)
+        os.environ.update(put_back(os.environ))
 
     @property
     def stage_command(self) -> StageCommand:

@@ -6,11 +6,13 @@ address, and the Airflow connection that `store_connection` names knows the way 
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from dags.site import surroundings
 from dags.stage_command import STORE_CLIENT, RunnerError
+from tasks.environment import PROXY
 from tasks.settings.loading import configured
 from tasks.settings.orchestration import Orchestration
 
@@ -39,6 +41,16 @@ def addressed(environment: Mapping[str, str], orchestration: Orchestration) -> d
     """`environment`, in which STORE is the configured store where it was not said; asks no connection."""
     store = environment.get("STORE") or orchestration.store
     return {**environment, "STORE": store} if store else dict(environment)
+
+
+def proxies(environment: Mapping[str, str], host: str) -> dict[str, str]:
+    """The proxies on the way to `host`, by scheme, as `environment` names them; none where it makes an exception."""
+    # Capitals come first in the order, and small letters go before them, as in Python's own libraries.
+    said = {name.lower(): value for name, value in sorted(environment.items()) if name.lower().endswith(PROXY)}
+    by_scheme = {name.removesuffix(PROXY): value for name, value in said.items() if value}
+    if proxy_bypass_environment(host, by_scheme):
+        return {}
+    return {scheme: by_scheme[scheme] for scheme in ("http", "https") if scheme in by_scheme}
 
 
 def _through_connection(environment: dict[str, str], name: str) -> dict[str, str]:

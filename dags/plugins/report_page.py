@@ -8,11 +8,12 @@ import mimetypes
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from airflow.plugins_manager import AirflowPlugin
 
 from dags.stage_command import RunnerError, named_place
-from dags.store_access import store_environment
+from dags.store_access import proxies, store_environment
 from tasks.settings.request import slug
 from tasks.settings.workflow import DAG_ID, REPORT_PAGES, report_key
 
@@ -91,6 +92,7 @@ def s3_client(environment: Mapping[str, str]) -> Any:
 
     # A server of one's own is asked for /bucket/key: its certificate and name need not know the bucket's.
     own = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
+    host = urlsplit(own).hostname if own else "s3.amazonaws.com"
     return boto3.client(
         "s3",
         endpoint_url=own,
@@ -98,7 +100,11 @@ def s3_client(environment: Mapping[str, str]) -> Any:
         aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
         aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
         aws_session_token=environment.get("AWS_SESSION_TOKEN"),
-        config=Config(s3={"addressing_style": "path" if own else "auto"}),
+        verify=environment.get("AWS_CA_BUNDLE") or environment.get("REQUESTS_CA_BUNDLE"),
+        config=Config(
+            s3={"addressing_style": "path" if own else "auto"},
+            proxies=proxies(environment, host or ""),
+        ),
     )
 
 

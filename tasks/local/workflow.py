@@ -13,7 +13,7 @@ from datetime import datetime
 
 from rich.console import Console
 
-from tasks.environment import lead_to
+from tasks.environment import lead_to, put_back
 from tasks.errors import RequestError
 from tasks.local import processes
 from tasks.local.airflow import USER, slots
@@ -138,7 +138,7 @@ def _check_runner(configuration: Configuration) -> None:
     """
     if configuration.orchestration.runner == "local":
         return
-    environment = inherited() | {"AIRFLOW_HOME": str(state_folder() / "airflow")}
+    environment = put_back(inherited()) | {"AIRFLOW_HOME": str(state_folder() / "airflow")}
     command = [sys.executable, "-m", "dags.preflight"]
     asked = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     if asked.returncode:

@@ -7,6 +7,7 @@ from tests.support.http_server import answer, server
 from tests.support.lazy import Lazy
 
 report_page = Lazy("dags.plugins.report_page")
+store_access = Lazy("dags.store_access")
 
 EVIL = "<!doctype html><html><body><script>document.documentElement.dataset.owned=1</script></body></html>"
 
@@ -51,3 +52,35 @@ def test_no_other_object_is_served(client, path):
     answer = client.get(path)
     assert answer.status_code == 404
     assert "content of" not in answer.text
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "FOR_STAGES_http_proxy"])
+def test_a_report_is_fetched_through_the_persons_proxy(monkeypatch, name):
+    """The bucket is reached as a stage reaches it, also where Airflow's process sees no proxy under its name."""
+    asked = []
+
+    def respond(handler):
+        asked.append(handler.path)
+        answer(handler, b"the report")
+
+    with server(respond) as proxy:
+        for variable, value in (
+            (name, proxy),
+            ("STORE", "s3://bucket/prefix"),
+            ("AWS_ENDPOINT_URL_S3", "http://s3.example.invalid"),
+            ("AWS_ACCESS_KEY_ID", "x"),
+            ("AWS_SECRET_ACCESS_KEY", "x"),
+        ):
+            monkeypatch.setenv(variable, value)
+        assert report_page.stored("reports/r/report.html") == b"the report"
+    assert asked == ["http://s3.example.invalid/bucket/prefix/reports/r/report.html"]
+
+
+@pytest.mark.parametrize(
+    ("exceptions", "found"),
+    [("", {"https": "http://b"}), ("[::1],fd00::/8", {"https": "http://b"}), ("example.org", {}), ("*", {})],
+)
+def test_proxies_are_those_of_the_environment(exceptions, found):
+    """Small letters go before capitals, an exception before both, and an entry of IPv6 does no harm."""
+    environment = {"HTTPS_PROXY": "http://a", "https_proxy": "http://b", "ALL_PROXY": "socks5://c"}
+    assert store_access.proxies(environment | {"NO_PROXY": exceptions}, "s3.example.org") == found

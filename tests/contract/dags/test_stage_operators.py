@@ -1,6 +1,7 @@
 """How a stage is executed: its command line, its environment, and what its exit code means."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,24 @@ def test_the_workers_environment_is_inherited(run, monkeypatch):
     """The store's address and credentials reach the stage without standing in a field of the operator."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t")
     assert run(stage="fetch")["environment"]["AWS_SECRET_ACCESS_KEY"] == "s3cr3t"
+
+
+def test_what_passed_through_airflow_has_its_own_name_in_a_stage(run, monkeypatch):
+    """A proxy of the person reaches the stage, which downloads; Airflow's process saw it under another name."""
+    monkeypatch.delenv("HTTPS_PROXY", raising=False)
+    monkeypatch.setenv("FOR_STAGES_HTTPS_PROXY", "http://proxy:3128")
+    environment = run(stage="fetch")["environment"]
+    assert environment["HTTPS_PROXY"] == "http://proxy:3128"
+    assert "FOR_STAGES_HTTPS_PROXY" not in environment
+
+
+@pytest.mark.parametrize("runner", ["local", "docker", "kubernetes"])
+def test_an_engine_is_reached_as_the_person_reaches_it(monkeypatch, runner):
+    """Once the stage begins, the clients in its task's process see proxies and certificates under their names."""
+    operator = Lazy(f"dags.runners.{runner}").OPERATOR
+    monkeypatch.setattr(os, "environ", {"FOR_STAGES_HTTPS_PROXY": "http://proxy:3128"})
+    operator.pre_execute(object.__new__(operator), {})
+    assert os.environ["HTTPS_PROXY"] == "http://proxy:3128"
 
 
 def test_threads(run):
