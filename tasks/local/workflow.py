@@ -41,10 +41,9 @@ from tasks.settings.loading import Configuration, configured, resolve
 from tasks.settings.place import Place
 from tasks.settings.request import Parameters, Request
 from tasks.settings.workflow import DAG_ID
-from tasks.storage.contract import Store, StoreError
+from tasks.storage.contract import Store, StoreError, require_conditional_writes
 from tasks.storage.documents import DamagedError
 from tasks.storage.location import open_store
-from tasks.storage.probe import require_conditional_writes
 from tasks.storage.retries import RetryPolicy
 
 POLL_SECONDS = 1.5

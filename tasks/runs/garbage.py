@@ -15,9 +15,8 @@ from typing import NamedTuple
 
 from tasks.runs.records import RECORD, record_at
 from tasks.storage.artifacts import find
-from tasks.storage.contract import Entry, ObjectMissing, Store
+from tasks.storage.contract import PROBES, Entry, ObjectMissing, Store
 from tasks.storage.documents import DamagedError
-from tasks.storage.probe import PROBES
 
 log = logging.getLogger(__name__)
 

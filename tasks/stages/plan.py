@@ -14,8 +14,7 @@ from tasks.settings.place import Place
 from tasks.settings.request import Parameters, Request
 from tasks.settings.values import parse
 from tasks.stages.feasibility import check
-from tasks.storage.contract import Store
-from tasks.storage.probe import require_conditional_writes
+from tasks.storage.contract import Store, require_conditional_writes
 
 log = logging.getLogger(__name__)
 

@@ -7,19 +7,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from boto3.exceptions import Boto3Error, RetriesExceededError, S3UploadFailedError
+from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from boto3.session import Session
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,
-    FlexibleChecksumError,
-    HTTPClientError,
-    IncompleteReadError,
-    SSLError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tasks.settings.addresses import is_loopback
 from tasks.storage.contract import (
@@ -34,6 +26,7 @@ from tasks.storage.contract import (
     checked_prefix,
     is_key,
 )
+from tasks.storage.faults import advice, code_of, is_temporary, words_of
 from tasks.storage.retries import PATIENT, RetryPolicy
 
 Result = TypeVar("Result")
@@ -44,35 +37,6 @@ CONTENT_TYPES = {
     ".csv": "text/csv; charset=utf-8",
     ".md": "text/markdown; charset=utf-8",
     ".txt": "text/plain; charset=utf-8",
-}
-# Temporary faults: the server is away or busy, or it drops the connection.
-# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
-TEMPORARY_FAULTS = (RetriesExceededError, HTTPClientError, ConnectionError, IncompleteReadError, FlexibleChecksumError)
-TEMPORARY_STATUS = (408, 409, 429)
-# NoSuchUpload: a multipart upload was completed, but the answer was lost, so the completion was requested again.
-TEMPORARY_CODES = ("RequestTimeout", "IncompleteBody", "BadDigest", "SlowDown", "NoSuchUpload")
-CHECK_CREDENTIALS = (
-    "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or the profile, or the identity of this machine)"
-)
-CHECK_ENDPOINT = "check AWS_ENDPOINT_URL_S3 and that the server runs"
-CHECK_SERVER = "the server is busy or in trouble, its disk may be full; check its log and its free space"
-ADVICE = {
-    "InternalError": CHECK_SERVER,
-    "ServiceUnavailable": CHECK_SERVER,
-    "SlowDown": CHECK_SERVER,
-    "503": CHECK_SERVER,
-    "507": CHECK_SERVER,
-    "NoSuchBucket": "create the bucket, or correct STORE",
-    "AccessDenied": "check that these credentials may list, read and write this bucket",
-    "403": f"{CHECK_CREDENTIALS}, and that they may list, read and write this bucket",
-    "InvalidAccessKeyId": CHECK_CREDENTIALS,
-    "SignatureDoesNotMatch": CHECK_CREDENTIALS,
-    "ExpiredToken": "renew the session's credentials",
-    "NoCredentialsError": CHECK_CREDENTIALS,
-    "PartialCredentialsError": CHECK_CREDENTIALS,
-    "EndpointConnectionError": CHECK_ENDPOINT,
-    "ConnectTimeoutError": CHECK_ENDPOINT,
-    "ReadTimeoutError": "something listens there and does not answer; check AWS_ENDPOINT_URL_S3 and the server's log",
 }
 
 
@@ -182,19 +146,17 @@ class S3Store:
     def _with_retries(self, key: str, action: Callable[[], Result]) -> Result:
         """The result of `action` on `key`, after retries. A fault that stays is raised as an error of this project."""
         try:
-            return self._retries.call(action, _is_temporary, f"{self.uri}/{key}")
+            return self._retries.call(action, is_temporary, f"{self.uri}/{key}")
         except (BotoCoreError, Boto3Error, ClientError) as error:
             raise self._fault(key, error) from error
 
     def _fault(self, key: str, error: Exception) -> Exception:
-        cause = _cause(error)
-        code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause).__name__
+        code = code_of(error)
         if code == "404" and not self._has_bucket():  # the answer to a HEAD has no body that says what is missing
             code = "NoSuchBucket"
         if code in ("NoSuchKey", "404"):
             return ObjectMissing(f"{self.uri}/{key}: no such object")
-        advice = ADVICE.get(code, "try again; if it stays, check the AWS variables and the server's log")
-        return StoreError(f"{self.uri}/{key}: {code}: {' '.join(str(error).split())}; {advice}")
+        return StoreError(f"{self.uri}/{key}: {code}: {words_of(error)}; {advice(code, error)}")
 
     def _has_bucket(self) -> bool:
         try:
@@ -235,20 +197,6 @@ class _ConditionalPut:
         return True
 
 
-def _is_temporary(error: Exception) -> bool:
-    """Whether the same request may succeed later."""
-    cause = _cause(error)
-    if isinstance(cause, ClientError):
-        status = cause.response["ResponseMetadata"].get("HTTPStatusCode", 0)
-        return status >= 500 or status in TEMPORARY_STATUS or cause.response["Error"]["Code"] in TEMPORARY_CODES
-    return isinstance(cause, TEMPORARY_FAULTS) and not isinstance(cause, SSLError)
-
-
-def _cause(error: Exception) -> BaseException:
-    """The underlying fault; boto3 wraps the faults of uploads."""
-    return error.__context__ or error if isinstance(error, S3UploadFailedError) else error
-
-
 def _client(silence: float) -> Any:
     """An S3 client that reads the standard AWS variables.
 
@@ -262,11 +210,21 @@ def _client(silence: float) -> Any:
     )
     session = Session()
     client = session.client("s3", config=settings)
-    if ".amazonaws." in client.meta.endpoint_url:
-        return client
-    host = urlsplit(client.meta.endpoint_url).hostname or ""
-    own = Config(s3={"addressing_style": "path"}, proxies={} if is_loopback(host) else None)
-    return session.client("s3", config=settings.merge(own))
+    if ".amazonaws." not in client.meta.endpoint_url:
+        host = urlsplit(client.meta.endpoint_url).hostname or ""
+        own = Config(s3={"addressing_style": "path"}, proxies={} if is_loopback(host) else None)
+        client = session.client("s3", config=settings.merge(own))
+    client.meta.events.register_first("needs-retry.s3.HeadBucket", _stay)
+    return client
+
+
+def _stay(request_dict: dict[str, Any], **_: Any) -> None:
+    """Mark a HEAD of a bucket as redirected already.
+
+    botocore asks by it where the bucket is, after a redirect that does not say so. Where that HEAD is redirected in the
+    same way, it would ask itself again and again.
+    """
+    request_dict["context"].setdefault("s3_redirect", {})["redirected"] = True
 
 
 def _content_type(key: str) -> str:

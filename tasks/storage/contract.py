@@ -7,18 +7,20 @@ crash. Among any number of simultaneous calls of `write(..., if_absent=True)`, e
 import re
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from tasks.errors import DiscreetError
+from tasks.errors import DiscreetError, RequestError
 
 MIB = 1024 * 1024
 MAX_KEY = 900  # S3 and Swift allow 1,024 bytes; the store's own prefix needs room too
 MAX_SEGMENT = 255  # the limit of common file systems
 ANY_SIZE = sys.maxsize
+PROBES = "probe/"  # of a probe that was killed, an object may stay there; the sweep takes it
 
 
 class ObjectMissing(DiscreetError, KeyError):  # noqa: N818 - a plain fact that callers expect, not a fault
@@ -139,3 +141,25 @@ def checked_prefix(prefix: str) -> str:
         ValueError: no key starts like this.
     """
     return prefix if is_key(f"{prefix}x") else checked_key(prefix)
+
+
+def require_conditional_writes(store: Store) -> None:
+    """Check that the store refuses a second conditional write, and keeps what the first one wrote.
+
+    Without that, the later of two writers overwrites the other's result, and nobody notices. Some S3 servers and
+    gateways ignore the header If-None-Match: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+
+    Raises:
+        RequestError: it does not.
+        StoreError: it cannot be reached, or refuses any such write.
+    """
+    key = f"{PROBES}{uuid.uuid4().hex}"
+    answers = [store.write(key, body, if_absent=True) for body in (b"first", b"second")]
+    kept = store.read(key)
+    store.delete(key)
+    if (answers, kept) != ([True, False], b"first"):
+        raise RequestError(
+            f"{store.uri}: expected the server to refuse a second write under `If-None-Match: *`, and it did not: it "
+            "ignores S3's conditional writes, so two writers would overwrite each other unnoticed; use another S3 "
+            "server, a release of this one that keeps them, or STORE=file:///folder"
+        )

@@ -145,9 +145,10 @@ def slow(seconds: float) -> Fault:
     return fault
 
 
-def answering(status: int, code: str) -> Fault:
-    """The server, which sees nothing, seems to answer with an error of S3."""
-    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>by the proxy</Message></Error>".encode()
+def answering(status: int, code: str, message: str = "by the proxy", **more: str) -> Fault:
+    """The server, which sees nothing, seems to answer with an error of S3; `more` are further elements of it."""
+    told = "".join(f"<{name}>{text}</{name}>" for name, text in {"Code": code, "Message": message, **more}.items())
+    body = f"<?xml version='1.0'?><Error>{told}</Error>".encode()
 
     def fault(exchange: Exchange) -> None:
         exchange.received()

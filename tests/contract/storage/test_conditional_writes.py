@@ -4,9 +4,8 @@ import pytest
 
 from tasks.errors import RequestError
 from tasks.local import workflow
-from tasks.storage.contract import Store
+from tasks.storage.contract import Store, require_conditional_writes
 from tasks.storage.location import open_store
-from tasks.storage.probe import require_conditional_writes
 from tests.support.fault_proxy import fault_proxy, without_conditions
 from tests.support.stage_commands import speaking
 from tests.support.tiny_data import make_configuration
