@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -22,7 +22,7 @@ from pathlib import Path
 from tasks.errors import DiscreetError
 from tasks.local import processes
 from tasks.local.patience import Patience, Signs, wait_for
-from tasks.local.private_file import write_private
+from tasks.local.private_file import read_object, write_private
 from tasks.project import PROJECT
 from tasks.settings.workflow import POOL
 from tasks.storage.provenance import cores
@@ -109,7 +109,7 @@ class Airflow:
         self.folder.chmod(0o700)
         prepared = self.folder / "prepared.json"
         wanted = {"airflow": metadata.version("apache-airflow"), "slots": slots()}
-        if prepared.exists() and json.loads(prepared.read_text()) == wanted:
+        if read_object(prepared) == wanted:
             return
         self._command("db", "migrate")
         self._command("pools", "set", POOL, str(wanted["slots"]), "tasks that keep a core busy")
@@ -215,11 +215,22 @@ class Secrets:
 
     @classmethod
     def load(cls, folder: Path) -> "Secrets":
-        """The secrets in `folder`, made now when there are none; the password also as Airflow wants to find it."""
+        """The secrets in `folder`, made now when there are none; the password also as Airflow wants to find it.
+
+        Raises:
+            AirflowError: the file is damaged.
+        """
         file = folder / "secrets.json"
         if not file.exists():
             write_private(file, json.dumps(_new_secrets()))
-        found = cls(**json.loads(file.read_text()))
+        names = [field.name for field in fields(cls)]
+        kept = read_object(file, *names)
+        if kept is None:
+            raise AirflowError(
+                f"{file}: expected the secrets of this machine's Airflow, received something else; put it back, or "
+                "delete it: then the login is another, and what Airflow keeps encrypted is lost"
+            )
+        found = cls(**{name: kept[name] for name in names})
         write_private(folder / "passwords.json", json.dumps({USER: found.password}))
         return found
 

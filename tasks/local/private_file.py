@@ -1,7 +1,9 @@
 """Files that only their owner can read: secrets, and what holds them."""
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 
 def write_private(path: Path, text: str) -> None:
@@ -14,3 +16,12 @@ def write_private(path: Path, text: str) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     fresh.replace(path)
+
+
+def read_object(path: Path, *names: str) -> dict[str, Any] | None:
+    """The JSON object in a file; None when the file is missing or damaged, or the object lacks one of `names`."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and found.keys() >= {*names} else None

@@ -23,7 +23,7 @@ from tasks.local import processes
 from tasks.local.airflow import COMPONENTS, Airflow, AirflowError, Secrets, claimed_port
 from tasks.local.airflow_api import AirflowApi
 from tasks.local.patience import Patience, Signs, wait_for
-from tasks.local.private_file import write_private
+from tasks.local.private_file import read_object, write_private
 from tasks.local.swift.object_store import ObjectStore
 
 SETTINGS = ("STORE", "WORKFLOW_CONFIG", "KERAS_BACKEND", "RUNNER")
@@ -185,8 +185,5 @@ def _say_ready(phase: str) -> None:
 
 def read_server(state: Path) -> dict[str, Any] | None:
     """What the running server wrote, or None when none runs."""
-    try:
-        found = json.loads((state / "server.json").read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    return found if processes.is_running(found["pid"], found["born"]) else None
+    found = read_object(state / "server.json", "pid", "born")
+    return found if found and processes.is_running(found["pid"], found["born"]) else None

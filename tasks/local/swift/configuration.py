@@ -7,7 +7,7 @@ import json
 import secrets
 from pathlib import Path
 
-from tasks.local.private_file import write_private
+from tasks.local.private_file import read_object, write_private
 from tasks.storage.contract import StoreError
 
 BACK_ENDS = ("account", "container", "object")
@@ -101,15 +101,16 @@ use = egg:swift#slo
 
 def kept_secrets(folder: Path) -> dict[str, str]:
     """The node's secrets. They are made at the first start, and kept in a file that only its owner can read."""
-    path = folder / "secrets.json"
-    if not path.exists():
-        if (folder / "devices").exists():
-            raise StoreError(
-                f"{path}: missing, and the stored data cannot be read without it; put it back or use a new folder"
-            )
-        names = ("hash_prefix", "hash_suffix", "secret_key")
+    path, names = folder / "secrets.json", ("hash_prefix", "hash_suffix", "secret_key")
+    if not path.exists() and not (folder / "devices").exists():
         write_private(path, json.dumps({name: secrets.token_hex(20) for name in names}))
-    return json.loads(path.read_text())
+    kept = read_object(path, *names)
+    if kept is None:
+        raise StoreError(
+            f"{path}: missing or damaged, and the stored data cannot be read without it; "
+            "put it back or use a new folder"
+        )
+    return kept
 
 
 def configure(folder: Path, kept: dict[str, str], ports: dict[str, int]) -> Path:

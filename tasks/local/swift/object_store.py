@@ -7,7 +7,6 @@ limit: the servers behind the S3 address trust every process of this machine. So
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.local.patience import Patience, Signs, StalledError, wait_for
+from tasks.local.private_file import read_object
 from tasks.project import PROJECT
 from tasks.storage.contract import StoreError
 
@@ -103,10 +103,7 @@ def _awaited(process: subprocess.Popen, folder: Path) -> dict[str, Any] | None:
 
 
 def _connection(folder: Path) -> dict[str, Any] | None:
-    try:
-        return json.loads((folder / "connection.json").read_text())
-    except FileNotFoundError:
-        return None
+    return read_object(folder / "connection.json", "pid", "uri", "environment")
 
 
 def _why_not(log: Path, start: int) -> str:
