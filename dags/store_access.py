@@ -11,8 +11,8 @@ from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from dags.site import surroundings
-from dags.stage_command import STORE_CLIENT, RunnerError
-from tasks.environment import PROXY
+from dags.stage_command import RunnerError
+from tasks.environment import PROXY, STORE_CLIENT
 from tasks.settings.loading import configured
 from tasks.settings.orchestration import Orchestration
 
@@ -41,6 +41,13 @@ def addressed(environment: Mapping[str, str], orchestration: Orchestration) -> d
     """`environment`, in which STORE is the configured store where it was not said; asks no connection."""
     store = environment.get("STORE") or orchestration.store
     return {**environment, "STORE": store} if store else dict(environment)
+
+
+def known_before(orchestration: Orchestration) -> dict[str, str]:
+    """What `store_environment` will be, asking no connection; nothing where one decides, or the embedded store does."""
+    found = surroundings()
+    is_known = found.get("STORE") or (orchestration.store and not orchestration.store_connection)
+    return addressed(found, orchestration) if is_known else {}
 
 
 def proxies(environment: Mapping[str, str], host: str) -> dict[str, str]:

@@ -24,9 +24,10 @@ from dags.stage_command import (
     StageOperator,
     command_among,
     require_bucket,
+    require_portable,
     store_variables,
 )
-from dags.store_access import addressed, store_environment
+from dags.store_access import addressed, known_before, store_environment
 from tasks.errors import RequestError
 from tasks.settings.orchestration import Docker, Orchestration
 from tasks.settings.workflow import STAGES
@@ -89,6 +90,7 @@ class DockerStage(StageOperator, DockerOperator):
             self._private_environment = store_variables(environment)
             self.mounts = [_mount(folder) for folder in _folders(environment)]
             require_image(self.cli, self.image)
+            require_portable(environment, _set_in(self.cli, self.image))
             self._remove_orphans(labels)
             super().execute(context)
         except (RunnerError, RequestError, APIError) as error:
@@ -149,6 +151,7 @@ def check(orchestration: Orchestration) -> None:
     require_bucket(addressed(surroundings(), orchestration).get("STORE") or "s3://the-embedded-one")
     client = _engine()
     require_image(client, chosen.image)
+    require_portable(known_before(orchestration), _set_in(client, chosen.image))
     if chosen.gpus:
         _try_gpus(client, chosen)
 
@@ -165,6 +168,11 @@ def require_image(client: APIClient, image: str) -> None:
         raise RunnerError(
             f"image {image}: expected it on the engine, found none; `make images` builds it, `docker pull` fetches it"
         ) from None
+
+
+def _set_in(client: APIClient, image: str) -> set[str]:
+    """The variables that an image sets by itself."""
+    return {line.partition("=")[0] for line in client.inspect_image(image)["Config"].get("Env") or ()}
 
 
 def _engine() -> APIClient:

@@ -29,9 +29,10 @@ from dags.stage_command import (
     StageOperator,
     command_among,
     require_bucket,
+    require_portable,
     store_variables,
 )
-from dags.store_access import addressed, store_environment
+from dags.store_access import addressed, known_before, store_environment
 from tasks.errors import RequestError
 from tasks.settings.addresses import is_loopback
 from tasks.settings.loading import config_file, config_folder
@@ -113,8 +114,10 @@ class KubernetesStage(StageOperator, KubernetesPodOperator):
             AirflowException: the stage failed for another reason, or its pod did not start in time.
         """
         try:
-            require_environment(store_environment())
-            require_template(Path(self.pod_template_file or ""))
+            environment, template = store_environment(), Path(self.pod_template_file or "")
+            require_environment(environment)
+            require_template(template)
+            _require_portable(environment, template)
             super().execute(context)
         except (RunnerError, RequestError) as error:
             raise AirflowFailException(f"{self.stage}: {error}") from error
@@ -160,6 +163,7 @@ def check(orchestration: Orchestration) -> None:
     """
     require_environment(addressed(surroundings(), orchestration))
     require_template(_template(orchestration.kubernetes))
+    _require_portable(known_before(orchestration), _template(orchestration.kubernetes))
     _require_cluster(os.environ)
 
 
@@ -202,6 +206,12 @@ def require_template(path: Path) -> None:
     names = [container.get("name") for container in (found.get("spec") or {}).get("containers") or []]
     if names[:1] != [base]:
         raise RunnerError(f"{expected}, received containers {names}")
+
+
+def _require_portable(environment: Mapping[str, str], template: Path) -> None:
+    """As `require_portable`: a Secret or a service account says who a pod is, and the template may say the rest."""
+    container = yaml.safe_load(template.read_text(encoding="utf-8"))["spec"]["containers"][0]
+    require_portable(environment, {each["name"] for each in container.get("env") or ()}, has_identity=True)
 
 
 def _require_cluster(environment: Mapping[str, str]) -> None:
