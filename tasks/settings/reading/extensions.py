@@ -3,7 +3,7 @@
 A file that offers nothing is a helper of the others. Nothing is imported: whoever parses the DAG pays for no library.
 """
 
-import dis
+import symtable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,8 +55,8 @@ def offered(kind: Kind, project: Path) -> Offered:
 def _defined(path: Path) -> set[str]:
     """The names that a module's own statements give a value: functions, classes, assignments, imports.
 
-    The file is compiled and not run. (`ast` would do as well, but fails at random in threads of Python 3.11 and 3.12:
+    Nothing is run. (`ast` would do as well, but fails at random in threads of Python 3.11:
     https://github.com/python/cpython/issues/106905.)
     """
-    code = compile(path.read_bytes(), path, "exec", dont_inherit=True)
-    return {step.argval for step in dis.get_instructions(code) if step.opname == "STORE_NAME"}
+    symbols = symtable.symtable(path.read_text(encoding="utf-8"), path.name, "exec").get_symbols()
+    return {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
