@@ -17,6 +17,8 @@ from tasks.settings.orchestration import Orchestration
 
 # What a stage does not get of the worker: Airflow's own settings, its keys among them, and other people's credentials.
 AIRFLOWS = ("AIRFLOW__", "AIRFLOW_CONN_", "AIRFLOW_VAR_", "_AIRFLOW_")
+# With it Python does not look for the stages in the folder that it starts in.
+UNSAFE = ("PYTHONSAFEPATH",)
 # Where the worker's interpreter looks for packages, which are not those of another one.
 SEARCHED = ("PYTHONPATH", "PYTHONHOME")
 
@@ -45,7 +47,7 @@ class LocalStage(StageOperator, BashOperator):
         """
         given = {**store_environment(), **super().get_env(context)}
         python = given.get("STAGE_PYTHON") or configured(given).orchestration.python
-        leave = AIRFLOWS + (SEARCHED if python else ())
+        leave = AIRFLOWS + UNSAFE + (SEARCHED if python else ())
         kept = {name: value for name, value in given.items() if not name.startswith(leave)}
         return kept | {"STAGE_PYTHON": python or sys.executable}
 

@@ -66,6 +66,14 @@ def test_the_workers_environment_is_inherited(run, monkeypatch):
     assert run(stage="fetch")["environment"]["AWS_SECRET_ACCESS_KEY"] == "s3cr3t"
 
 
+def test_a_stage_starts_whatever_a_worker_says_to_python_and_to_airflow(run, monkeypatch):
+    """It finds the project in the folder that it starts in, and gets no password of Airflow's own set-up."""
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    monkeypatch.setenv("_AIRFLOW_WWW_USER_PASSWORD", "s3cr3t")
+    environment = run(stage="fetch")["environment"]
+    assert {"PYTHONSAFEPATH", "_AIRFLOW_WWW_USER_PASSWORD"} & environment.keys() == set()
+
+
 def test_what_passed_through_airflow_has_its_own_name_in_a_stage(run, monkeypatch):
     """A proxy of the person reaches the stage, which downloads; Airflow's process saw it under another name."""
     monkeypatch.delenv("HTTPS_PROXY", raising=False)

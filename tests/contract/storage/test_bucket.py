@@ -62,6 +62,28 @@ def test_refusals_are_one_line(s3_environment, monkeypatch: pytest.MonkeyPatch, 
     assert s3_environment.environment["AWS_SECRET_ACCESS_KEY"] not in str(raised.value)
 
 
+def test_a_persons_profile_leads_to_their_own_s3(object_store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A client takes address, region and keys from the profile, and asks no proxy for a server of this machine."""
+    way = object_store.environment
+    for name in way:
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "config").write_text(
+        f"[profile work]\nregion = {way['AWS_REGION']}\nendpoint_url = {way['AWS_ENDPOINT_URL_S3']}\n"
+    )
+    (tmp_path / ".aws" / "credentials").write_text(
+        f"[work]\naws_access_key_id = {way['AWS_ACCESS_KEY_ID']}\n"
+        f"aws_secret_access_key = {way['AWS_SECRET_ACCESS_KEY']}\n"
+    )
+    for name, value in {"HOME": str(tmp_path), "AWS_PROFILE": "work", "http_proxy": "http://127.0.0.1:9"}.items():
+        monkeypatch.setenv(name, value)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    store = S3Store("like-for-like", "of a profile", retries=RetryPolicy(0))
+    store.write("key", b"value")
+    assert store.read("key") == b"value"
+
+
 def test_missing_bucket(s3_environment, tmp_path: Path):
     """A bucket that is not there is an error, not an empty store."""
     store = open_store("s3://no-such-bucket")

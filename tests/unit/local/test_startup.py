@@ -9,7 +9,7 @@ from rich.console import Console
 
 from tasks.local.airflow import AirflowError
 from tasks.local.server import READY
-from tasks.local.startup import _Startup
+from tasks.local.startup import _Startup, inherited
 from tasks.local.view.voice import Voice
 from tasks.project import PROJECT
 
@@ -44,6 +44,18 @@ def start(tmp_path, monkeypatch):
     for process in running:
         process.kill()
         process.wait()
+
+
+def test_what_is_started_here_inherits_what_is_listed(tmp_path, monkeypatch):
+    """The state folder, and the numeric libraries' variables, about which a stage decides; nobody's token."""
+    monkeypatch.setenv("LIKE_FOR_LIKE_STATE", str(tmp_path / "link" / ".." / "state"))
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setenv("KERAS_MAX_EPOCHS", "1")
+    monkeypatch.setenv("TF_TOKEN_app_terraform_io", "canary")
+    told = inherited()
+    assert told["LIKE_FOR_LIKE_STATE"] == str(tmp_path / "state")
+    assert (told["KERAS_BACKEND"], told["KERAS_MAX_EPOCHS"]) == ("jax", "1")
+    assert "canary" not in told.values()
 
 
 def test_each_phase_has_its_line_when_it_is_over(start):
