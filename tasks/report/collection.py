@@ -91,6 +91,11 @@ class _BranchRecords:
         """A JSON file of an artifact, verified."""
         return json.loads(read_file(self.store, manifest, name))
 
+    @property
+    def damaged(self) -> bool:
+        """Whether a record of the branch cannot be read."""
+        return any(record.get("damaged") for record in self.records)
+
     def reason(self) -> str:
         """Why the branch has no evaluation."""
         for record in self.records:
@@ -113,7 +118,7 @@ def _branch(request: Request, place: Place, records: _BranchRecords, publish: Pu
     except DamagedError as error:
         return replace(branch, error=f"damaged: {relative(str(error), request, records.store)}", damaged=True)
     if replicates is None:
-        return replace(branch, error=records.reason())
+        return replace(branch, error=records.reason(), damaged=records.damaged)
     for evidence, predictions in replicates:
         publish(evidence.predictions, predictions)
     return replace(branch, status="done", replicates=tuple(evidence for evidence, _ in replicates))

@@ -85,7 +85,7 @@ def read_record(store: Store, run: str, place: Place, stage: str) -> dict[str, A
 def read_records(store: Store, run: str) -> list[dict[str, Any]]:
     """The newest record of every stage of a run, in the workflow's order: a clock may move, and that does not.
 
-    In place of one that is damaged stands a failed one, which says so.
+    In place of one that is damaged stands a failed one, which says so and has `damaged` set.
     """
     return sorted((_record_or_damage(store, key) for key in newest_records(store, run)), key=_position)
 
@@ -101,7 +101,8 @@ def _record_or_damage(store: Store, key: str) -> dict[str, Any]:
     except DamagedError as error:
         named = _named(key)
         place = {name: named[name] for name in ("run", "stage", "dataset", "family", "budget", "seed", "shard")}
-        return Fields.model_validate(place | {"status": "failed", "error": f"damaged: {error}"}).model_dump()
+        failed = Fields.model_validate(place | {"status": "failed", "error": f"damaged: {error}"})
+        return failed.model_dump() | {"damaged": True}
 
 
 def _named(key: str) -> dict[str, Any]:

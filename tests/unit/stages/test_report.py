@@ -146,6 +146,18 @@ def test_an_artifact_that_is_whole_again_is_reported_again(store):
     assert json.loads(store.read(LATEST))["status"] == "complete"
 
 
+def test_a_damaged_record_is_its_branchs_gap(store):
+    """A record that cannot be read costs its own row, which names it; the stage fails, as no other task says so."""
+    record = f"runs/{REQUEST.run}/{SEED}/train.json"
+    store.write(record, b"{")
+    with pytest.raises(DataError, match="the report is written, without cifar10/cnn: train of seed 1: damaged: "):
+        report(REQUEST, store)
+    status, error = models(store).pop("cifar10/cnn")
+    assert (status, "expected the record of a stage" in error) == ("failed", True)
+    assert [found for found, _ in models(store).values()].count("done") == 3
+    assert json.loads(store.read(LATEST)) == {"run": REQUEST.run, "status": "partial"}
+
+
 def test_damage_of_a_datasets_facts_is_its_families_gap(store):
     """What normalize left is behind every model of the dataset: without it that dataset has no result, others have."""
     store.write(object_of(store, DATA, "normalize", "manifest.json"), b"{}")
