@@ -14,7 +14,16 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from pathlib import Path
 
 PERSON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH")
-PROJECTS = ("STORE", "RUNNER", "DATASET_MIRROR", "WORKFLOW_CONFIG", "STAGE_PYTHON", "LIKE_FOR_LIKE_STATE", "NETRC")
+PROJECTS = (
+    "STORE",
+    "RUNNER",
+    "DATASET_MIRROR",
+    "WORKFLOW_CONFIG",
+    "STAGE_PYTHON",
+    "LIKE_FOR_LIKE_STATE",
+    "LIKE_FOR_LIKE_PATIENCE",
+    "NETRC",
+)
 # How the operators find an engine or a cluster.
 ENGINES = (
     *("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONFIG", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK"),

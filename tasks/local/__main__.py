@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -27,8 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console()
     if options.command == "serve":
         return serve(state_folder(), options.owner)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup's wish stands
+        terminals = [stream for stream in (1, 2) if os.isatty(stream)]  # nobody can tell when they have gone
+        signal.signal(signal.SIGHUP, partial(_hang_up, terminals))
     try:
         return _command(options, console)
     except RequestError as error:
@@ -86,6 +89,15 @@ def _number(text: str) -> int | str:
 
 
 def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _hang_up(terminals: list[int], number: int, frame: object) -> None:
+    """The terminal has gone: stop as after Ctrl-C, and say the rest to nobody, as writing there fails."""
+    nobody = os.open(os.devnull, os.O_WRONLY)
+    for stream in terminals:
+        os.dup2(nobody, stream)
+    os.close(nobody)
     raise KeyboardInterrupt
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tasks.errors import DiscreetError
 from tasks.local import processes
-from tasks.local.patience import Patience, Signs, wait_for
+from tasks.local.patience import Patience, Signs, seconds_of_patience, wait_for
 from tasks.local.private_file import read_object, write_private
 from tasks.project import PROJECT
 from tasks.settings.workflow import POOL
@@ -196,6 +196,9 @@ def _settings(airflow: Airflow) -> dict[str, object]:
         # A worker reports every 5 s, from this machine: the task of a killed one is tried again after 1 minute, not 5.
         "scheduler__task_instance_heartbeat_timeout": 60,
         "dag_processor__min_file_process_interval": 300,
+        # A slow machine is no error: what waits for the DAG to be read says when nothing moves.
+        "core__dagbag_import_timeout": seconds_of_patience(airflow.inherited),
+        "dag_processor__dag_file_processor_timeout": 2 * seconds_of_patience(airflow.inherited),
         "dag_processor__parsing_processes": 1,
         "logging__base_log_folder": airflow.folder / "logs",
         "logging__dag_processor_child_process_log_directory": airflow.folder / "logs" / "dag_processor",

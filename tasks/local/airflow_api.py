@@ -52,7 +52,10 @@ class AirflowApi:
 
     def import_error(self) -> str | None:
         """The last line of what keeps a DAG file from being read, or None."""
-        errors = self._call("GET", "/importErrors")["import_errors"]
+        try:
+            errors = self._call("GET", "/importErrors")["import_errors"]
+        except AirflowError:
+            return None
         return errors[0]["stack_trace"].strip().splitlines()[-1] if errors else None
 
     def unpause(self) -> None:

@@ -1,17 +1,18 @@
 """Patience: a wait that may last as long as anything moves. A slow machine is no error, and what hangs is one."""
 
+import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import psutil
 
-from tasks.errors import DiscreetError
+from tasks.errors import DiscreetError, RequestError
 from tasks.local.processes import family
 
-LIMIT = 300.0  # seconds in which nothing moves
+SETTING, DEFAULT = "LIKE_FOR_LIKE_PATIENCE", 300.0  # seconds in which nothing moves
 LOOKS = 100  # in the time of the limit, at most: to look costs some milliseconds
 IDLE_SHARE = 0.02  # of a core: what a process uses that only looks around for something to do
 Found = TypeVar("Found")
@@ -19,6 +20,18 @@ Found = TypeVar("Found")
 
 class StalledError(DiscreetError, RuntimeError):
     """Nothing has moved for long: one line with what was awaited, the log to read, and what to do."""
+
+
+def seconds_of_patience(environment: Mapping[str, str] = os.environ) -> float:
+    """The seconds in which something must move: what the machine's owner set, or DEFAULT.
+
+    Raises:
+        RequestError: it is no number of seconds.
+    """
+    given = environment.get(SETTING) or f"{DEFAULT:.0f}"
+    if not (given.isdecimal() and 10 <= int(given) <= 86400):
+        raise RequestError(f"{SETTING}: expected whole seconds from 10 to 86400, received {given!r}")
+    return float(given)
 
 
 class Signs(NamedTuple):
@@ -53,11 +66,11 @@ class Patience:
         signs: Signs,
         log: Path,
         *,
-        limit: float = LIMIT,
+        limit: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ):
         self._awaited, self._signs, self._log = awaited, signs, log
-        self._limit, self._clock = limit, clock
+        self._limit, self._clock = limit or seconds_of_patience(), clock
         self._looked, self._still = clock(), 0.0
         self._sizes, self._cpu = signs.sizes(), signs.cpu_seconds()
 
@@ -75,7 +88,7 @@ class Patience:
         if self._still >= self._limit:
             raise StalledError(
                 f"{self._awaited}: nothing has moved for {_minutes(self._limit)}: no log grew, and no process worked. "
-                f"Read {self._log}, then type `make down` and try again"
+                f"Read {self._log}, then type `make down` and try again; {SETTING}=SECONDS waits longer"
             )
 
     def _has_moved(self) -> bool:

@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -78,16 +77,6 @@ def is_running(pid: int, born: float) -> bool:
         return abs(birth(pid) - born) < 1 and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def wait_for_end(pid: int, born: float, seconds: float) -> bool:
-    """Wait until that process is gone; False when it outlives `seconds`."""
-    end = time.monotonic() + seconds
-    while is_running(pid, born):
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:

@@ -22,13 +22,13 @@ from tasks.environment import lead_to
 from tasks.local import processes
 from tasks.local.airflow import COMPONENTS, Airflow, AirflowError, Secrets, claimed_port
 from tasks.local.airflow_api import AirflowApi
-from tasks.local.patience import Patience, Signs, wait_for
+from tasks.local.patience import Patience, Signs, StalledError, wait_for
 from tasks.local.private_file import read_object, write_private
 from tasks.local.swift.object_store import ObjectStore
 
 SETTINGS = ("STORE", "WORKFLOW_CONFIG", "KERAS_BACKEND", "RUNNER")
 READY = "ready: "  # begins a line of the log that names a phase of the start which is over
-ANSWER_SECONDS = 5  # in which an API server that is up answers
+ANSWER_SECONDS = 5.0  # in which an API server that is up answers, or at least moves
 BUSY = 75  # EX_TEMPFAIL: another server has this state folder
 
 
@@ -59,13 +59,19 @@ def _raise_stop(number: int, frame: object) -> None:
 
 @contextlib.contextmanager
 def _locked(file: Path) -> Iterator[bool]:
-    """Hold the lock on `file` during the block; False when somebody else does. A crash gives it back."""
-    with file.open("w") as stream:
+    """Hold the lock on `file` during the block; False when somebody else does. A crash gives it back.
+
+    The file says whose it is, for whoever wants to stop a server that is not up yet.
+    """
+    with file.open("a+") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
         else:
+            stream.truncate(0)
+            stream.write(json.dumps({"pid": os.getpid(), "born": processes.birth(os.getpid())}))
+            stream.flush()
             yield True
 
 
@@ -170,11 +176,12 @@ class _Server:
         wait_for(lambda: self._api.is_up() or server.poll() is not None, patience, pause=0.2)
 
     def _fail_active(self) -> None:
-        end = time.monotonic() + ANSWER_SECONDS
-        while not self._api.is_up():
-            if time.monotonic() > end or self._parts["api-server"].poll() is not None:
-                raise AirflowError("the API server does not answer; an active run may be left, the next start ends it")
-            time.sleep(0.2)
+        server = self._parts["api-server"]
+        patience = Patience("the API server", Signs.of(server.pid), self._state, limit=ANSWER_SECONDS)
+        with contextlib.suppress(StalledError):
+            wait_for(lambda: self._api.is_up() or server.poll() is not None, patience, pause=0.2)
+        if not self._api.is_up():
+            raise AirflowError("the API server does not answer; an active run may be left, the next start ends it")
         for run in self._api.active():
             self._api.fail(run)
 
@@ -185,5 +192,15 @@ def _say_ready(phase: str) -> None:
 
 def read_server(state: Path) -> dict[str, Any] | None:
     """What the running server wrote, or None when none runs."""
-    found = read_object(state / "server.json", "pid", "born")
+    return _written(state / "server.json")
+
+
+def supervisor(state: Path) -> dict[str, Any] | None:
+    """The process of the server that runs, is starting or is stopping, or None."""
+    return _written(state / "server.lock")
+
+
+def _written(file: Path) -> dict[str, Any] | None:
+    """What a process that still runs wrote into `file` about itself."""
+    found = read_object(file, "pid", "born")
     return found if found and processes.is_running(found["pid"], found["born"]) else None

@@ -21,13 +21,13 @@ from tasks.errors import RequestError
 from tasks.local import processes
 from tasks.local.airflow import AirflowError, Secrets
 from tasks.local.airflow_api import AirflowApi
-from tasks.local.patience import LIMIT, Patience, Signs, wait_for
+from tasks.local.patience import Patience, Signs, StalledError, seconds_of_patience, wait_for
 from tasks.local.server import BUSY, READY, SETTINGS, read_server
 from tasks.local.view.voice import Voice
 from tasks.project import PROJECT
 from tasks.runs.numerics import numerics
 
-STOP_SECONDS = 60
+STOP_SECONDS = 60.0  # in which nothing of a server moves that was asked to end
 LATER = 30.0  # seconds by which we wait longer than the server does for its own parts: it knows better what hangs
 
 
@@ -85,21 +85,33 @@ def server(voice: Voice, owned: bool) -> Iterator[Connection]:
     finally:
         if owned:
             with uninterrupted(), voice.busy("stopping Airflow and the object store"):
-                voice.say("stopping Airflow and the object store ...")
-                _end(process)
+                if process.poll() is None:
+                    voice.say("stopping Airflow and the object store ...")
+                    process.terminate()
+                    _await_end(process.pid, lambda: process.poll() is not None)
+                processes.stop(processes.leftovers(state_folder()))
 
 
-def stop_server(described: Mapping[str, Any]) -> None:
-    """Ask the server to end, and insist after STOP_SECONDS."""
-    os.kill(described["pid"], signal.SIGTERM)
-    if not processes.wait_for_end(described["pid"], described["born"], STOP_SECONDS):
-        processes.stop([described["pid"]])
+def stop_server(supervisor: Mapping[str, Any]) -> None:
+    """Ask the server to end, and insist when nothing of it has moved for STOP_SECONDS."""
+    pid, born = supervisor["pid"], supervisor["born"]
+    os.kill(pid, signal.SIGTERM)
+    _await_end(pid, lambda: not processes.is_running(pid, born))
+
+
+def _await_end(pid: int, look: Callable[[], bool]) -> None:
+    log = state_folder() / "server.log"
+    try:
+        wait_for(look, Patience("the server's end", Signs.of(pid, log), log, limit=STOP_SECONDS))
+    except StalledError:
+        processes.stop([pid])
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """During the block Ctrl-C is not heard: it must not leave processes behind."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    """During the block Ctrl-C and the terminal's end are not heard: they must not leave processes behind."""
+    unheard = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in unheard}
     try:
         yield
     finally:
@@ -125,15 +137,6 @@ def _check_settings(described: Mapping[str, Any]) -> None:
             )
 
 
-def _end(process: subprocess.Popen) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        processes.stop([process.pid])
-    processes.stop(processes.leftovers(state_folder()))
-
-
 class _Startup:
     """One start: `process` is the server that we started, None for one that was found."""
 
@@ -147,10 +150,12 @@ class _Startup:
         log = self._state / "server.log"
         logs = (log, self._state / "store" / "server.log", self._state / "airflow" / "logs" / "prepare.log")
         if not os.environ.get("STORE"):
-            patience = Patience("the object store", Signs.of(self._pid, *logs), log, limit=LIMIT + LATER)
+            patience = Patience(
+                "the object store", Signs.of(self._pid, *logs), log, limit=seconds_of_patience() + LATER
+            )
             with self._voice.busy("waiting for the object store"):
                 wait_for(self._reads_log, patience)
-        patience = Patience("Airflow's database", Signs.of(self._pid, *logs), log, limit=LIMIT + LATER)
+        patience = Patience("Airflow's database", Signs.of(self._pid, *logs), log, limit=seconds_of_patience() + LATER)
         with self._voice.busy("waiting for Airflow's database"):
             return wait_for(self._announced, patience)
 
@@ -203,6 +208,8 @@ class _Startup:
         """True; whatever ended the server is raised."""
         if self._process is None or self._process.poll() is None:
             return True
+        if self._process.returncode in (0, -signal.SIGTERM):
+            raise AirflowError("the server was stopped while it started, by `make down` or a signal")
         if self._process.returncode == BUSY:
             raise RequestError("another run is starting here; wait for it, or use `make up`")
         reasons = [line for line in self._server_log() if not line.startswith(READY)]

@@ -18,7 +18,7 @@ from tasks.errors import RequestError
 from tasks.local import processes
 from tasks.local.airflow import USER, slots
 from tasks.local.airflow_api import ACTIVE
-from tasks.local.server import read_server
+from tasks.local.server import read_server, supervisor
 from tasks.local.startup import (
     STOP_SECONDS,
     Connection,
@@ -105,12 +105,13 @@ def _left_out(params: Parameters, configuration: Configuration) -> list[str]:
 def down(console: Console) -> int:
     """Stop the server; active runs are marked failed. It is fine when none is up."""
     state, voice = state_folder(), Voice(console)
-    described = read_server(state)
+    described, process = read_server(state), supervisor(state)
     with voice.keeping_alive(), voice.busy("stopping Airflow and the object store"):
-        if described:
-            stop_server(described)
+        if process:
+            stop_server(process)
         processes.stop(processes.leftovers(state))
-    console.print("stopped" if described else "nothing was up", highlight=False)
+    started = "stopped" if described else "stopped what was starting"
+    console.print(started if process else "nothing was up", highlight=False)
     return 0
 
 

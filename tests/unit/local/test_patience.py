@@ -7,7 +7,8 @@ import sys
 import psutil
 import pytest
 
-from tasks.local.patience import Patience, Signs, StalledError, wait_for
+from tasks.errors import RequestError
+from tasks.local.patience import Patience, Signs, StalledError, seconds_of_patience, wait_for
 
 # A process that works in short bursts, far apart, as on a machine that has little time for it.
 SLOW = """
@@ -72,7 +73,7 @@ def test_a_process_that_hangs_is_given_up_with_what_to_do(started, code):
         wait_for(lambda: None, patience, pause=0.001)
     assert str(caught.value) == (
         "the answer: nothing has moved for 5 minutes: no log grew, and no process worked. "
-        f"Read {log}, then type `make down` and try again"
+        f"Read {log}, then type `make down` and try again; LIKE_FOR_LIKE_PATIENCE=SECONDS waits longer"
     )
 
 
@@ -103,3 +104,16 @@ def test_only_the_named_processes_count(started):
     while Signs.of(pid, named="time.sleep").cpu_seconds() == 0:
         assert psutil.pid_exists(pid)
     assert Signs.of(pid, named="no such name").cpu_seconds() == 0
+
+
+def test_the_owner_of_a_slow_machine_sets_the_patience():
+    """One variable sets it for every wait; without it, it is five minutes."""
+    assert seconds_of_patience({}) == 300
+    assert seconds_of_patience({"LIKE_FOR_LIKE_PATIENCE": "1200"}) == 1200
+
+
+@pytest.mark.parametrize("given", ["soon", "5", "1e3", "-60", "99999999"])
+def test_no_number_of_seconds_is_refused(given):
+    """The line says what was expected and what was received."""
+    with pytest.raises(RequestError, match=f"LIKE_FOR_LIKE_PATIENCE: expected whole seconds .*, received '{given}'"):
+        seconds_of_patience({"LIKE_FOR_LIKE_PATIENCE": given})

@@ -24,7 +24,7 @@ print("{READY}database", flush=True)
 Path(sys.argv[1], "server.json").write_text(json.dumps({{"pid": os.getpid(), "born": birth(os.getpid())}}))
 time.sleep(60)
 """
-ENDED = f"print('{READY}object store'); print('no room on the disk'); print('{READY}database')"
+ENDED = f"print('{READY}object store'); print('no room on the disk'); print('{READY}database'); exit(1)"
 
 
 @pytest.fixture
@@ -76,3 +76,11 @@ def test_a_server_that_ends_is_told_with_its_reason(start, tmp_path):
     with pytest.raises(AirflowError) as caught:
         startup.described()
     assert str(caught.value) == f"the server ended: no room on the disk (log: {tmp_path / 'server.log'})"
+
+
+def test_a_server_that_was_told_to_stop_is_no_failure_of_it(start):
+    """Whoever waits for it hears that it was stopped, and by what."""
+    startup, _ = start("print('no room on the disk')")
+    with pytest.raises(AirflowError) as caught:
+        startup.described()
+    assert str(caught.value) == "the server was stopped while it started, by `make down` or a signal"
