@@ -19,6 +19,7 @@ from docker.types import DeviceRequest, Mount
 from dags.site import surroundings
 from dags.stage_command import (
     FINAL,
+    KEYS,
     SKIPPED,
     RunnerError,
     StageOperator,
@@ -44,6 +45,8 @@ CONFINED = {
     "security_opt": ["no-new-privileges"],
     "init": True,
 }
+# Any of these in a profile says who asks: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
+IDENTITIES = {"aws_access_key_id", "role_arn", "credential_process", "sso_session", "sso_start_url", "login_session"}
 NO_GPU = "could not select device driver"
 
 
@@ -151,7 +154,10 @@ def check(orchestration: Orchestration) -> None:
     require_bucket(addressed(surroundings(), orchestration).get("STORE") or "s3://the-embedded-one")
     client = _engine()
     require_image(client, chosen.image)
-    require_portable(known_before(orchestration), _set_in(client, chosen.image))
+    environment, own = known_before(orchestration), _set_in(client, chosen.image)
+    require_portable(environment, own)
+    if environment and "AWS_ACCESS_KEY_ID" not in {*environment, *own}:
+        _require_no_default_profile()
     if chosen.gpus:
         _try_gpus(client, chosen)
 
@@ -168,6 +174,14 @@ def require_image(client: APIClient, image: str) -> None:
         raise RunnerError(
             f"image {image}: expected it on the engine, found none; `make images` builds it, `docker pull` fetches it"
         ) from None
+
+
+def _require_no_default_profile() -> None:
+    """Check that no file of this machine says who asks the store: no variable names the profile `default`."""
+    from botocore.session import Session
+
+    if IDENTITIES & Session().full_config["profiles"].get("default", {}).keys():
+        raise RunnerError(f"~/.aws: received the profile 'default', which no container knows; set {KEYS}")
 
 
 def _set_in(client: APIClient, image: str) -> set[str]:

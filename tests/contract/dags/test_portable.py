@@ -105,6 +105,21 @@ def test_the_docker_runner_checks_before_a_run(shell, engine):
     docker.check(Orchestration())
 
 
+def test_the_default_profile_needs_no_name_and_is_refused_too(shell, engine, tmp_path, monkeypatch):
+    """Credentials in `~/.aws` serve this machine alone; a region there, and a machine's own role, do no harm."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".aws").mkdir()
+    config = tmp_path / ".aws" / "config"
+    config.write_text("[default]\nregion = eu-central-1\n")
+    shell(STORE="s3://bucket")
+    docker.check(Orchestration())
+    config.write_text("[default]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = base\n[profile base]\n")
+    with pytest.raises(stage_command.RunnerError, match=r"^~/.aws: .*; set AWS_ACCESS_KEY_ID with AWS_SECRET"):
+        docker.check(Orchestration())
+    shell(STORE="s3://bucket", **KEYS)
+    docker.check(Orchestration())
+
+
 def test_the_kubernetes_runner_checks_before_a_run(shell, tmp_path, monkeypatch):
     """A pod has an identity of its own; where the store is, and whom to trust, it must be told, or know."""
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
