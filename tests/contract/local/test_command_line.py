@@ -1,12 +1,14 @@
 """`run`, `up` and `down` as a person types them: what they refuse starts nothing."""
 
+import json
 import os
 import re
 
 import pytest
 
 from tasks.local import __main__ as command_line
-from tasks.local import workflow
+from tasks.local import processes, workflow
+from tasks.local.private_file import write_private
 from tasks.project import PROJECT
 from tasks.settings.loading import configured, load_configuration
 from tasks.settings.reading.extensions import hint
@@ -125,3 +127,15 @@ def test_runs_that_begin_in_one_second_have_ids_of_their_own(state):
     requests = [workflow._checked(Parameters(profile="smoke"), configured(os.environ)) for _ in range(50)]
     assert len({request.run for request in requests}) == 50
     assert all(slug(request.run) == request.run and request.run.startswith("smoke-20") for request in requests)
+
+
+def test_a_run_beside_a_server_takes_over_what_it_does_not_say_itself(state, monkeypatch):
+    """The server that is up runs the stages: its backend and its configuration make the request, not this shell's."""
+    settings = {"KERAS_BACKEND": "jax", "WORKFLOW_CONFIG": "/theirs", "STORE": "s3://theirs"}
+    described = {"pid": os.getpid(), "born": processes.birth(os.getpid()), "settings": settings}
+    write_private(state / "server.json", json.dumps(described))
+    monkeypatch.setenv("KERAS_BACKEND", "")
+    monkeypatch.setenv("STORE", "s3://mine")
+    ours = os.environ["WORKFLOW_CONFIG"]
+    workflow._join_server()
+    assert [os.environ[name] for name in settings] == ["jax", ours, "s3://mine"]
