@@ -8,12 +8,14 @@ import sys
 from dags.site import surroundings
 from dags.stage_command import RunnerError
 from dags.stage_operators import runner
+from tasks.environment import speak_any_text
 from tasks.errors import RequestError
 from tasks.settings.loading import configured
 
 
 def main() -> int:
     """Check, and say why not."""
+    speak_any_text()
     try:
         orchestration = configured(surroundings()).orchestration
         runner(orchestration).check(orchestration)

@@ -15,6 +15,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+from tasks.environment import speak_any_text
 from tasks.errors import BlockedError, DataError, DiscreetFormatter, NotAskedForError, RequestError
 from tasks.runs.noise import without_noise
 from tasks.runs.numerics import make_known
@@ -42,6 +43,7 @@ exit codes: 0 done, 99 skipped, 64 bad request or configuration, 65 bad data, ot
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one stage or command, and return the exit code."""
+    speak_any_text()
     options = _parser().parse_args(arguments)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(DiscreetFormatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))

@@ -10,7 +10,9 @@ variables pass through Airflow under other names, and get their own names back w
 
 import os
 import pwd
+import sys
 from collections.abc import Iterable, Mapping, MutableMapping
+from io import TextIOWrapper
 from pathlib import Path
 
 PERSON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH")
@@ -67,6 +69,13 @@ def lead_to(environment: MutableMapping[str, str], connection: Mapping[str, str]
     for name in [name for name in environment if name.startswith(STORE_CLIENT)]:
         del environment[name]
     environment.update(connection)
+
+
+def speak_any_text() -> None:
+    """Let this process's standard streams take every text: what their encoding lacks is written as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _network(given: Mapping[str, str]) -> dict[str, str]:

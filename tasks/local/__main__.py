@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tasks.environment import speak_any_text
 from tasks.errors import RequestError, shown
 from tasks.local import workflow
 from tasks.local.airflow import AirflowError
@@ -24,6 +25,7 @@ INTERRUPTED = 130
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what the command line says; the exit code: 0 done, 1 failed, 64 a bad request, 130 interrupted."""
+    speak_any_text()
     options = _parser().parse_args(arguments)
     console = Console()
     if options.command == "serve":

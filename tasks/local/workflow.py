@@ -140,7 +140,9 @@ def _check_runner(configuration: Configuration) -> None:
         return
     environment = put_back(inherited()) | {"AIRFLOW_HOME": str(state_folder() / "airflow")}
     command = [sys.executable, "-m", "dags.preflight"]
-    asked = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    asked = subprocess.run(
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, errors="replace", check=False
+    )
     if asked.returncode:
         raise RequestError((asked.stderr.strip().splitlines() or [f"preflight ended with {asked.returncode}"])[-1])
 

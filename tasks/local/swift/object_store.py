@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tasks.environment import speak_any_text
 from tasks.local.patience import Patience, Signs, StalledError, wait_for
 from tasks.local.private_file import read_object
 from tasks.project import PROJECT
@@ -119,6 +120,7 @@ def _complaint(reason: object) -> str:
 
 def main() -> int:
     """Serve in the foreground. Return 0 after a signal, or 1, after one line of explanation, when it cannot go on."""
+    speak_any_text()
     parser = argparse.ArgumentParser(
         prog="python -m tasks.local.swift.object_store", description="Serve S3 on loopback."
     )
