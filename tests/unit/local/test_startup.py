@@ -1,6 +1,7 @@
 """The start of the server as a person sees it: phase by phase, and with the reason when it ends."""
 
 import io
+import re
 import subprocess
 import sys
 
@@ -56,6 +57,16 @@ def test_what_is_started_here_inherits_what_is_listed(tmp_path, monkeypatch):
     assert told["LIKE_FOR_LIKE_STATE"] == str(tmp_path / "state")
     assert (told["KERAS_BACKEND"], told["KERAS_MAX_EPOCHS"]) == ("jax", "1")
     assert "canary" not in told.values()
+
+
+def test_what_a_document_offers_is_inherited(monkeypatch):
+    """Each variable of the table in `config/README.md` reaches the stages; their parameters come from the DAG."""
+    rows = re.findall(r"^\| `([A-Z_]+)` \|", (PROJECT / "config" / "README.md").read_text(), re.M)
+    documented = [name for name in rows if name != "RUN_PARAMETERS"]
+    assert {"STORE", "LIKE_FOR_LIKE_STATE", "AWS_REQUEST_CHECKSUM_CALCULATION"} <= {*documented}
+    for name in documented:
+        monkeypatch.setenv(name, "1")
+    assert {*documented} - inherited().keys() == set()
 
 
 def test_each_phase_has_its_line_when_it_is_over(start):
