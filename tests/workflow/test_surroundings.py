@@ -15,6 +15,7 @@ region = eu-central-1
 s3 =
   addressing_style = virtual
 """
+ANOTHER_KERAS = '{"floatx": "float64", "epsilon": 0.1, "image_data_format": "channels_first", "backend": "torch"}'
 BROKEN = 'raise ImportError("this is the package of another installation")\n'
 DEAD = "127.0.0.1:9"
 
@@ -25,6 +26,7 @@ def shell(tmp_path):
     home = tmp_path / "home"
     for name, text in (
         (".aws/config", ANOTHER_S3),
+        (".keras/keras.json", ANOTHER_KERAS),
         ("airflow/airflow.cfg", ANOTHER_AIRFLOW),
         ("packages/airflow/__init__.py", BROKEN),
         ("packages/airflow_local_settings.py", BROKEN),
@@ -38,6 +40,9 @@ def shell(tmp_path):
         "AIRFLOW__CORE__AUTH_MANAGER": "x.Y",
         "PYTHONPATH": f"{PROJECT}{os.pathsep}{home / 'packages'}",
         "PYTHONSTARTUP": str(home / "start.py"),
+        "PYTHONIOENCODING": "latin-1",
+        "KERAS_MAX_EPOCHS": "1",
+        "OMP_NUM_THREADS": "7",
         "AWS_PROFILE": "work",
         "AWS_CA_BUNDLE": "/missing.pem",
         "AWS_ENDPOINT_URL": f"http://{DEAD}",
@@ -59,7 +64,9 @@ def private():
 
 
 def test_a_persons_other_work_does_not_reach_a_run(tmp_path, shell, private):
-    """A run ends well whatever another Airflow, another S3, a proxy and a certificate of the person say."""
-    machine = Machine(tmp_path, **shell)
+    """A run ends well whatever another Airflow, S3, Keras, a proxy, a stream and the folder's name say."""
+    folder = tmp_path / "ein schöner Ort"
+    folder.mkdir()
+    machine = Machine(folder, **shell)
     code, output, report = machine.run("--datasets", "cifar10", "--replicates", "1", "--trials", "1")
     assert (code, report["status"]) == (0, "complete"), output
