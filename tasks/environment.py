@@ -4,8 +4,9 @@ The shell serves the person's other work too: another Airflow, another Python, a
 list of what is taken over, not of what is left out. What Airflow and the stages need can be listed completely. What
 could harm them cannot: every release of Airflow and of Python reads variables that an older list does not have.
 
-Airflow's processes talk to nobody but each other. Proxies and certificates are for the stages, which download. So these
-variables pass through Airflow under other names, and get their own names back where a stage begins.
+Airflow's processes talk to each other on this machine. A person's proxy or certificate can only hinder them: some of
+their libraries end at an entry that they cannot read. The stages, which download, need both. So these variables pass
+through Airflow under other names, and get their own names back where a stage begins.
 """
 
 import os
