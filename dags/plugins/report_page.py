@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from airflow.plugins_manager import AirflowPlugin
 
-from dags.stage_command import RunnerError, named_place
+from dags.portability import named_place
+from dags.stage_command import RunnerError
 from dags.store_access import proxies, store_environment
 from tasks.settings.request import slug
 from tasks.settings.workflow import DAG_ID, REPORT_PAGES, report_key

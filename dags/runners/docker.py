@@ -16,18 +16,9 @@ from docker import APIClient
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.types import DeviceRequest, Mount
 
+from dags.portability import KEYS, require_bucket, require_portable, store_variables
 from dags.site import surroundings
-from dags.stage_command import (
-    FINAL,
-    KEYS,
-    SKIPPED,
-    RunnerError,
-    StageOperator,
-    command_among,
-    require_bucket,
-    require_portable,
-    store_variables,
-)
+from dags.stage_command import SKIPPED, RunnerError, StageOperator, command_among
 from dags.store_access import addressed, known_before, store_environment
 from tasks.errors import RequestError
 from tasks.settings.orchestration import Docker, Orchestration
@@ -99,9 +90,7 @@ class DockerStage(StageOperator, DockerOperator):
         except (RunnerError, RequestError, APIError) as error:
             raise self._failure(error) from error
         except AirflowException as error:
-            code = _exit_code(error)
-            if code in FINAL:
-                raise AirflowFailException(f"{self.stage}: exit code {code}: {FINAL[code]}; see the log") from error
+            self.fail_for_good(_exit_code(error))
             raise
 
     def _remove_orphans(self, labels: dict[str, str]) -> None:

@@ -20,18 +20,9 @@ from kubernetes.client import models as k8s
 from kubernetes.config import ConfigException, list_kube_config_contexts
 from kubernetes.config.incluster_config import SERVICE_HOST_ENV_NAME
 
+from dags.portability import KNOWN, require_bucket, require_portable, store_variables
 from dags.site import surroundings
-from dags.stage_command import (
-    FINAL,
-    KNOWN,
-    SKIPPED,
-    RunnerError,
-    StageOperator,
-    command_among,
-    require_bucket,
-    require_portable,
-    store_variables,
-)
+from dags.stage_command import SKIPPED, RunnerError, StageOperator, command_among
 from dags.store_access import addressed, known_before, store_environment
 from tasks.errors import RequestError
 from tasks.settings.addresses import is_loopback
@@ -121,10 +112,8 @@ class KubernetesStage(StageOperator, KubernetesPodOperator):
             super().execute(context)
         except (RunnerError, RequestError) as error:
             raise AirflowFailException(f"{self.stage}: {error}") from error
-        except AirflowException as error:
-            code = _exit_code(self.remote_pod)
-            if code in FINAL:
-                raise AirflowFailException(f"{self.stage}: exit code {code}: {FINAL[code]}; see the log") from error
+        except AirflowException:
+            self.fail_for_good(_exit_code(self.remote_pod))
             raise
 
 

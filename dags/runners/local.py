@@ -8,7 +8,7 @@ from typing import Any
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from dags.stage_command import FINAL, RunnerError, StageOperator, command_among
+from dags.stage_command import RunnerError, StageOperator, command_among
 from dags.store_access import store_environment
 from tasks.errors import RequestError
 from tasks.project import PROJECT
@@ -63,10 +63,9 @@ class LocalStage(StageOperator, BashOperator):
             super().execute(context)
         except (RunnerError, RequestError) as error:
             raise AirflowFailException(f"{self.stage}: {error}") from error
-        except AirflowException as error:
-            code = self.subprocess_hook.sub_process and self.subprocess_hook.sub_process.returncode
-            if code in FINAL:
-                raise AirflowFailException(f"{self.stage}: exit code {code}: {FINAL[code]}; see the log") from error
+        except AirflowException:
+            process = self.subprocess_hook.sub_process
+            self.fail_for_good(process and process.returncode)
             raise
 
 

@@ -11,6 +11,7 @@ from tests.support.lazy import Lazy
 
 docker = Lazy("dags.runners.docker")
 kubernetes = Lazy("dags.runners.kubernetes")
+portability = Lazy("dags.portability")
 stage_command = Lazy("dags.stage_command")
 
 KEYS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
@@ -27,7 +28,7 @@ OWN_FILES = [
 def refused(environment, *arguments, **options):
     """The one line that refuses, or nothing."""
     try:
-        stage_command.require_portable(environment, *arguments, **options)
+        portability.require_portable(environment, *arguments, **options)
     except stage_command.RunnerError as error:
         return str(error)
 
@@ -65,7 +66,7 @@ def test_a_certificate_is_needed_where_the_way_is_encrypted():
 def test_no_container_is_told_of_the_machines_files():
     """A variable that is not needed does not travel either: a profile that a container lacks ends every client."""
     names = {name: "x" for each in OWN_FILES for name in each} | CERTIFICATE
-    assert stage_command.store_variables(names | KEYS | REGION) == KEYS | REGION
+    assert portability.store_variables(names | KEYS | REGION) == KEYS | REGION
 
 
 @pytest.fixture
