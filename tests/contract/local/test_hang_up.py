@@ -5,6 +5,7 @@ import pty
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 
@@ -34,15 +35,22 @@ sys.exit(command_line.main(["up"]))
 HUNG_UP = "os.kill(os.getpid(), signal.SIGHUP)"
 
 
+@contextmanager
+def hanging_up(handler):
+    """During the block what is started finds the signal as `handler` says, however pytest itself was started."""
+    usual = signal.signal(signal.SIGHUP, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, usual)
+
+
 @pytest.mark.parametrize(("before", "code"), [(signal.SIG_IGN, 0), (signal.SIG_DFL, 130)])
 def test_nohup_is_respected_and_a_hang_up_stops(tmp_path, before, code):
     """Where the signal was ignored on arrival the work goes on; elsewhere it stops as after Ctrl-C."""
     line = [sys.executable, "-c", WORKING.format(meanwhile=HUNG_UP), tmp_path / "ended"]
-    usual = signal.signal(signal.SIGHUP, before)
-    try:
+    with hanging_up(before):
         done = subprocess.run(line, cwd=PROJECT, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    finally:
-        signal.signal(signal.SIGHUP, usual)
     assert done.returncode == code, done.stderr
     assert (tmp_path / "ended").exists()
 
@@ -52,7 +60,7 @@ def test_a_terminal_that_is_gone_stops_the_work_cleanly(tmp_path):
     ours, theirs = pty.openpty()
     line = [sys.executable, "-c", WORKING.format(meanwhile="time.sleep(600)"), tmp_path / "ended"]
     place = {"cwd": PROJECT, "stdin": theirs, "stdout": theirs, "stderr": theirs, "start_new_session": True}
-    with subprocess.Popen(line, **place) as process:
+    with hanging_up(signal.SIG_DFL), subprocess.Popen(line, **place) as process:
         os.close(theirs)
         assert b"at work" in os.read(ours, 1000)
         os.close(ours)
