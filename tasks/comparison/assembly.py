@@ -143,7 +143,7 @@ def _model(branch: Branch, dataset: Dataset, baseline: Baseline | None, seed: in
         f1_macro=spread["f1_macro"].mean,
         spread=spread,
         accuracy_interval=Interval(low=low, high=high),
-        margin=margin(branch, baseline, seed) if baseline else None,
+        margin=margin(branch, baseline) if baseline else None,
         never_predicted=tuple(
             name for name, count in zip(dataset.classes, matrix.sum(axis=0), strict=True) if not count
         ),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tasks.comparison.schema import Baseline, Difference, Model
+from tasks.comparison.statistics import ALPHA
 from tasks.comparison.wording import enumeration, percent, quoted
 
 NAMED = 5  # classes that are named before the others are counted
@@ -37,10 +38,13 @@ def _constant(model: Model) -> str:
 
 
 def _no_better(model: Model, baseline: Baseline | None) -> str:
-    if baseline is None or model.margin is None or model.margin.low > 0:
+    if baseline is None or model.margin is None:
         return ""
-    better = "detectably better" if model.margin.estimate > 0 else "better"
-    is_not = "is not" if model.margin.estimate > 0 else "is no"
+    is_above = model.margin.estimate > 0
+    if is_above and model.margin.p_value < ALPHA:
+        return ""
+    better = "detectably better" if is_above else "better"
+    is_not = "is not" if is_above else "is no"
     name = quoted(baseline.name)
     return f"{is_not} {better} than always answering {name}, the largest class ({percent(baseline.accuracy)})"
 

@@ -162,10 +162,14 @@ def baseline_of(facts: Values, classes: Sequence[str], branches: Sequence[Branch
     return Baseline(label=label, name=classes[label], accuracy=float(np.mean(truths[0] == label)))
 
 
-def margin(branch: Branch, baseline: Baseline, seed: int) -> Margin:
-    """How much more often the models of a branch are right than the baseline, on the same examples."""
-    right = hits(branch, [replicate.seed for replicate in branch.replicates]).astype(np.int8)
-    values = right - np.stack([replicate.y_true == baseline.label for replicate in branch.replicates])
-    estimate = float(values.mean())
-    low, high = percentile_interval(resampled_means(values, seed), estimate, BOUNDS)
-    return Margin(estimate=estimate, low=low, high=high)
+def margin(branch: Branch, baseline: Baseline) -> Margin:
+    """How much more often the trained models of a branch are right than the baseline, on the same examples.
+
+    The question is about these models, not about how trainings differ. So it has no test over seeds.
+    """
+    tests = [
+        _test(replicate.seed, replicate.y_pred == replicate.y_true, replicate.y_true == baseline.label)
+        for replicate in branch.replicates
+    ]
+    estimate = float(np.mean([test.estimate for test in tests]))
+    return Margin(estimate=estimate, p_value=combine([test.p_value for test in tests]))

@@ -55,11 +55,10 @@ class Baseline(Frozen):
 
 
 class Margin(Frozen):
-    """Accuracy minus the baseline's on the same examples, with its interval at the comparison's confidence."""
+    """Accuracy minus the baseline's on the same examples; McNemar's test of each seed's model, combined."""
 
     estimate: Gap
-    low: Gap
-    high: Gap
+    p_value: Share
 
 
 class ClassScore(Frozen):

@@ -107,3 +107,20 @@ def test_without_the_training_parts_counts_there_is_no_baseline():
     (dataset,) = compared(ann=[ONLY_CAT] * 2, cnn=[TRUTH] * 2, facts=False).datasets
     assert dataset.baseline is None
     assert "only." in dataset.verdict
+
+
+def test_models_that_differ_between_seeds_can_all_be_better():
+    """A wide spread of two seeds casts no doubt on models that each beat the constant answer by far."""
+    numbers = np.arange(EXAMPLES)
+    balanced = numbers % 10
+    guesses = [np.where(numbers // 10 % 10 < tenths, balanced, (balanced + 1) % 10) for tenths in (3, 8)]
+    request = synthetic.request(families=("ann",), replicates=2)
+    made = [
+        synthetic.measured(request, ABOUT, "ann", seed, balanced, np.eye(10, dtype=np.float32)[guessed])
+        for seed, guessed in enumerate(guesses)
+    ]
+    branch = Branch(ABOUT.name, "ann", "done", replicates=tuple(made))
+    facts = {ABOUT.name: {"class_counts": {"train": [10] * 10}}}
+    (dataset,) = compare(request, [branch], [], facts, synthetic.ENVIRONMENT).datasets
+    assert dataset.models[0].margin.p_value < 0.001
+    assert "better than always" not in dataset.verdict
