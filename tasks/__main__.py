@@ -43,7 +43,6 @@ exit codes: 0 done, 99 skipped, 64 bad request or configuration, 65 bad data, ot
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one stage or command, and return the exit code."""
-    speak_any_text()
     options = _parser().parse_args(arguments)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(DiscreetFormatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
@@ -186,5 +185,6 @@ def _store() -> Store:
 
 
 if __name__ == "__main__":
+    speak_any_text()  # first: a stream that was a file takes no other errors once it is a pipe
     without_noise()
     sys.exit(main())

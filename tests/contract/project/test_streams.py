@@ -44,3 +44,14 @@ def test_a_complaint_is_said_on_any_stream(tmp_path):
     folder.mkdir()
     code, said = ended("-m", "tasks", "verify", str(folder))
     assert (code, "Traceback" in said, "\\u2192 latest" in said) == (65, False, True), said
+
+
+def test_what_is_said_can_go_to_a_file(tmp_path):
+    """A person who keeps the log of a stage in a file gets its whole log, in order."""
+    with (tmp_path / "log").open("wb") as log:
+        line = [sys.executable, "-m", "tasks", "fetch", "--run", "r"]
+        done = subprocess.run(
+            line, cwd=PROJECT, env=os.environ | {"STORE": "nowhere"}, stdout=log, stderr=log, check=False
+        )
+    said = (tmp_path / "log").read_text()
+    assert (done.returncode, "fetch: STORE: expected" in said) == (64, True), said
