@@ -6,8 +6,8 @@ override PYTHON := .venv/bin/python
 UV := $(shell command -v uv 2>/dev/null || echo .state/uv/bin/uv)
 BASE_PYTHON ?= python3
 
-# What the shell says to other projects' Python, uv and pip does not count here. Kept is how Python writes, and where
-# uv finds packages, its cache and the network. Targets run one after the other, whatever MAKEFLAGS says.
+# Variables that the shell sets for other projects' Python, uv and pip do not count. These are kept: how Python writes,
+# where uv finds packages, uv's cache, its network. Targets run one after the other, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 PYTHON_KEPT := PYTHON PYTHONDONTWRITEBYTECODE PYTHONIOENCODING PYTHONUNBUFFERED PYTHONUTF8
 UV_KEPT := UV UV_KEPT UV_CACHE_DIR UV_CONCURRENT% UV_CONFIG_FILE UV_DEFAULT_INDEX UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_HTTP% \
@@ -49,7 +49,7 @@ FIRST_RUN := tests/workflow/test_first_run.py
 test-unit: setup ## the unit tier, for after every edit: 2 minutes
 	$(PARALLEL) tests/unit
 
-test: test-unit ## the unit and contract tiers, and one run through the real Airflow and S3 server: 10 minutes
+test: test-unit ## the unit and contract tiers, and one run through the real Airflow and S3 server: 7 minutes
 	$(PARALLEL) tests/contract
 	$(PYTEST) $(FIRST_RUN)
 

@@ -7,7 +7,7 @@ run as failed when anything in it failed.
 
 * **Start** a run with the form (*Trigger*), with `make run`, or let the schedule do it.
 * **Read** the result on the run's tab *Comparison report*. The `report` task has a button to it on its tab *Details*.
-* **Again**: a stage whose inputs, settings and code have not changed is reused, unless the form's *Do again* names it.
+* **Reuse**: a stage whose inputs, settings and code have not changed is reused, unless the form's *Do again* names it.
 
 The tasks pass names, never data: each one runs `python -m tasks STAGE ...`, which reads and writes the store.
 """

@@ -67,7 +67,7 @@ class StageOperator(BaseOperator):
         super().__init__(**options)
 
     def pre_execute(self, context: Any) -> None:
-        """See Airflow's BaseOperator. From here on this process reaches an engine or a cluster as its person does."""
+        """Restore the proxies and certificates that passed through Airflow, as this process may ask a cluster."""
         super().pre_execute(context)
         os.environ.update(put_back(os.environ))
 

@@ -69,7 +69,7 @@ def _more() -> dict[str, Param]:
             title="Do again",
             description="Stages to do again in this run, although the store has their results. Empty reuses what the "
             "store has.",
-            type=["null", "array"],
+            type=["null", "array", "boolean"],  # the first that is not null is what the form draws
             examples=list(REUSED_STAGES),
             items={"type": "string", "enum": list(REUSED_STAGES)},
             uniqueItems=True,

@@ -48,8 +48,8 @@ NO_AWS_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os
 def taken_over(shell: Mapping[str, str], home: Path, also: Iterable[str] = ()) -> dict[str, str]:
     """The environment of this machine's processes, from that of a person's `shell`.
 
-    A variable without a value is as good as none. `home` is the home of a user who has none: one without an entry in
-    the password file. `also` names further variables.
+    A variable without a value is as good as none. `home` is used for a user without an entry in the
+    password file. `also` names further variables.
     """
     listed = {*PERSON, *PROJECTS, *ENGINES, *GPUS, *also}
     given = {name: value for name, value in shell.items() if value}

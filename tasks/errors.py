@@ -1,4 +1,4 @@
-"""Errors with a cause that a person must remove, or that mean "skip", each with its exit code; and what they never say.
+"""Errors that a person must mend, or that mean "skip", with their exit codes; and how messages hide secrets.
 
 The codes follow BSD's sysexits.h (64 EX_USAGE, 65 EX_DATAERR); 99 is Airflow's default for "skip this task".
 Any other failure exits with 1 and may be retried.
@@ -26,8 +26,8 @@ _BEFORE, _AFTER = "'\"([{", "'\"):;,.]}"  # what may stand around an address
 def redacted(text: str) -> str:
     """`text` without passwords, tokens and signatures, as far as their place or their name shows them.
 
-    Hidden are who logs in to an address (`https://user:password@host`), the query of an address, and the values of
-    what is named like a secret. Cut a text afterwards, never before: half a password is not known as one.
+    It hides the login of an address (`https://user:password@host`), its query, and every value that is named like a
+    secret. Redact before you cut: half a password cannot be recognised.
     """
     text = _WORD.sub(lambda word: _without_query(_without_login(word[0])), text)
     return _HEADER.sub(rf"\1{HIDDEN}", _NAMED.sub(rf"\1{HIDDEN}", text))

@@ -113,7 +113,8 @@ def _wanted_or_harmless(path: Path, wanted: set[str], address: str) -> Iterator[
     for number, member in enumerate(_members(path, limit, address), 1):
         if number > MAX_MEMBERS or member.size > MAX_MEMBER:
             raise DataError(
-                f"{address}: expected at most {MAX_MEMBERS} members of {MAX_MEMBER // MIB} MiB, received more"
+                f"{address}: expected at most {MAX_MEMBERS} members, each of at most {MAX_MEMBER // MIB} MiB, "
+                "received more; name a smaller archive"
             )
         place = PurePosixPath(member.name)
         fault = member.fault if member.name in wanted else ""
@@ -133,7 +134,7 @@ def _members(path: Path, limit: int, address: str) -> Iterator[Member]:
     with path.open("rb") as file:
         signature = file.read(SIGNATURE)
         if signature.startswith(ZIPPED):
-            with zipfile.ZipFile(_Directory(file, path.stat().st_size + MIB, address)) as zipped:  # type: ignore[call-overload]
+            with zipfile.ZipFile(_BoundedZip(file, path.stat().st_size + MIB, address)) as zipped:  # type: ignore[call-overload]
                 yield from (_of_zip(zipped, entry) for entry in zipped.infolist())
             return
     unpacked: Callable[..., Any] = next(
@@ -146,14 +147,14 @@ def _members(path: Path, limit: int, address: str) -> Iterator[Member]:
 
 
 def _of_tar(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> Member:
-    fault = "" if entry.isfile() else "is not one"
+    fault = "" if entry.isfile() else "is not a plain file"
     return Member(_name(entry.name), entry.size, fault, lambda: archive.extractfile(entry))
 
 
 def _of_zip(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Member:
     mode = stat.S_IFMT(entry.external_attr >> 16)  # 0 where the archive was not made on Unix
     if entry.is_dir() or mode not in (0, stat.S_IFREG):
-        fault = "is not one"
+        fault = "is not a plain file"
     elif entry.flag_bits & 1:
         fault = "has a password"
     elif entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -210,8 +211,8 @@ class _Bounded:
             raise _too_large(self._address, self._limit)
 
 
-class _Directory(_Bounded):
-    """The bytes of a .zip. Its directory is read at once, and the end of the file, without a size, to find it."""
+class _BoundedZip(_Bounded):
+    """The bytes of a .zip, bounded. `zipfile` reads the directory in one piece, and the file's end without a size."""
 
     def read(self, size: int = -1) -> bytes:
         """At most `size` bytes, or 1 MiB where no size is named."""

@@ -1,7 +1,7 @@
 """Upstream files: downloaded from their addresses, or from a mirror, and kept only when every digest agrees.
 
-Addresses are tried in order. Each is tried a few times when its fault may be temporary: no answer, a busy server, or
-bytes that are not the file, such as the page of a login or a file that was cut.
+Addresses are tried in order. Each is tried a few times while its fault may pass: no answer, a busy server, or wrong
+bytes. Wrong bytes may be a login page or a cut file.
 """
 
 import codecs
@@ -65,7 +65,7 @@ def bring(
         RequestError: the mirror is a folder that is not in `allowed_addresses`.
         DataError: the file is missing, its bytes do not have the configured digests, or the address leads into a
             private network that is not in `allowed_addresses`.
-        DownloadError: no address could be reached.
+        DownloadError: no address gave the file, and at least one of them may give it later.
     """
     perimeter, faults = Perimeter(allowed_addresses), []
     addresses = addresses_of(source, mirror)

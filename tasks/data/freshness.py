@@ -24,14 +24,17 @@ from tasks.storage.retries import RetryPolicy
 LOOK_SECONDS = 5.0  # for all sources together: a machine without a network goes on soon
 WAIT_SECONDS = 2.0  # for one connection, and for one answer
 IMPATIENT = RetryPolicy(seconds=0, silence=WAIT_SECONDS)
-# A look has not shown anything. DataError and RequestError are ValueErrors, as is an address that is no key of a store.
+# Why a look can show nothing. DataError and RequestError are ValueErrors, as is an address that is no key of a store.
 BLIND = (ValueError, DownloadError, StoreError, OSError)
 GONE = (404, 410)
 MARKS = {"size": "size", "etag": "ETag", "modified": "time of change"}  # of a file, by the name of their note
 
 
 def note(address: str, answer: Answer, perimeter: Perimeter) -> dict[str, Any]:
-    """What a download notes of its source, for later looks; a folder and a bucket do not tell it with the file."""
+    """What a download notes of its source for later looks.
+
+    A folder or a bucket is looked at again, as its download does not tell the time of change.
+    """
     if not address.startswith(("http://", "https://")):
         with suppress(ObjectMissing, *BLIND):
             answer = _look(address, perimeter)

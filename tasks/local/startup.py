@@ -27,7 +27,7 @@ from tasks.local.view.voice import Voice
 from tasks.project import PROJECT
 from tasks.runs.numerics import numerics
 
-STOP_SECONDS = 60.0  # in which nothing of a server moves that was asked to end
+STOP_SECONDS = 60.0  # without movement, after which a server that stops is killed
 LATER = 30.0  # seconds by which we wait longer than the server does for its own parts: it knows better what hangs
 
 
@@ -50,12 +50,12 @@ def state_folder() -> Path:
 
 
 def password() -> str:
-    """The one of the UI's login."""
+    """The password of the UI's login."""
     return Secrets.load(state_folder() / "airflow").password
 
 
 def inherited() -> dict[str, str]:
-    """The environment of all that is started here: the server, Airflow, the stages, and what asks before a run."""
+    """The environment of all that is started here: the server, Airflow, the stages, and the preflight."""
     found = numerics(os.environ)  # a stage decides about them, and says which of them it did not use
     taken = taken_over(os.environ, state_folder(), also=[*found.kept, *found.removed])
     return taken | {"LIKE_FOR_LIKE_STATE": str(state_folder())}
@@ -133,7 +133,7 @@ def _check_settings(described: Mapping[str, Any]) -> None:
         ours, theirs = os.environ.get(name), described["settings"].get(name)
         if ours and ours != theirs:
             raise RequestError(
-                f"{name}: the server that is up uses {theirs!r}, asked for was {ours!r}; `make down` first"
+                f"{name}: expected {theirs!r}, as the running server has it, received {ours!r}; type `make down` first"
             )
 
 

@@ -1,4 +1,4 @@
-"""Noise: what TensorFlow says on standard error in every process, and no setting of its own silences."""
+"""Noise: lines that TensorFlow writes to standard error in every process and that none of its settings silences."""
 
 import os
 import re

@@ -1,9 +1,9 @@
 """Run records: the small JSON that each stage keeps under `runs/RUN/`, from its start to its end.
 
 They are what the live table shows, where a stage finds its inputs' keys, and what the report joins. Every attempt of a
-stage keeps a record of its own, STAGE.json and then STAGE.2.json, and readers take the highest number: an old attempt
-that works on, unheard, cannot overwrite what a newer one says. A record says where it stands, so that one which was
-damaged, or exchanged with another, is never believed.
+stage keeps a record of its own, STAGE.json and then STAGE.2.json, and readers take the highest number. An old attempt
+that still works cannot overwrite a newer one. A record names its own place, so a damaged or exchanged one is never
+believed.
 """
 
 import json
@@ -18,6 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from tasks.errors import BlockedError, redacted
+from tasks.runs.requests import NEW_RUN
 from tasks.runs.stage import Input
 from tasks.settings.place import Place
 from tasks.settings.values import FileName, Name
@@ -56,7 +57,7 @@ class Fields(BaseModel):
     setup_seconds: float = 0.0
 
     def stem(self, run: str) -> str:
-        """Where such a record stands, its attempt apart; `run` is taken where the record names none."""
+        """The key of this record without attempt and suffix. `run` is used when the record names no run."""
         place = Place(self.dataset, self.family, self.seed, self.shard, budget=self.budget)
         return _stem(self.run or run, place, self.stage)
 
@@ -68,10 +69,10 @@ def record_at(store: Store, key: str) -> dict[str, Any]:
         DamagedError: it is no record, or that of another run, place or stage.
     """
     named = _named(key)
-    fields = read_document(store, key, Fields, "the record of a stage", REMEDY)
+    fields = read_document(store, key, Fields, "the record of a stage", NEW_RUN)
     if (said := fields.stem(named["run"])) != named["stem"]:
         difference = f"expected the record of this place, received that of {said}"
-        raise DamagedError(f"{store.uri}/{key}", difference, REMEDY)
+        raise DamagedError(f"{store.uri}/{key}", difference, NEW_RUN)
     return fields.model_dump()
 
 
@@ -83,9 +84,9 @@ def read_record(store: Store, run: str, place: Place, stage: str) -> dict[str, A
 
 
 def read_records(store: Store, run: str) -> list[dict[str, Any]]:
-    """The newest record of every stage of a run, in the workflow's order: a clock may move, and that does not.
+    """The newest record of every stage of a run, in the workflow's order, because a clock may be set back.
 
-    In place of one that is damaged stands a failed one, which says so and has `damaged` set.
+    A damaged record is replaced by a failed one: `error` names the damage, and `damaged` is true.
     """
     return sorted((_record_or_damage(store, key) for key in newest_records(store, run)), key=_position)
 

@@ -9,8 +9,8 @@ from tasks.settings.values import parse
 from tasks.storage.contract import ObjectMissing, Store
 from tasks.storage.documents import DamagedError, read_document
 
-REMEDY = "start a new run"
-NO_RESULT = {"mirror", "allowed_addresses"}  # they say where files come from; what comes is checked by its digest
+NEW_RUN = "start a new run"
+WITHOUT_EFFECT = {"mirror", "allowed_addresses"}  # they say where files come from; what comes is checked by its digest
 
 
 def read_request(store: Store, run: str) -> Request:
@@ -22,13 +22,18 @@ def read_request(store: Store, run: str) -> Request:
     """
     key = _key(run)
     try:
-        request = parse(Request, read_document(store, key, dict, "a request", REMEDY), key)
+        request = parse(Request, read_document(store, key, dict, "a request", NEW_RUN), key)
     except ObjectMissing:
         raise RequestError(f"{store.uri}/{key}: expected the run's request, found none; run `plan` first") from None
     if request.run != run:
         difference = f"expected the request of {run}, received that of {request.run}"
-        raise DamagedError(f"{store.uri}/{key}", difference, REMEDY)
+        raise DamagedError(f"{store.uri}/{key}", difference, NEW_RUN)
     return request
+
+
+def has_request(store: Store, run: str) -> bool:
+    """Whether somebody has planned `run` already."""
+    return store.exists(_key(run))
 
 
 def write_request(store: Store, request: Request) -> bool:
@@ -38,22 +43,24 @@ def write_request(store: Store, request: Request) -> bool:
 
     Raises:
         RequestError: the run has another request.
+        DamagedError: the run's request is damaged.
     """
     if store.write(_key(request.run), request.model_dump_json(indent=1).encode(), if_absent=True):
         return True
     if differences := _differences(read_request(store, request.run), request):
         raise RequestError(
-            f"run {request.run}: expected an id that no other request has, found one in {store.uri}: "
-            f"{'; '.join(differences)}; {REMEDY}"
+            f"run {request.run}: expected a new id, received one that has another request in {store.uri}: "
+            f"{'; '.join(differences)}; {NEW_RUN}"
         )
     return False
 
 
-def _differences(there: Request, here: Request) -> list[str]:
+def _differences(stored: Request, asked: Request) -> list[str]:
     """What two requests ask differently for, by its place: the first five."""
-    values = [dict(_leaves(each.model_dump(mode="json", exclude=NO_RESULT))) for each in (there, here)]
+    values = [dict(_leaves(each.model_dump(mode="json", exclude=WITHOUT_EFFECT))) for each in (stored, asked)]
     places = [place for place in values[0] | values[1] if values[0].get(place) != values[1].get(place)]
-    return [f"{place} is {_shown(values[0], place)} there and {_shown(values[1], place)} here" for place in places[:5]]
+    shown_by_place = ((place, *(_shown(each, place) for each in values)) for place in places[:5])
+    return [f"{place}: the store has {there}, this run asks for {here}" for place, there, here in shown_by_place]
 
 
 def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:

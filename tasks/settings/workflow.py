@@ -63,7 +63,7 @@ TASKS = (
         trains=True,
     ),
     Task("report", "run", "Join all branches, failed ones too, into the comparison report.", timedelta(minutes=30)),
-    Task("complete", "run", "Fail the run when anything in it failed, and name what did. The report is written."),
+    Task("complete", "run", "Fail the run when anything in it failed, and name what did. It comes after the report."),
 )
 STAGES = {task.name: task for task in TASKS if task.limit}
 # Their results are artifacts, which later runs reuse; the stages of the whole run are done in every run.

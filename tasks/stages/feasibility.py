@@ -26,18 +26,19 @@ def check(request: Request, memory: int | None) -> None:
     Raises:
         RequestError: a line for each thing that is missing, too large, or does not go together.
     """
-    found = _missing_backend(request.backend)
-    problems = list(found) or [*_formats(request), *_too_large(request, memory), *_families(request)]
+    missing = _missing_backend(request.backend)
+    problems = [missing] if missing else [*_formats(request), *_too_large(request, memory), *_families(request)]
     if problems:
         raise RequestError("\n".join(dict.fromkeys(problems)))
 
 
-def _missing_backend(backend: str) -> Iterator[str]:
-    if importlib.util.find_spec(backend) is None:
-        yield (
-            f"KERAS_BACKEND: expected an installed library, received {backend!r}; install it where the stages run, "
-            "or leave the variable out"
-        )
+def _missing_backend(backend: str) -> str | None:
+    if importlib.util.find_spec(backend):
+        return None
+    return (
+        f"KERAS_BACKEND: expected an installed library, received {backend!r}; install it where the stages run, "
+        "or leave the variable out"
+    )
 
 
 def _formats(request: Request) -> Iterator[str]:
@@ -100,7 +101,10 @@ def _build(request: Request, family: str, dataset: Dataset) -> None:
     with keras.StatelessScope(initialize_variables=False):
         count = core(description, keras_tuner.HyperParameters()).count_params()
     if abs(count - dataset.budget) > BUDGET_TOLERANCE * dataset.budget:
-        raise RequestError(f"expected a model within 1 % of {dataset.budget:,} parameters, received one of {count:,}")
+        raise RequestError(
+            f"expected a model within {BUDGET_TOLERANCE:.0%} of {dataset.budget:,} parameters, "
+            f"received one of {count:,}"
+        )
 
 
 def _problem(work: Callable[[], object]) -> str | None:

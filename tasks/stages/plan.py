@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tasks.errors import RequestError
 from tasks.runs.order import run_number
 from tasks.runs.records import recorded
-from tasks.runs.requests import write_request
+from tasks.runs.requests import has_request, write_request
 from tasks.settings.loading import Configuration, load_configuration, resolve
 from tasks.settings.place import Place
 from tasks.settings.request import Parameters, Request
@@ -39,14 +39,18 @@ def plan(store: Store, run: str, *, parameters: str, config: Path, machine: Mach
     Raises:
         RequestError: the store, the parameters or the configuration are wrong, the run could not succeed, or it has
             another request.
+        DamagedError: the run has a request that is damaged.
+        StoreError: the store cannot be reached.
     """
     try:
         require_conditional_writes(store)
         request = _resolved(run, parameters, config, machine)
     except RequestError:
-        with recorded(store, run, Place(), "plan"):
-            raise
-    is_new = write_request(store, request)  # before any record: a run that has another request is somebody else's
+        if not has_request(store, run):  # otherwise it may be the run of somebody else
+            with recorded(store, run, Place(), "plan"):
+                raise
+        raise
+    is_new = write_request(store, request)  # before any record, for the same reason
     with recorded(store, run, Place(), "plan"):
         run_number(store, run)
         if is_new:

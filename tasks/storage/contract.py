@@ -20,7 +20,7 @@ MIB = 1024 * 1024
 MAX_KEY = 900  # S3 and Swift allow 1,024 bytes; the store's own prefix needs room too
 MAX_SEGMENT = 255  # the limit of common file systems
 ANY_SIZE = sys.maxsize
-PROBES = "probe/"  # of a probe that was killed, an object may stay there; the sweep takes it
+PROBES = "probe/"  # a killed probe may leave an object here; the sweep deletes it
 
 
 class ObjectMissing(DiscreetError, KeyError):  # noqa: N818 - a plain fact that callers expect, not a fault
@@ -159,7 +159,7 @@ def require_conditional_writes(store: Store) -> None:
     store.delete(key)
     if (answers, kept) != ([True, False], b"first"):
         raise RequestError(
-            f"{store.uri}: expected the server to refuse a second write under `If-None-Match: *`, and it did not: it "
-            "ignores S3's conditional writes, so two writers would overwrite each other unnoticed; use another S3 "
-            "server, a release of this one that keeps them, or STORE=file:///folder"
+            f"{store.uri}: expected a server that refuses a second write under `If-None-Match: *`, received one that "
+            "allows it. Two writers would overwrite each other unnoticed. Use another S3 server, a newer release of "
+            "it, or STORE=file:///folder"
         )

@@ -11,7 +11,7 @@ Document = TypeVar("Document")
 
 
 class DamagedError(DataError):
-    """The stored bytes differ from the written ones. A retry does not help; `advice` says what does."""
+    """What stands under a key is not what the key promises. A retry does not help; `advice` says what does."""
 
     def __init__(self, place: str, difference: str, advice: str):
         super().__init__(f"{place}: {difference}; {advice}")
@@ -22,7 +22,7 @@ def read_document(store: Store, key: str, kind: type[Document], what: str, advic
 
     Raises:
         ObjectMissing: there is none.
-        DamagedError: it is no JSON, or not of that kind.
+        DamagedError: it is not JSON, or not of that kind.
     """
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(kind)

@@ -30,6 +30,7 @@ LIBRARIES = {
 # No result depends on these modules. They read a request, store data, run a stage or download files. The settings that
 # a stage uses are in its key by value. The files that it downloads are checked by digest.
 NOT_COMPUTING = (
+    "tasks.environment",
     "tasks.errors",
     "tasks.project",
     "tasks.settings",

@@ -49,6 +49,13 @@ def test_the_usual_fields_are_open_and_the_others_are_one_section(form):
     assert all(form[name].value for name in marked)
 
 
+@pytest.mark.parametrize("force", [True, False, None, ["search", "train"]])
+def test_force_is_a_list_of_stages_or_all_of_them(form, force):
+    """The form offers the stages to choose from. The REST API takes `true` as well, as it always has."""
+    assert form["force"].resolve(force) == force
+    assert next(kind for kind in form["force"].schema["type"] if kind != "null") == "array"  # what the form draws
+
+
 def test_the_form_says_what_cannot_be_used(tmp_path):
     """A broken dataset is not offered, and its field says why; with no usable one left the form still stands."""
     folder = make_configuration(tmp_path / "config")

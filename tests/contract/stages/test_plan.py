@@ -78,11 +78,13 @@ def test_a_used_id_keeps_its_request_and_refuses_another(planned, store):
     frozen, records = store.read("runs/r/request.json"), list(store.list("runs/r/plan"))
     planned('{"profile": "smoke"}')
     with pytest.raises(
-        RequestError, match=r"run r: .*training\.epochs is \d+ there and 77 here.*; start a new run"
+        RequestError, match=r"run r: .*training\.epochs: the store has \d+, this run asks for 77.*; start a new run"
     ) as caught:
         planned('{"profile": "smoke", "epochs": 77, "force": ["train"], "families": ["cnn"]}')
-    assert "families.0 is 'ann' there and 'cnn' here" in str(caught.value)
-    assert "force.0 is nothing there and 'train' here" in str(caught.value)
+    assert "families.0: the store has 'ann', this run asks for 'cnn'" in str(caught.value)
+    assert "force.0: the store has nothing, this run asks for 'train'" in str(caught.value)
+    with pytest.raises(RequestError, match="profile: expected one of"):
+        planned('{"profile": "huge"}')
     assert store.read("runs/r/request.json") == frozen
     assert read_record(store, "r", Place(), "plan")["status"] == "done"
     assert len(list(store.list("runs/r/plan"))) == len(records) + 1

@@ -36,7 +36,7 @@ def test_the_gateway_of_this_test_does_ignore_the_condition(ignoring: str):
 
 def test_a_store_that_ignores_the_condition_is_refused(ignoring: str):
     """The reason names the store, the header that its server ignores, and what to do."""
-    with pytest.raises(RequestError, match=rf"^{ignoring}: .*If-None-Match.*; use .*file:///folder"):
+    with pytest.raises(RequestError, match=rf"^{ignoring}: .*If-None-Match.*\. Use .*file:///folder"):
         require_conditional_writes(open_store(ignoring))
     assert list(open_store(ignoring).list("probe/")) == []
 
