@@ -102,7 +102,7 @@ def _build(request: Request, family: str, dataset: Dataset) -> None:
         count = core(description, keras_tuner.HyperParameters()).count_params()
     if abs(count - dataset.budget) > BUDGET_TOLERANCE * dataset.budget:
         raise RequestError(
-            f"expected a model within {BUDGET_TOLERANCE:.0%} of {dataset.budget:,} parameters, "
+            f"expected a model within {100 * BUDGET_TOLERANCE:g} % of {dataset.budget:,} parameters, "
             f"received one of {count:,}"
         )
 
