@@ -23,7 +23,7 @@ RUN case "$ACCELERATOR" in \
 FROM ${BASE}
 RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin stage
 # Stages write only to /tmp, so that the root file system can be read-only.
-ENV PATH=/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 TF_CPP_MIN_LOG_LEVEL=2
 WORKDIR /app
 COPY --from=packages /venv /venv
 # The code comes last, so that a change of it makes one small layer.

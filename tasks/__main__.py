@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tasks.environment import speak_any_text
-from tasks.errors import BlockedError, DataError, DiscreetFormatter, NotAskedForError, RequestError
+from tasks.errors import BlockedError, DataError, DiscreetFormatter, NotAskedForError, RequestError, UncheckedError
 from tasks.runs.noise import without_noise
 from tasks.runs.numerics import make_known
 from tasks.runs.scratch import scratch
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
         options.run_command(options)
-    except (RequestError, DataError, NotAskedForError, BlockedError) as error:
+    except (RequestError, DataError, UncheckedError, NotAskedForError, BlockedError) as error:
         logging.error("%s: %s", options.command, error)
         return error.exit_code
     except (StoreError, OSError) as error:  # OSError: this machine's own disk is full, or read-only
@@ -134,8 +134,9 @@ def _verify(options: argparse.Namespace) -> None:
         print(f"not checked: {line}")
     if audit.findings:
         raise DataError(f"{options.report}: {len(audit.findings)} things do not agree; looked at {audit}")
-    all_of = f"all but {len(audit.unchecked)} unchecked files" if audit.unchecked else "all"
-    print(f"{options.report}: {all_of} agrees; looked at {audit}")
+    if audit.unchecked:
+        raise UncheckedError(f"{options.report}: {len(audit.unchecked)} files were not checked; looked at {audit}")
+    print(f"{options.report}: all agrees; looked at {audit}")
 
 
 def _stage(options: argparse.Namespace) -> None:

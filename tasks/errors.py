@@ -20,6 +20,9 @@ _NAMED = re.compile(
 )
 _HEADER = re.compile(r"(authorization:\s?)(?:\w+\s)?[^\s'\"]+", re.I)
 _WORD = re.compile(r"""'[^']*'|"[^"]*"|\S+""")  # text in quotes is one word: a password may hold a blank
+# A password with a blank in it, which is no word: what follows the colon is no port.
+_BLANK = re.compile(r"""(://)[^/\s'"@:]{0,200}:(?!\d+[\s/])[^/'"\n@]{0,200}@""")
+_DIGEST = "sha256:"  # of an image, after its name: no host
 _BEFORE, _AFTER = "'\"([{", "'\"):;,.]}"  # what may stand around an address
 
 
@@ -29,6 +32,7 @@ def redacted(text: str) -> str:
     It hides the login of an address (`https://user:password@host`), its query, and every value that is named like a
     secret. Redact before you cut: half a password cannot be recognised.
     """
+    text = _BLANK.sub(rf"\1{HIDDEN}@", text)
     text = _WORD.sub(lambda word: _without_query(_without_login(word[0])), text)
     return _HEADER.sub(rf"\1{HIDDEN}", _NAMED.sub(rf"\1{HIDDEN}", text))
 
@@ -39,14 +43,23 @@ def shown(value: object, length: int = 200) -> str:
 
 
 def _without_login(word: str) -> str:
-    """`word` without what stands before the last `@` of an address."""
+    """`word` without the login of an address, with or without its scheme."""
+    start, scheme, rest = word.partition("://")
+    if scheme:
+        return f"{start}{scheme}{_without_authority_login(rest)}"
     before, at, host = word.rpartition("@")
-    colon = before.find(":")
-    if not at or colon < 0:
+    if not at or ":" not in before or host.startswith(_DIGEST):
         return word
-    if before.startswith("://", colon):
-        return f"{before[: colon + 3]}{HIDDEN}@{host}"
     return f"{before[: len(before) - len(before.lstrip(_BEFORE))]}{HIDDEN}@{host}"
+
+
+def _without_authority_login(rest: str) -> str:
+    """What follows `://`, without its login. A key of a store may hold `@` too, and that one stays."""
+    authority, _, path = rest.partition("/")
+    _, colon, port = authority.partition(":")
+    if "@" in authority or (colon and not port.isdigit() and "@" in path):  # the password may have a slash in it
+        return f"{HIDDEN}@{rest.rpartition('@')[2]}"
+    return rest
 
 
 def _without_query(word: str) -> str:
@@ -83,6 +96,12 @@ class DataError(DiscreetError, ValueError):
     """The data are not what the configuration promises; retrying cannot help."""
 
     exit_code = 65
+
+
+class UncheckedError(DiscreetError):
+    """A verification could not check everything. Nothing that it did check disagrees."""
+
+    exit_code = 1
 
 
 class NotAskedForError(DiscreetError):

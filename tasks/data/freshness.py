@@ -55,7 +55,7 @@ def look_again(
     """
     findings: dict[str, str] = {}
     fault = _within(LOOK_SECONDS, lambda: _look_at_all(sources, mirror, perimeter, notes, findings))
-    changed = [f"{name} {finding}" for name, finding in findings.items() if finding]
+    changed = [f"{name} {finding}" for name, finding in dict(findings).items() if finding]
     moment = downloaded[:16].replace("T", " ")
     if changed:
         return f"{'; '.join(changed)}; this run uses the files of {moment} UTC", True

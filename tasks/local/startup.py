@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -26,6 +26,7 @@ from tasks.local.server import BUSY, READY, SETTINGS, read_server
 from tasks.local.view.voice import Voice
 from tasks.project import PROJECT
 from tasks.runs.numerics import numerics
+from tasks.settings.loading import configured
 
 STOP_SECONDS = 60.0  # without movement, after which a server that stops is killed
 LATER = 30.0  # seconds by which we wait longer than the server does for its own parts: it knows better what hangs
@@ -57,8 +58,15 @@ def password() -> str:
 def inherited() -> dict[str, str]:
     """The environment of all that is started here: the server, Airflow, the stages, and the preflight."""
     found = numerics(os.environ)  # a stage decides about them, and says which of them it did not use
-    taken = taken_over(os.environ, state_folder(), also=[*found.kept, *found.removed])
+    taken = taken_over(os.environ, state_folder(), also=[*found.kept, *found.removed, *_store_connection()])
     return taken | {"LIKE_FOR_LIKE_STATE": str(state_folder())}
+
+
+def _store_connection() -> Iterator[str]:
+    """The variable with the connection that the configuration names; whoever needs a wrong configuration says so."""
+    with suppress(RequestError):
+        if name := configured(os.environ).orchestration.store_connection:
+            yield f"AIRFLOW_CONN_{name.upper()}"
 
 
 @contextmanager

@@ -32,7 +32,7 @@ class PublishedReport:
         if name not in self._bodies:
             try:
                 self._bodies[name] = self._read(name)
-            except (FileNotFoundError, IsADirectoryError, ObjectMissing):
+            except (OSError, ObjectMissing):  # a folder in its place, a link to itself
                 self._bodies[name] = None
                 self._audit.findings.append(f"{name}: missing")
         return self._bodies[name]

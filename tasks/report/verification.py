@@ -35,7 +35,9 @@ Document = TypeVar("Document")
 def verify_folder(folder: Path) -> Audit:
     """Verify a downloaded report: `report.json` and the files beside it. Nothing else is read."""
     audit = Audit()
-    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()]
+    names = [
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()
+    ]
     verify_report(lambda name: (folder / name).read_bytes(), names, audit)
     return audit
 

@@ -20,10 +20,11 @@ NOISE = re.compile(
 def without_noise() -> None:
     """Let this process's standard error pass through another process, which leaves the lines of NOISE out.
 
-    It is a process because a thread would be lost, with what it holds, when this one aborts. The first process of a
-    container keeps its standard error as it is: at its end the container ends, and nobody could finish a line.
+    It is a process because a thread would be lost, with what it holds, when this one aborts. In a container the stage
+    keeps its standard error as it is: with the first process, or its child, the container ends, and with it the other
+    process before it could finish a line.
     """
-    if os.getpid() == 1:
+    if sys.stderr is None or 1 in (os.getpid(), os.getppid()):
         return
     reader, writer = os.pipe()
     sys.stderr.flush()

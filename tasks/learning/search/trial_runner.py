@@ -27,8 +27,13 @@ from tasks.learning.search.trials import Trial
 from tasks.settings.dataset import Augmentation
 from tasks.settings.training import Training
 
+
+class UnbuildableError(ValueError):
+    """A family builds no model of these hyper-parameters."""
+
+
 # What the hyper-parameters alone bring about: on every machine, and every time.
-FAULTS_OF_HYPERPARAMETERS = (BudgetError, DivergenceError)
+FAULTS_OF_HYPERPARAMETERS = (BudgetError, DivergenceError, UnbuildableError)
 
 
 class BrokenTrialError(FatalError):
@@ -161,7 +166,7 @@ class _Tuner(keras_tuner.Tuner):
         Raises:
             BrokenTrialError: something other than the hyper-parameters ended the trial.
         """
-        build = partial(assemble, self._search_input.description.with_hyperparameters(values))
+        build = partial(_built, self._search_input.description.with_hyperparameters(values))
         checkpoints = rung if self._settings.tuner == "hyperband" else None
         train, validation = self._search_input.train, self._search_input.validation
         try:
@@ -186,6 +191,21 @@ class _Tuner(keras_tuner.Tuner):
 
     def _current(self) -> str:
         return f"trial {len(self.records) + 1}/{self._settings.trials}"
+
+
+def _built(description: Description) -> keras.Model:
+    """The model that `description` says.
+
+    Raises:
+        BudgetError: no widths meet the budget.
+        UnbuildableError: the family cannot build it; a known state of the libraries leaves its values as the reason.
+    """
+    try:
+        return assemble(description)
+    except BudgetError:
+        raise
+    except (ValueError, TypeError) as error:
+        raise UnbuildableError(_reason(error)) from error
 
 
 def _forget_graphs() -> None:

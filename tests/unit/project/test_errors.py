@@ -22,7 +22,10 @@ SECRET = "hunter2"
         (f"socks5h://me:p@ss/{SECRET}@proxy:1080", "socks5h://***@proxy:1080"),
         (f"received 'https://me:a blank {SECRET}@host/x'", "received 'https://***@host/x'"),
         (f"received 'me:{SECRET}@host/x'", "received '***@host/x'"),
-        (f'{{"mirror":"https://me:{SECRET}@host"}}', '{"***@host"}'),
+        (f'{{"mirror":"https://me:{SECRET}@host"}}', '{"mirror":"https://***@host"}'),
+        (f"input_value='https://me:a blank {SECRET}@host/x'", "input_value='https://***@host/x'"),
+        (f"{{'urls': ['https://me:a blank {SECRET}@host']}}", "{'urls': ['https://***@host']}"),
+        (f"s3://KEY:se/{SECRET}@bucket/prefix", "s3://***@bucket/prefix"),
         (f"('Cannot connect to proxy http://me:{SECRET}@proxy')", "('Cannot connect to proxy http://***@proxy')"),
         (f"https://host/x?X-Amz-Signature={SECRET}: HTTP 403", "https://host/x?***: HTTP 403"),
         (f"https://host/x?{SECRET}; again", "https://host/x?***; again"),
@@ -44,6 +47,9 @@ def test_a_secret_in_a_text_is_hidden(text, expected):
         "parameters: store_secret: expected a label; received 7",
         "write to somebody@example.org, who knows: is it there? yes = no",
         "s3://bucket/team=vision/runs, file:///a%20folder and /data/x@y",
+        "s3://bucket/team@vision/runs/request.json and file:///home/a@b/x",
+        "image registry.example:5000/trainer@sha256:ab12: expected it on the engine",
+        "see http://127.0.0.1:8080 and write to somebody@example.org",
     ],
 )
 def test_other_text_stays(text):

@@ -1,7 +1,10 @@
 """Standard error of a stage: TensorFlow's usual lines are left out, and everything else arrives."""
 
+import os
 import subprocess
 import sys
+
+import pytest
 
 from tasks.project import PROJECT
 
@@ -37,3 +40,25 @@ def test_nothing_is_left_of_a_process_that_is_killed():
     """The other process ends with the stage: whoever reads the stage's standard error reaches its end."""
     done = ended("os.kill(os.getpid(), signal.SIGKILL)")
     assert (done.returncode, done.stderr) == (-9, "")
+
+
+def test_a_container_loses_no_line_of_a_stage_that_aborts():
+    """Where the stage is the first process of its container, or a child of it, all that it says arrives."""
+    last = f"os.write(2, {REAL.encode()}); os.abort()"
+    code = f"import os; from tasks.runs.noise import without_noise; without_noise(); {last}"
+    script = f'{sys.executable} -c "$CODE"; exit 0'
+    line = ["unshare", "--pid", "--fork", "sh", "-c", script]
+    done = subprocess.run(
+        line, cwd=PROJECT, env=os.environ | {"CODE": code}, capture_output=True, text=True, check=False
+    )
+    if "unshare failed" in done.stderr:
+        pytest.skip("this user may make no namespace of processes")
+    assert REAL in done.stderr
+
+
+def test_a_process_without_standard_error_works():
+    """A closed standard error has nothing to leave out."""
+    code = "from tasks.runs.noise import without_noise; without_noise(); print('works')"
+    line = ["sh", "-c", f'exec {sys.executable} -c "{code}" 2>&-']
+    done = subprocess.run(line, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "works\n")
