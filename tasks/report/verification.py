@@ -107,6 +107,11 @@ def _same_stages(comparison: Comparison, records: Sequence[Mapping[str, Any]], a
     """Whether every stage of the report has the artifact that its record names; what differs is a finding."""
     found = {_where(record): record for record in records}
     before = len(audit.findings)
+    rows = {_where(stage.model_dump()): stage for stage in comparison.stages}
+    for where in (where for where, record in found.items() if record["key"]):
+        for field in ("status", "cached", "seconds"):
+            row = rows[where].model_dump()[field] if where in rows else None
+            audit.expect("records", f"report.json: stage {where}: {field}", found[where][field], row)
     for stage in comparison.stages:
         record = found.get(_where(stage.model_dump())) or {}
         if record.get("error") and not stage.error:

@@ -192,6 +192,23 @@ def test_forgeries_in_the_store_are_found_as_in_a_folder(store):
     assert "extra.html: expected no such file" in said
 
 
+def test_what_a_report_says_of_the_stages_is_compared_with_their_records(store):
+    """A stage that is left out, or whose time or reuse is another, is named, although the rest agrees with itself."""
+    report = json.loads(store.read("reports/r1/report.json"))
+    trained, others = [
+        [s for s in report["stages"] if (s["stage"] == "train") == is_train] for is_train in (True, False)
+    ]
+    faster = [stage | {"seconds": 0.0, "cached": True} for stage in trained]
+    for stages, expected in (
+        (others, "status: expected 'done', received nothing"),
+        (others + faster, "seconds: expected"),
+    ):
+        forged = json.dumps(report | {"stages": stages}).encode()
+        with changed(store, "reports/r1/report.json", forged):
+            said = "\n".join(verify_run(store, "r1").findings)
+        assert f"report.json: stage train/cifar10/ann/0: {expected}" in said
+
+
 def test_an_unknown_run_is_a_bad_request(made):
     """A name that is neither a folder nor a run in the store is said to be neither, with 64."""
     assert "expected the run's request, found none" in typed(made, "verify", "never", code=64)

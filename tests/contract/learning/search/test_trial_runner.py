@@ -203,6 +203,21 @@ def test_what_the_machine_does_to_a_trial_ends_the_search(untrained, monkeypatch
     assert [[trial.status for trial in trials] for trials in kept] == [["done"]]
 
 
+def test_a_combination_that_a_family_cannot_build_is_a_failed_trial(untrained, monkeypatch):
+    """It fails on every machine and every time: the search goes on without it."""
+    build, failures = trial_runner.assemble, [ValueError("a pool larger than the image")]
+
+    def sometimes(description):
+        if failures:
+            raise failures.pop()
+        return build(description)
+
+    monkeypatch.setattr(trial_runner, "assemble", sometimes)
+    trials, _ = run()
+    assert [trial.status for trial in trials] == ["failed", "done", "done"]
+    assert trials[0].error == "UnbuildableError: ValueError: a pool larger than the image"
+
+
 def test_a_search_without_a_success_says_why(monkeypatch):
     """All of the trials run, as another shard may have one that succeeds; when none has, the reason is an error."""
 
