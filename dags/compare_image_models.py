@@ -152,11 +152,11 @@ def mapped(name: str, dataset: str, family: str, parts: dict[str, Any]) -> Any:
 
 def priority(dataset: str, family: str) -> int:
     """Who gets a free slot before others: the longer training, as one that starts last leaves the other slots idle."""
-    own, everyone = length(dataset, family), product(CONFIGURATION.datasets, CONFIGURATION.families)
-    return 1 + sum(length(*other) < own for other in everyone)
+    own, everyone = training_size(dataset, family), product(CONFIGURATION.datasets, CONFIGURATION.families)
+    return 1 + sum(training_size(*other) < own for other in everyone)
 
 
-def length(dataset: str, family: str) -> tuple[bool, int]:
+def training_size(dataset: str, family: str) -> tuple[bool, int]:
     """By what trainings are put in order: the configuration's `priority_families`, then pixels and parameters."""
     compared = CONFIGURATION.datasets[dataset]
     height, width, _ = compared.shape

@@ -67,7 +67,14 @@ def look_again(
 def _within(seconds: float, action: Callable[[], str]) -> str:
     """What `action` returns, or that it took too long. It goes on then, unheard, until the process ends."""
     results: list[str] = []
-    thread = Thread(target=lambda: results.append(action()), daemon=True)
+
+    def look() -> None:
+        try:
+            results.append(action())
+        except Exception as error:  # nothing that happens during a look is an error
+            results.append(f"{type(error).__name__}: {error}")
+
+    thread = Thread(target=look, daemon=True)
     thread.start()
     thread.join(seconds)
     return results[0] if results else f"no answer within {seconds:g} s"

@@ -29,7 +29,7 @@ from tasks.runs.numerics import numerics
 from tasks.settings.loading import configured
 
 STOP_SECONDS = 60.0  # without movement, after which a server that stops is killed
-LATER = 30.0  # seconds by which we wait longer than the server does for its own parts: it knows better what hangs
+LONGER = 30.0  # seconds by which we wait longer than the server does for its own parts: it knows better what hangs
 
 
 @dataclass(frozen=True)
@@ -159,11 +159,11 @@ class _Startup:
         logs = (log, self._state / "store" / "server.log", self._state / "airflow" / "logs" / "prepare.log")
         if not os.environ.get("STORE"):
             patience = Patience(
-                "the object store", Signs.of(self._pid, *logs), log, limit=seconds_of_patience() + LATER
+                "the object store", Signs.of(self._pid, *logs), log, limit=seconds_of_patience() + LONGER
             )
             with self._voice.busy("waiting for the object store"):
                 wait_for(self._reads_log, patience)
-        patience = Patience("Airflow's database", Signs.of(self._pid, *logs), log, limit=seconds_of_patience() + LATER)
+        patience = Patience("Airflow's database", Signs.of(self._pid, *logs), log, limit=seconds_of_patience() + LONGER)
         with self._voice.busy("waiting for Airflow's database"):
             return wait_for(self._announced, patience)
 
@@ -181,11 +181,16 @@ class _Startup:
         files = (log,) if component == "api-server" else ()
         patience = Patience(f"Airflow's {phase}", Signs.of(self._pid, *files, named=component), log)
         with self._voice.busy(f"waiting for Airflow's {phase}"):
-            wait_for(lambda: self._is_alive() and look(), patience, pause=0.2)
+            wait_for(partial(self._found, look), patience, pause=0.2)
         self._reach(phase)
 
+    def _found(self, look: Callable[[], bool]) -> bool:
+        """What `look` finds at a server that is alive."""
+        self._check_alive()
+        return look()
+
     def _reads_log(self) -> bool:
-        self._is_alive()
+        self._check_alive()
         for line in self._server_log():
             if line.startswith(READY):
                 self._reach(line.removeprefix(READY))
@@ -212,10 +217,10 @@ class _Startup:
             self._reached.add(phase)
             self._voice.say(f"  {phase:<18} ready after {time.monotonic() - self._began:4.0f} s")
 
-    def _is_alive(self) -> bool:
-        """True; whatever ended the server is raised."""
+    def _check_alive(self) -> None:
+        """Raise whatever ended the server."""
         if self._process is None or self._process.poll() is None:
-            return True
+            return
         if self._process.returncode in (0, -signal.SIGTERM):
             raise AirflowError("the server was stopped while it started, by `make down` or a signal")
         if self._process.returncode == BUSY:

@@ -13,6 +13,7 @@ from tasks.comparison.schema import SCHEMA_VERSION, Comparison, Replicate
 from tasks.learning.metrics import measure
 from tasks.report.audit import Audit
 from tasks.report.documents import CHECKSUMS, DOCUMENTS, made_by, prediction_files, render, renderer
+from tasks.settings.reading.messages import complaints
 from tasks.settings.workflow import report_key
 from tasks.storage.contract import ObjectMissing
 
@@ -134,10 +135,10 @@ def _why(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     place, received = ".".join(map(str, first["loc"])), f"{first['input']!r:.80}"
     if not place:
-        return f"expected a report, received {received} ({first['msg']})"
+        return f"expected a report, received {received}"
     if place == "schema_version":
         return f"expected schema version {SCHEMA_VERSION}, received {received}; verify it with the release that made it"
-    return f"{place}: {first['msg'].removeprefix('Value error, ')}; received {received}"
+    return str(next(complaints(Comparison, [first])))
 
 
 def _first(expected: bytes, received: bytes) -> str:

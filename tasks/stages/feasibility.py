@@ -15,6 +15,7 @@ from tasks.errors import RequestError
 from tasks.settings.dataset import Dataset
 from tasks.settings.request import Request
 from tasks.settings.training import BUDGET_TOLERANCE
+from tasks.stages.model_settings import family_module
 
 COPIES = 4  # of the weights in a training: themselves, their gradients, and what an optimizer keeps of them at least
 FLOAT = 4  # bytes
@@ -72,7 +73,7 @@ def _gigabytes(size: int) -> str:
 
 def _families(request: Request) -> Iterator[str]:
     for family in request.families:
-        module = f"tasks.models.{family}"
+        module = family_module(family)
         if problem := _problem(partial(importlib.import_module, module)):
             yield f"families: {family} cannot be used: {problem}"
             continue

@@ -56,4 +56,9 @@ def training_data(place: Place) -> Input:
 
 def family_modules(request: Request, place: Place) -> tuple[str, ...]:
     """The module of the family, which the stages load by its name."""
-    return (f"tasks.models.{place.family}",)
+    return (family_module(place.family),)
+
+
+def family_module(family: str | None) -> str:
+    """The module of a family."""
+    return f"tasks.models.{family}"

@@ -121,7 +121,7 @@ MODEL = ("datasets", 0, "models", 1)
 
 
 DIFFERENCE = ("datasets", 0, "differences", 0)
-CONTRADICTION = "datasets.0.differences.0: cnn: expected an interval, a p-value and a conclusion that agree"
+CONTRADICTION = "datasets.0.differences.0.cnn: expected an interval, a p-value and a conclusion that agree"
 
 
 @pytest.mark.parametrize(
