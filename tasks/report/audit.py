@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tasks.comparison.schema import Comparison
@@ -64,9 +64,14 @@ def _name(member: Any, index: int) -> str:
     if not isinstance(member, dict):
         return str(index)
     if "stage" in member:
-        parts = (member.get(name) for name in ("stage", "dataset", "family", "budget", "seed", "shard"))
-        return "/".join(str(part) for part in parts if part is not None)
+        return stage_place(member)
     return next((str(member[n]) for n in ("name", "family", "number", "seed", "epoch") if n in member), str(index))
+
+
+def stage_place(record: Mapping[str, Any]) -> str:
+    """Which stage a record or a row of a report is of, and where in its run: `train/cifar10/cnn/0`."""
+    parts = (record.get(name) for name in ("stage", "dataset", "family", "budget", "seed", "shard"))
+    return "/".join(str(part) for part in parts if part is not None)
 
 
 def _same(expected: object, received: object) -> bool:

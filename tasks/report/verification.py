@@ -18,7 +18,7 @@ from tasks.comparison.evidence import Branch, ReplicateEvidence, SearchEvidence
 from tasks.comparison.schema import Comparison, DatasetComparison, Model, Replicate
 from tasks.errors import DataError, RequestError
 from tasks.learning.metrics import measure
-from tasks.report.audit import Audit
+from tasks.report.audit import Audit, stage_place
 from tasks.report.collection import collect, facts_of, legible
 from tasks.report.published import PublishedReport, Read
 from tasks.runs.records import read_records
@@ -105,26 +105,20 @@ def _check(what: str, comparison: Comparison, make: Callable[[], Comparison], au
 
 def _same_stages(comparison: Comparison, records: Sequence[Mapping[str, Any]], audit: Audit) -> bool:
     """Whether every stage of the report has the artifact that its record names; what differs is a finding."""
-    found = {_where(record): record for record in records}
+    found = {stage_place(record): record for record in records}
+    rows = {stage_place(row): row for row in (stage.model_dump() for stage in comparison.stages)}
     before = len(audit.findings)
-    rows = {_where(stage.model_dump()): stage for stage in comparison.stages}
-    for where in (where for where, record in found.items() if record["key"]):
+    for place in (place for place, record in found.items() if record["key"]):
         for field in ("status", "cached", "seconds"):
-            row = rows[where].model_dump()[field] if where in rows else None
-            audit.expect("records", f"report.json: stage {where}: {field}", found[where][field], row)
-    for stage in comparison.stages:
-        record = found.get(_where(stage.model_dump())) or {}
-        if record.get("error") and not stage.error:
-            audit.findings.append(f"record of {_where(stage.model_dump())}: {record['error']}")
-        elif stage.key:
-            audit.expect("records", f"record of {_where(stage.model_dump())}: artifact", stage.key, record.get("key"))
+            received = rows.get(place, {}).get(field)
+            audit.expect("records", f"report.json: stage {place}: {field}", found[place][field], received)
+    for place, row in rows.items():
+        record = found.get(place, {})
+        if record.get("error") and not row["error"]:
+            audit.findings.append(f"record of {place}: {record['error']}")
+        elif row["key"]:
+            audit.expect("records", f"record of {place}: artifact", row["key"], record.get("key"))
     return len(audit.findings) == before
-
-
-def _where(record: Mapping[str, Any]) -> str:
-    """Where a stage stands in its run."""
-    parts = (record.get(name) for name in ("stage", "dataset", "family", "budget", "seed", "shard"))
-    return "/".join(str(part) for part in parts if part is not None)
 
 
 def _compiled(comparison: Comparison, request: Request, records: list[dict[str, Any]], store: Store) -> Comparison:
