@@ -159,7 +159,7 @@ def priority(dataset: str, family: str) -> int:
 def training_size(dataset: str, family: str) -> tuple[bool, int]:
     """By what trainings are put in order: the configuration's `priority_families`, then pixels and parameters."""
     compared = CONFIGURATION.datasets[dataset]
-    height, width, _ = compared.shape
+    height, width, _ = compared.image_shape
     return family in ORCHESTRATION.priority_families, height * width * compared.budget
 
 

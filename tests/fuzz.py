@@ -25,8 +25,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.data.downloads import bring
 from tasks.data.readers import read
+from tasks.data.sources.downloads import bring
 from tasks.errors import DataError, RequestError
 from tasks.settings.addresses import checked_address, folder_of
 from tasks.settings.dataset import Source

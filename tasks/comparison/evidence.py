@@ -16,7 +16,7 @@ class ReplicateEvidence:
     Attributes:
         training: the metrics.json of train; history: its history.json; settings: the settings in its manifest.
         evaluation: the entry of this seed in the metrics.json of evaluate.
-        y_true, y_pred: labels, uint8 [n], in the order of the test part.
+        y_true, y_pred: labels, uint16 [n], in the order of the test part.
         predictions: the store's key of the .npz that the report publishes; predictions_sha256: the digest of its bytes.
         learned_from, measured_on: the content digests of the data, from the manifests of train and evaluate.
         digests: artifact keys by stage.

@@ -98,7 +98,7 @@ class Replicate(Frozen):
     Attributes:
         classes_predicted: how many classes it answered at least once; 1 when it always gave the same answer.
         train_seconds: wall time of training; set-up (building, compiling) and validation are apart.
-        predictions: the store's key of an .npz with y_true, y_pred (uint8 [n]) and y_prob (float32 [n, k]).
+        predictions: the store's key of an .npz with y_true, y_pred (uint16 [n]) and y_prob (float32 [n, k]).
         predictions_sha256: of that file.
         digests: artifact keys by stage.
     """

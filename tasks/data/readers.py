@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
-from tasks.data.part import Part, file_names
+from tasks.data.part import LABELS, Part, file_names
 from tasks.errors import DataError, RequestError
 from tasks.settings.dataset import Shape
 
@@ -58,7 +58,7 @@ def read(reader: str, paths: Sequence[Path], shape: Shape, classes: int) -> Part
         )
     if labels.max() >= classes:
         raise DataError(f"{where}: expected labels 0 to {classes - 1}, received {labels.max()}; {CORRECT}")
-    return Part(images, labels)
+    return Part(images, labels.astype(LABELS))
 
 
 def _bytes(array: object, what: str, where: str) -> np.ndarray:

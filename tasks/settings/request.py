@@ -92,7 +92,7 @@ class Request(Frozen):
     def _samples_every_class(self):
         if self.examples is None:
             return self
-        for dataset in self.datasets:
+        for dataset in self.datasets:  # where the data tell the classes, `normalize` counts them
             enough = enough_examples(len(dataset.classes), self.validation_fraction)
             if self.examples < enough:
                 raise ValueError(

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tasks.data import arrays
+from tasks.data.part import LABELS
 from tasks.runs.stage import Input, Stage, Work
 from tasks.settings.place import Place
 from tasks.settings.request import Request
@@ -33,25 +35,24 @@ def settings(request: Request, place: Place) -> Settings:
 def inputs(request: Request, place: Place) -> dict[str, Input]:
     """The test part, and the model of every seed."""
     models = {f"seed-{seed}": Input("train", replace(place, seed=seed), MODEL_FILES) for seed in request.seeds}
-    return {"data": Input("normalize", place.at("dataset"), ("test.npz",))} | models
+    return {"data": Input("normalize", place.at("dataset"), arrays.files("test"))} | models
 
 
 def run(work: Work) -> dict[str, Any]:
     """Write seed-N.npz (y_true, y_pred, y_prob) for every seed, and metrics.json."""
     import numpy as np
 
-    from tasks.data import arrays
     from tasks.learning import network
     from tasks.learning.metrics import measure
 
-    test = arrays.read(work.inputs["data"] / "test.npz")
+    test = arrays.read(work.inputs["data"], "test")
     replicates = []
     for seed in work.settings.seeds:
         folder = work.inputs[f"seed-{seed}"]
         model = network.load(folder)
         y_prob, seconds = network.timed_probabilities(model, test.images)
         metrics = measure(test.labels, y_prob)
-        y_pred = y_prob.argmax(axis=1).astype(np.uint8)
+        y_pred = y_prob.argmax(axis=1).astype(LABELS)
         np.savez_compressed(work.output / f"seed-{seed}.npz", y_true=test.labels, y_pred=y_pred, y_prob=y_prob)
         replicates.append(
             metrics.model_dump(mode="json")

@@ -19,6 +19,7 @@ from tasks.stages.model_settings import family_module
 
 COPIES = 4  # of the weights in a training: themselves, their gradients, and what an optimizer keeps of them at least
 FLOAT = 4  # bytes
+LEAST_CLASSES = 2  # what a dataset has whose data tell the classes
 
 
 def check(request: Request, memory: int | None) -> None:
@@ -46,7 +47,8 @@ def _formats(request: Request) -> Iterator[str]:
     """A format that says how many `FILES` make a part gets so many."""
     for dataset in request.datasets:
         wanted = getattr(format_named(dataset.reader), "FILES", None)
-        for part, files in (("train", dataset.splits.train), ("test", dataset.splits.test)):
+        parts = (("train", dataset.splits.train), ("test", dataset.splits.test)) if dataset.splits else ()
+        for part, files in parts:
             if wanted and len(files) != wanted:
                 yield (
                     f"{dataset.name}: splits.{part}: expected {wanted} files for the format {dataset.reader}, "
@@ -57,7 +59,7 @@ def _formats(request: Request) -> Iterator[str]:
 def _too_large(request: Request, memory: int | None) -> Iterator[str]:
     """A lower bound: weights and one batch of images. A training needs more for what its layers put out."""
     for dataset in request.comparisons:
-        images = request.training.batch_size * math.prod(dataset.shape)
+        images = request.training.batch_size * math.prod(dataset.image_shape)
         needed = FLOAT * (COPIES * dataset.budget + images)
         if memory and needed > memory:
             yield (
@@ -94,9 +96,9 @@ def _build(request: Request, family: str, dataset: Dataset) -> None:
 
     from tasks.learning.network import Description, core
 
-    unknown = (0.0,) * dataset.shape[-1]  # what the data will tell
+    unknown = (0.0,) * dataset.image_shape[-1]  # what the data will tell
     description = Description(
-        family=family, shape=dataset.shape, classes=len(dataset.classes), budget=dataset.budget,
+        family=family, shape=dataset.image_shape, classes=len(dataset.classes) or LEAST_CLASSES, budget=dataset.budget,
         tricks=request.training.tricks, mean=unknown, std=unknown,
     )  # fmt: skip
     with keras.StatelessScope(initialize_variables=False):

@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import Field
 
-from tasks.data.downloads import bring
-from tasks.data.freshness import look_again, note
+from tasks.data.sources.downloads import bring
+from tasks.data.sources.freshness import look_again, note
 from tasks.runs.stage import Stage, Work
 from tasks.settings.dataset import Source
 from tasks.settings.perimeter import Perimeter
@@ -27,7 +27,7 @@ def settings(request: Request, place: Place) -> Settings:
     """The sources of the dataset, and the dataset's folder of the mirror when there is a mirror."""
     dataset = request.dataset(place.dataset)
     digests = {file: digest for source in dataset.sources for file, digest in source.digests.items()}
-    mirror = f"{request.mirror.rstrip('/')}/{dataset.mirror_folder}" if request.mirror else None
+    mirror = f"{request.mirror.rstrip('/')}/{dataset.mirror_folder or dataset.name}" if request.mirror else None
     return Settings(
         digests=digests, sources=dataset.sources, mirror=mirror, allowed_addresses=request.allowed_addresses
     )

@@ -2,22 +2,21 @@
 
 from typing import Any
 
+from tasks.data import arrays
 from tasks.runs.stage import Input
-from tasks.settings.dataset import Augmentation, Shape
+from tasks.settings.dataset import Augmentation
 from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.training import BUDGET_TOLERANCE, Training
 from tasks.settings.values import Budget, Frozen, Name
 
-TRAINING_FILES = ("train.npz", "validation.npz", "statistics.json")  # never test.npz
+TRAINING_FILES = (*arrays.files("train"), *arrays.files("validation"), arrays.FACTS)  # never those of the test part
 
 
 class ModelSettings(Frozen):
     """Everything that one trained model depends on, except its data and its hyper-parameters."""
 
     family: Name
-    shape: Shape
-    classes: int
     budget: Budget
     tolerance: float = (
         BUDGET_TOLERANCE  # the key covers no code of `tasks.settings`, so it must cover the number itself
@@ -28,8 +27,8 @@ class ModelSettings(Frozen):
     backend: str
 
     def network(self) -> dict[str, Any]:
-        """The settings that shape the network, named as in `tasks.learning.network.Description`."""
-        return self.model_dump(include={"family", "shape", "classes", "budget"}) | {"tricks": self.training.tricks}
+        """The settings that shape the network, as `tasks.learning.network.Description` names them."""
+        return self.model_dump(include={"family", "budget"}) | {"tricks": self.training.tricks}
 
 
 def model_settings(request: Request, place: Place, seed: int | None, epochs: int) -> ModelSettings:
@@ -38,8 +37,6 @@ def model_settings(request: Request, place: Place, seed: int | None, epochs: int
     return ModelSettings.model_validate(
         {
             "family": place.family,
-            "shape": dataset.shape,
-            "classes": len(dataset.classes),
             "budget": place.budget or dataset.budget,
             "training": request.training.model_copy(update={"replicates": 1, "epochs": epochs}),
             "augmentation": dataset.augmentation,

@@ -11,7 +11,7 @@ from typing import Any
 from tasks.data.part import Part
 from tasks.data.readers import format_module, read
 from tasks.runs.stage import Input, Stage, Work
-from tasks.settings.dataset import Splits
+from tasks.settings.dataset import Shape, Splits
 from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.training import Examples
@@ -22,7 +22,7 @@ class Settings(Frozen):
     """What the arrays depend on."""
 
     reader: Name
-    shape: tuple[int, int, int]
+    shape: Shape
     classes: tuple[str, ...]
     splits: Splits
     validation_fraction: float
@@ -49,9 +49,8 @@ def format_modules(request: Request, place: Place) -> tuple[str, ...]:
 
 
 def run(work: Work) -> dict[str, Any]:
-    """Write train.npz, validation.npz, test.npz (uint8 images and labels) and statistics.json."""
-    import numpy as np
-
+    """Write the images and labels of the three parts, and statistics.json."""
+    from tasks.data import arrays
     from tasks.data.partition import describe, partition
     from tasks.data.sampling import sample_sizes, sampled
 
@@ -60,13 +59,13 @@ def run(work: Work) -> dict[str, Any]:
     official = {name: _read(settings, work.inputs["raw"], files) for name, files in splits.items()}
     used = sampled(official, settings.examples, settings.seed) if settings.examples else official
     parts = partition(used["train"], settings.validation_fraction, settings.seed) | {"test": used["test"]}
-    statistics = describe(parts, settings.classes)
+    statistics = {"shape": settings.shape, "classes": settings.classes} | describe(parts, settings.classes)
     if settings.examples:
         statistics |= {"sample": sample_sizes(official, used)}
     for name, part in parts.items():
-        np.savez(work.output / f"{name}.npz", images=part.images, labels=part.labels)
+        arrays.write(work.output, name, part)
         work.progress(f"{name}: {len(part.labels):,} images")
-    (work.output / "statistics.json").write_text(json.dumps(statistics, indent=1), encoding="utf-8")
+    (work.output / arrays.FACTS).write_text(json.dumps(statistics, indent=1), encoding="utf-8")
     return statistics
 
 

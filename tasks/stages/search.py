@@ -43,9 +43,9 @@ def run(work: Work) -> dict[str, Any]:
     settings: Settings = work.settings
     data = work.inputs["data"]
     search_input = trial_runner.SearchInput(
-        description=Description(**settings.network(), **arrays.scaling(data)),
-        train=arrays.read(data / "train.npz"),
-        validation=arrays.read(data / "validation.npz"),
+        description=Description(**settings.network(), **arrays.network_facts(data)),
+        train=arrays.read(data, "train"),
+        validation=arrays.read(data, "validation"),
         training=settings.training,
         augmentation=settings.augmentation,
         seed=settings.seed,

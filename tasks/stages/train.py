@@ -29,11 +29,13 @@ def run(work: Work) -> dict[str, Any]:
     data = work.inputs["data"]
     best = json.loads((work.inputs["choice"] / "best.json").read_text(encoding="utf-8"))
     hyperparameters = best["hyperparameters"]
-    description = network.Description(**settings.network(), **arrays.scaling(data), hyperparameters=hyperparameters)
+    description = network.Description(
+        **settings.network(), **arrays.network_facts(data), hyperparameters=hyperparameters
+    )
     fitted = loop.fit(
         partial(network.assemble, description),
-        arrays.read(data / "train.npz"),
-        arrays.read(data / "validation.npz"),
+        arrays.read(data, "train"),
+        arrays.read(data, "validation"),
         loop.Recipe(settings.training, settings.augmentation, hyperparameters, settings.seed),
         work.progress,
         work.checkpoints,

@@ -17,6 +17,7 @@ from tasks.project import PROJECT
 
 # The libraries that shape numbers, by the name that code imports: the distributions that offer them.
 LIBRARIES = {
+    "PIL": ("pillow",),
     "keras": ("keras",),
     "keras_tuner": ("keras-tuner",),
     "tensorflow": ("tensorflow-cpu", "tensorflow"),
@@ -36,11 +37,7 @@ NOT_COMPUTING = (
     "tasks.settings",
     "tasks.storage",
     "tasks.runs",
-    "tasks.data.archives",
-    "tasks.data.downloads",
-    "tasks.data.faults",
-    "tasks.data.freshness",
-    "tasks.data.transfer",
+    "tasks.data.sources",
 )
 
 

@@ -52,12 +52,12 @@ def trained(request: Request, place: Place, hyperparameters: Mapping[str, Any], 
     from tasks.learning import loop, network
 
     settings, values = model_settings(request, place, place.seed, request.training.epochs), dict(hyperparameters)
-    description = network.Description(**settings.network(), **arrays.scaling(folder), hyperparameters=values)
+    description = network.Description(**settings.network(), **arrays.network_facts(folder), hyperparameters=values)
     start = time.process_time()
     fitted = loop.fit(
         partial(network.assemble, description),
-        arrays.read(folder / "train.npz"),
-        arrays.read(folder / "validation.npz"),
+        arrays.read(folder, "train"),
+        arrays.read(folder, "validation"),
         loop.Recipe(settings.training, settings.augmentation, values, place.seed),
         lambda line: None,
     )

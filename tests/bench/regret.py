@@ -81,7 +81,7 @@ def _proposed(request: Request, place: Place, trials: int, folder: Path) -> list
     from tasks.learning.search import proposals
 
     settings = model_settings(request, place, request.seed, request.training.epochs)
-    space = proposals.space(network.Description(**settings.network(), **arrays.scaling(folder)))
+    space = proposals.space(network.Description(**settings.network(), **arrays.network_facts(folder)))
     return list(islice(proposals.proposals(space, request.seed), trials))
 
 

@@ -136,7 +136,7 @@ def test_the_longest_trainings_get_a_free_slot_first(dag, config):
     """A CNN before any ANN, then the greater dataset; the same for a family's search as for its trainings."""
     assert config.orchestration.priority_families == ("cnn",)
     models = list(product(config.datasets, config.families))
-    sizes = {name: math.prod(dataset.shape[:2]) * dataset.budget for name, dataset in config.datasets.items()}
+    sizes = {name: math.prod(dataset.image_shape[:2]) * dataset.budget for name, dataset in config.datasets.items()}
     lengths = [(family == "cnn", sizes[dataset]) for dataset, family in models]
     for stage in ("search", "train", "evaluate"):
         tasks = [dag.get_task(f"{dataset}.{stage}_{family}") for dataset, family in models]

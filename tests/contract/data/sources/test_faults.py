@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tasks.data import downloads
-from tasks.data.downloads import DownloadError
+from tasks.data.sources import downloads
+from tasks.data.sources.downloads import DownloadError
 from tasks.errors import DataError
 from tasks.settings.dataset import Source
 from tests.support.http_server import answer, in_turn, server

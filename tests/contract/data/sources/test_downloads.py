@@ -2,8 +2,8 @@ from functools import partial
 
 import pytest
 
-from tasks.data import downloads, transfer
-from tasks.data.downloads import DownloadError
+from tasks.data.sources import downloads, transfer
+from tasks.data.sources.downloads import DownloadError
 from tasks.errors import DataError, RequestError
 from tasks.settings.dataset import Source
 from tests.support.http_server import answer, in_turn, server

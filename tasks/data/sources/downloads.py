@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.data.archives import extract
-from tasks.data.faults import DownloadError, explained
-from tasks.data.transfer import FAULTS, MAX_DOWNLOAD, Answer, receive
+from tasks.data.sources.archives import extract
+from tasks.data.sources.faults import DownloadError, explained
+from tasks.data.sources.transfer import FAULTS, MAX_DOWNLOAD, Answer, receive
 from tasks.errors import DataError, shown
 from tasks.settings.addresses import folder_of
 from tasks.settings.dataset import Source

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 import requests
 
-from tasks.data import transfer
+from tasks.data.sources import transfer
 from tasks.errors import DataError
 from tasks.settings.perimeter import Perimeter
 from tests.support.http_server import answer, server

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from tasks.data import freshness
+from tasks.data.sources import freshness
 from tasks.runs import execution
 from tasks.runs.records import read_record
 from tasks.settings.loading import load_configuration, resolve

@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.data import downloads
+from tasks.data.sources import downloads
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from tasks.data.downloads import addresses_of
-from tasks.data.faults import DownloadError, explained
-from tasks.data.transfer import FAULTS, Answer, ask
+from tasks.data.sources.downloads import addresses_of
+from tasks.data.sources.faults import DownloadError, explained
+from tasks.data.sources.transfer import FAULTS, Answer, ask
 from tasks.settings.addresses import folder_of
 from tasks.settings.dataset import Source
 from tasks.settings.perimeter import Perimeter

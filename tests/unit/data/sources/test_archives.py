@@ -10,7 +10,7 @@ from io import BytesIO
 
 import pytest
 
-from tasks.data import archives
+from tasks.data.sources import archives
 from tasks.errors import DataError
 from tests.support.tiny_data import tar_bytes
 
