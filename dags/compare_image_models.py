@@ -5,27 +5,42 @@ choice among their trials, several trainings under their own seeds, and one eval
 whatever finished into one comparison; a branch that failed is a named gap in it. `complete` comes last, and ends the
 run as failed when anything in it failed.
 
-* **Start** a run with the form (*Trigger*), with `make run`, or let the schedule do it.
+* **Start** a run with the form (*Trigger*), with `make run`, or let the schedule do it, or a dataset that has changed.
 * **Read** the result on the run's tab *Comparison report*. The `report` task has a button to it on its tab *Details*.
 * **Reuse**: a stage whose inputs, settings and code have not changed is reused, unless the form's *Do again* names it.
 
 The tasks pass names, never data: each one runs `python -m tasks STAGE ...`, which reads and writes the store.
 """
 
+import json
+from collections.abc import Iterable
 from datetime import timedelta
 from itertools import product
 from typing import Any
 from urllib.parse import quote
 
-from airflow.sdk import DAG, BaseOperatorLink, CronPartitionTimetable, TaskGroup, TriggerRule, chain, task
+from airflow.sdk import (
+    DAG,
+    AssetAny,
+    AssetOrTimeSchedule,
+    BaseOperatorLink,
+    CronPartitionTimetable,
+    TaskGroup,
+    TriggerRule,
+    chain,
+    task,
+)
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from dags.assets import asked, asset, watch, watched
 from dags.site import surroundings
+from dags.stage_command import RunnerError
 from dags.stage_operators import runner, settings
+from dags.store_access import stored
 from dags.trigger_form import trigger_form
 from tasks.errors import RequestError
-from tasks.settings.loading import configured, resolve
-from tasks.settings.request import Parameters, Request
+from tasks.settings.loading import configured
+from tasks.settings.request import Request, request_key, slug
 from tasks.settings.values import parse
 from tasks.settings.workflow import DAG_ID, REPORT_PAGES, SCOPES, STAGES, TASKS
 
@@ -52,38 +67,38 @@ class ReportStage(OPERATOR):  # type: ignore[misc, valid-type]
     operator_extra_links = (ReportLink(),)
 
     def execute(self, context: Any) -> None:
-        """Run the stage, unless `plan` failed: no stage of such a run has done anything.
+        """Run the stage, unless `plan` planned nothing: no stage of such a run has done anything.
 
         Raises:
             AirflowSkipException: there is nothing to report.
         """
-        if "plan" in failed_tasks(context["ti"], context["run_id"]):
-            raise AirflowSkipException("there is nothing to report, as `plan` failed; its log says why")
+        if "plan" not in ended(context["ti"], context["run_id"], "success"):
+            raise AirflowSkipException("there is nothing to report; the log of `plan` says why")
         super().execute(context)
 
 
-def failed_tasks(ti: Any, run_id: str | None) -> list[str]:
-    """The tasks of a run that failed. What waited in vain for one of them is `upstream_failed`, and not among them."""
-    ended = ti.get_task_breadcrumbs(dag_id=DAG_ID, run_id=run_id)
-    return sorted({each["task_id"] for each in ended if each["state"] == "failed"})
+def ended(ti: Any, run_id: str | None, state: str) -> list[str]:
+    """The tasks of a run that ended so. What waited in vain for a failed one is `upstream_failed`, and not `failed`."""
+    crumbs = ti.get_task_breadcrumbs(dag_id=DAG_ID, run_id=run_id)
+    return sorted({each["task_id"] for each in crumbs if each["state"] == state})
 
 
 @task(doc_md=DOCS["replicates"])
-def replicates(params: dict[str, Any] | None = None) -> list[int]:
-    """The seeds of the run that these parameters ask for."""
-    return list(request(params).seeds)
+def replicates(run_id: str | None = None) -> list[int]:
+    """The seeds of the run."""
+    return list(frozen_request(run_id).seeds)
 
 
 @task(doc_md=DOCS["shards"])
-def shards(params: dict[str, Any] | None = None) -> list[int]:
-    """The shards of each search of the run that these parameters ask for."""
-    return list(range(request(params).search.shards))
+def shards(run_id: str | None = None) -> list[int]:
+    """The shards of each search of the run."""
+    return list(range(frozen_request(run_id).search.shards))
 
 
 @task(doc_md=DOCS["budgets"])
-def budgets(dataset: str, params: dict[str, Any] | None = None) -> list[int]:
-    """The budgets at which the run that these parameters ask for compares on `dataset`."""
-    return [compared.budget for compared in request(params).comparisons if compared.name == dataset]
+def budgets(dataset: str, run_id: str | None = None) -> list[int]:
+    """The budgets at which the run compares on `dataset`."""
+    return [compared.budget for compared in frozen_request(run_id).comparisons if compared.name == dataset]
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE, retries=0, doc_md=DOCS["complete"])
@@ -93,23 +108,27 @@ def complete(run_id: str | None = None, ti: Any = None) -> None:
     Raises:
         AirflowFailException: tasks failed; it names them.
     """
-    if failed := failed_tasks(ti, run_id):
-        where = "its log says why" if "plan" in failed else "the report names the gaps and their reasons"
+    if failed := ended(ti, run_id, "failed"):
+        is_reported = "report" in ended(ti, run_id, "success")
+        where = "the report names the gaps and their reasons" if is_reported else "its log says why"
         raise AirflowFailException(f"failed: {', '.join(failed)}; {where}")
 
 
-def request(params: dict[str, Any] | None) -> Request:
-    """What `plan` makes of these parameters, as far as the graph depends on it.
+def frozen_request(run_id: str | None) -> Request:
+    """What `plan` has written: what all stages of the run read too.
 
     Raises:
-        AirflowFailException: the configuration is not any more what `plan` has read.
+        AirflowFailException: it is not there, it is damaged, or the store cannot be found.
     """
+    key = request_key(slug(run_id or ""))
     try:
-        # The mirror is for `plan` to judge, which knows the owner's own.
-        asked = parse(Parameters, dict(params or {}) | {"mirror": None}, "parameters")
-        return resolve(configured(surroundings()), asked, "names")
-    except RequestError as error:
+        if (body := stored(key)) is None:
+            raise RequestError(f"{key}: expected the run's request, found none; run `plan` first")
+        return parse(Request, json.loads(body), key)
+    except (RequestError, RunnerError) as error:
         raise AirflowFailException(str(error)) from error
+    except ValueError as error:
+        raise AirflowFailException(f"{key}: expected the run's request, received no JSON; start a new run") from error
 
 
 def dataset_branch(dataset: str, plan: Any, parts: dict[str, Any]) -> list[list[Any]]:
@@ -169,25 +188,30 @@ def stage(name: str, operator: Any = OPERATOR, *, env: dict | None = None, **opt
     return operator(task_id=name, doc_md=DOCS[name], **shared | {"env": shared["env"] | (env or {})} | options)
 
 
-def schedule(cron: str) -> CronPartitionTimetable | None:
-    """When runs start by themselves; the first waits for the next tick, however recent the last one was.
+def schedule(cron: str, datasets: Iterable[str] = ()) -> Any:
+    """When runs start by themselves: at a tick of the clock, or when a dataset's asset rings.
 
-    Each run is for a partition, its tick. Of Airflow's timetables this one ends a run's id with random letters, so two
-    installations that share a store do not meet in it.
+    The first waits for the next tick, however recent the last one was. Of Airflow's timetables this one ends a run's id
+    with random letters, as Airflow itself does where an asset rings: two installations that share a store do not meet.
     """
     # Left at its default, `run_immediately` starts a run at once when a tick passed within a tenth of the period.
-    return CronPartitionTimetable(cron, timezone="UTC", run_immediately=timedelta(0)) if cron else None
+    clock = CronPartitionTimetable(cron, timezone="UTC", run_immediately=timedelta(0)) if cron else None
+    doorbells = [asset(dataset) for dataset in datasets]
+    if clock and doorbells:
+        return AssetOrTimeSchedule(timetable=clock, assets=AssetAny(*doorbells))
+    return clock or (AssetAny(*doorbells) if doorbells else None)
 
 
 with DAG(
     DAG_ID,
     description="CNN against ANN at the same parameter count",
     doc_md=__doc__,
-    schedule=schedule(ORCHESTRATION.schedule),
+    schedule=schedule(ORCHESTRATION.schedule, CONFIGURATION.datasets),
     catchup=False,
     is_paused_upon_creation=False,
     max_active_runs=1,
     params=trigger_form(CONFIGURATION),
+    user_defined_macros={"asked": asked},
     tags=["image models", "comparison"],
     default_args={
         "owner": "like-for-like",
@@ -198,7 +222,12 @@ with DAG(
     },
 ) as dag:
     # As JSON in an environment variable; `plan` checks it again.
-    plan = stage("plan", env={"RUN_PARAMETERS": "{{ params | tojson }}", "RUNNER": ORCHESTRATION.runner})
+    environment = {
+        "RUN_PARAMETERS": "{{ asked(params, triggering_asset_events) | tojson }}",
+        "RUN_TRIGGER": "{{ dag_run.run_type }}",
+        "RUNNER": ORCHESTRATION.runner,
+    }
+    plan = stage("plan", env=environment)
     parts = {"seed": replicates(), "shard": shards()}
     plan >> list(parts.values())
     branches = [tasks for name in CONFIGURATION.datasets for tasks in dataset_branch(name, plan, parts)]
@@ -206,4 +235,12 @@ with DAG(
     [tasks[-1] for tasks in branches] >> report
     # A run ends as its leaves do, and `report` alone would hide a branch that failed before it. A trigger rule could
     # say so too, but would end this task at the first failure, long before the report.
-    report >> complete()
+    end = complete()
+    report >> end
+    # What changed during the run rings again. It needs the fetch, too: what cannot be fetched would ring for ever.
+    for name in watched(CONFIGURATION):
+        (
+            [dag.get_task(f"{name}.fetch"), report]
+            >> watch(name, CONFIGURATION, task_group=dag.task_group_dict[name])
+            >> end
+        )

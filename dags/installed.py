@@ -1,7 +1,7 @@
-"""Like for Like, installed: `from like_for_like import compare_image_models` in a file of an Airflow's dags folder.
+"""Like for Like, installed: `from like_for_like import compare_image_models, watch_data` in a file of a dags folder.
 
 In the wheel this file is the package `like_for_like`, and `tasks`, `dags` and `config` lie in it. Importing the package
-changes nothing. Its two names are made when somebody asks for them. Only then, and only until they are made, `tasks`
+changes nothing. Its names are made when somebody asks for them. Only then, and only until they are made, `tasks`
 and `dags` are the packages in here: a dags folder may have packages of these names, which nobody is to lose.
 """
 
@@ -17,6 +17,7 @@ FOLDER = str(Path(__file__).parent)
 PACKAGES = ("tasks", "dags")
 OFFERED = {
     "compare_image_models": ("dags.compare_image_models", "dag"),
+    "watch_data": ("dags.watch_data", "dag"),  # None where no dataset can change
     "ReportPlugin": ("dags.plugins.report_page", "ReportPlugin"),
 }
 _imported: dict[str, ModuleType] = {}

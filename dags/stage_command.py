@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from tasks.environment import put_back
 from tasks.errors import DiscreetError
 from tasks.settings.place import Place
+from tasks.settings.workflow import STAGES
 
 # What a retry cannot mend, by the exit code that says so (tasks/errors.py).
 FINAL = {64: "the request or the configuration is wrong", 65: "the data is not what the configuration promises"}
@@ -34,9 +35,9 @@ class StageCommand:
         return {name: str(value) for name, value in self.place.given().items()}
 
     def arguments(self, run: str) -> list[str]:
-        """What follows `python -m tasks`, for that run."""
-        given = (word for name, value in self.options.items() for word in (f"--{name}", value))
-        return [self.stage, "--run", run, *given]
+        """What follows `python -m tasks`, for that run; a look at a location belongs to none."""
+        options = ({"run": run} if self.stage in STAGES else {}) | self.options
+        return [self.stage, *(word for name, value in options.items() for word in (f"--{name}", value))]
 
 
 def command_among(options: Mapping[str, Any]) -> StageCommand:

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from tasks.settings.orchestration import Orchestration
-from tasks.settings.workflow import POOL, STAGES
+from tasks.settings.workflow import COMMANDS, POOL
 
 THREADS = (
     "OMP_NUM_THREADS",
@@ -29,10 +29,10 @@ def settings(stage: str, orchestration: Orchestration) -> dict[str, Any]:
     """What every task of `stage` shares."""
     shared: dict[str, Any] = {
         "stage": stage,
-        "execution_timeout": STAGES[stage].limit,
+        "execution_timeout": COMMANDS[stage].limit,
         # Results travel through the store; the last line of a log is none.
         "do_xcom_push": False,
         "env": dict.fromkeys(THREADS, str(orchestration.threads)),
     }
-    pool = {"pool": POOL} if STAGES[stage].trains else {}
+    pool = {"pool": POOL} if COMMANDS[stage].trains else {}
     return shared | runner(orchestration).options(stage, orchestration) | pool

@@ -5,11 +5,14 @@ address, and the Airflow connection that `store_connection` names knows the way 
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from dags.portability import named_place
 from dags.site import surroundings
 from dags.stage_command import RunnerError
 from tasks.environment import PROXY, STORE_CLIENT
@@ -48,6 +51,52 @@ def known_before(orchestration: Orchestration) -> dict[str, str]:
     found = surroundings()
     is_known = found.get("STORE") or (orchestration.store and not orchestration.store_connection)
     return addressed(found, orchestration) if is_known else {}
+
+
+def stored(key: str) -> bytes | None:
+    """What the store holds under `key`, or None.
+
+    The few lines of `tasks.storage` that a reader needs: Airflow does not depend on the stages' code.
+
+    Raises:
+        RunnerError: no store is named, its address is wrong, or its connection is not there.
+    """
+    environment = store_environment()
+    if not environment.get("STORE"):
+        raise RunnerError("STORE: expected s3://bucket/prefix or file:///folder, found neither it nor `store`")
+    place = named_place(environment["STORE"])
+    if isinstance(place, Path):
+        path = place / key
+        return path.read_bytes() if path.is_file() else None
+    client = _s3_client(environment)
+    try:
+        answer = client.get_object(Bucket=place.name, Key=f"{place.prefix}/{key}".lstrip("/"))
+    except client.exceptions.NoSuchKey:
+        return None
+    return answer["Body"].read()
+
+
+def _s3_client(environment: Mapping[str, str]) -> Any:
+    """A client that goes where `environment` leads; what that does not say, boto3 finds out as everywhere."""
+    import boto3
+    from botocore.config import Config
+
+    # A server of one's own is asked for /bucket/key: its certificate and name need not know the bucket's.
+    own = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
+    host = urlsplit(own).hostname if own else "s3.amazonaws.com"
+    return boto3.client(
+        "s3",
+        endpoint_url=own,
+        region_name=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION"),
+        aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
+        aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
+        aws_session_token=environment.get("AWS_SESSION_TOKEN"),
+        verify=environment.get("AWS_CA_BUNDLE") or environment.get("REQUESTS_CA_BUNDLE"),
+        config=Config(
+            s3={"addressing_style": "path" if own else "auto"},
+            proxies=proxies(environment, host or ""),
+        ),
+    )
 
 
 def proxies(environment: Mapping[str, str], host: str) -> dict[str, str]:

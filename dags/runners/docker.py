@@ -22,7 +22,7 @@ from dags.stage_command import SKIPPED, RunnerError, StageOperator, command_amon
 from dags.store_access import addressed, known_before, store_environment
 from tasks.errors import RequestError
 from tasks.settings.orchestration import Docker, Orchestration
-from tasks.settings.workflow import STAGES
+from tasks.settings.workflow import COMMANDS
 
 LABEL = "like-for-like"
 # Folders of the worker that a stage reads, by the variable that names them; they keep their path in the container.
@@ -121,7 +121,7 @@ def options(stage: str, orchestration: Orchestration) -> dict[str, Any]:
         "mem_limit": chosen.memory,
         "cpus": chosen.cpus,
         "shm_size": chosen.shared_memory,
-        "device_requests": device_requests(chosen.gpus) if STAGES[stage].trains else [],
+        "device_requests": device_requests(chosen.gpus) if COMMANDS[stage].trains else [],
     }
 
 

@@ -29,7 +29,7 @@ from tasks.settings.addresses import is_loopback
 from tasks.settings.loading import config_file, config_folder
 from tasks.settings.orchestration import Kubernetes, Orchestration, Resources
 from tasks.settings.request import slug
-from tasks.settings.workflow import STAGES
+from tasks.settings.workflow import COMMANDS
 
 LABEL = "like-for-like"
 USER = 10001  # as in docker/trainer.Dockerfile
@@ -123,8 +123,8 @@ OPERATOR = KubernetesStage
 def options(stage: str, orchestration: Orchestration) -> dict[str, Any]:
     """What this runner adds to an operator of `stage`: image, identity, place, limits; GPUs only where it trains."""
     chosen = orchestration.kubernetes
-    place = chosen.training if STAGES[stage].trains else chosen.other
-    gpus = {GPU: str(chosen.gpus)} if chosen.gpus and STAGES[stage].trains else {}
+    place = chosen.training if COMMANDS[stage].trains else chosen.other
+    gpus = {GPU: str(chosen.gpus)} if chosen.gpus and COMMANDS[stage].trains else {}
     secret = k8s.V1SecretEnvSource(name=chosen.store_secret)
     return {
         "namespace": chosen.namespace,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tasks.errors import RequestError, shown
-from tasks.settings.request import Request
+from tasks.settings.request import Request, request_key
 from tasks.settings.values import parse
 from tasks.storage.contract import ObjectMissing, Store
 from tasks.storage.documents import DamagedError, read_document
@@ -20,7 +20,7 @@ def read_request(store: Store, run: str) -> Request:
         RequestError: `plan` has not written one, or it is not of this version.
         DamagedError: it is no JSON object, or the request of another run.
     """
-    key = _key(run)
+    key = request_key(run)
     try:
         request = parse(Request, read_document(store, key, dict, "a request", NEW_RUN), key)
     except ObjectMissing:
@@ -33,7 +33,7 @@ def read_request(store: Store, run: str) -> Request:
 
 def has_request(store: Store, run: str) -> bool:
     """Whether somebody has planned `run` already."""
-    return store.exists(_key(run))
+    return store.exists(request_key(run))
 
 
 def write_request(store: Store, request: Request) -> bool:
@@ -45,7 +45,7 @@ def write_request(store: Store, request: Request) -> bool:
         RequestError: the run has another request.
         DamagedError: the run's request is damaged.
     """
-    if store.write(_key(request.run), request.model_dump_json(indent=1).encode(), if_absent=True):
+    if store.write(request_key(request.run), request.model_dump_json(indent=1).encode(), if_absent=True):
         return True
     if differences := _differences(read_request(store, request.run), request):
         raise RequestError(
@@ -74,7 +74,3 @@ def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
 
 def _shown(values: dict[str, Any], place: str) -> str:
     return "nothing" if values.get(place) is None else shown(values[place], 60)
-
-
-def _key(run: str) -> str:
-    return f"runs/{run}/request.json"

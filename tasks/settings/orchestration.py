@@ -1,10 +1,11 @@
-"""How the stages are run: the runner, its containers or pods, the schedule. The DAG reads it, and no stage does."""
+"""How the stages are run: the runner, its containers or pods, the schedule. The DAGs read it, and `plan`; no other stage."""
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tasks.settings.addresses import StoreUri
+from tasks.settings.training import MAX_REPLICATES
 from tasks.settings.values import Frozen, Name, Number, Text, Whole, matching
 
 Size = Annotated[str, matching(r"[1-9][0-9]*[bkmg]", "a number with b, k, m or g, such as 8g")]
@@ -24,6 +25,7 @@ ConnectionId = Annotated[
 Executable = Annotated[Text, matching("/.+", "the path of a program, from the root")]
 Seconds = Annotated[Whole, Field(ge=1, le=7 * 24 * 3600)]
 MAX_GPUS = 64
+OnUnchanged = Literal["skip", "add_seeds", "reuse"]
 
 
 def is_cron(line: str) -> bool:
@@ -33,6 +35,15 @@ def is_cron(line: str) -> bool:
     except ImportError:
         return True
     return croniter.is_valid(line)
+
+
+def _cron(line: str) -> str:
+    if line and not is_cron(line):
+        raise ValueError("expected a cron line such as 0 3 * * 1, or an empty text for none")
+    return line
+
+
+Cron = Annotated[str, AfterValidator(_cron)]
 
 
 def _number_or_ids(gpus: object) -> object:
@@ -98,17 +109,32 @@ class Kubernetes(Frozen):
     other: Placement = Placement()
 
 
+class Retraining(Frozen):
+    """What starts and what spares a run that nobody asked for.
+
+    `watch` is the cron line, in UTC, at which locations that may change are looked at. `on_unchanged` is what a
+    scheduled run does when nothing has changed: "skip" does nothing, "reuse" reports once more, "add_seeds" trains more
+    models, up to `max_seeds` for each branch, or until every interval is narrower than `precision` percentage points.
+    """
+
+    watch: Cron = ""
+    on_unchanged: OnUnchanged = "add_seeds"
+    max_seeds: Annotated[Whole, Field(ge=1, le=MAX_REPLICATES)] = 30
+    precision: Annotated[Number, Field(ge=0, le=100)] = 0.5
+
+
 class Orchestration(Frozen):
-    """What the DAG file needs to know; an empty schedule means only by hand."""
+    """What the DAG files need to know; an empty schedule means only by hand."""
 
     runner: Name = "local"  # a file of dags/runners/
-    schedule: str = ""
+    schedule: Cron = ""
     scheduled_profile: str = "quick"
     threads: Annotated[Whole, Field(ge=1, le=256)] = 1
     python: Executable | None = None  # of the environment that trains; None for Airflow's own
     store: StoreUri | None = None  # None leaves it to STORE in the worker's environment
     store_connection: ConnectionId | None = None  # of Airflow, of the type `aws`; None leaves it to the AWS variables
     priority_families: tuple[str, ...] = ()  # they get free slots first, see `priority` in the DAG
+    retraining: Retraining = Retraining()
     docker: Docker = Docker()
     kubernetes: Kubernetes = Kubernetes()
 
@@ -119,10 +145,3 @@ class Orchestration(Frozen):
                 f'store_connection: expected store = "s3://bucket/prefix" beside it, received {self.store!r}'
             )
         return self
-
-    @field_validator("schedule")
-    @classmethod
-    def _is_cron(cls, line: str) -> str:
-        if line and not is_cron(line):
-            raise ValueError("expected a cron line such as 0 3 * * 1, or an empty text for no schedule")
-        return line

@@ -144,3 +144,8 @@ def slug(run_id: str) -> str:
         return safe
     # A command line may hold bytes that are no text; they come as lone surrogates.
     return f"{safe[: SLUG - 9] or 'run'}-{hashlib.sha256(run_id.encode(errors='surrogatepass')).hexdigest()[:8]}"
+
+
+def request_key(run: str) -> str:
+    """Where the store keeps the frozen request of `run`."""
+    return f"runs/{run}/request.json"

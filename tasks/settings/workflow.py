@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Literal, NamedTuple
 
 DAG_ID = "compare_image_models"
+WATCH_DAG_ID = "watch_data"
 POOL = "training"  # Airflow's pool with a slot for each core or GPU that trains
 REPORT_PAGES = "/reports"  # where Airflow's web server shows the reports
 Scope = Literal["run", "dataset", "family", "shard", "replicate"]
@@ -66,6 +67,11 @@ TASKS = (
     Task("complete", "run", "Fail the run when anything in it failed, and name what did. It comes after the report."),
 )
 STAGES = {task.name: task for task in TASKS if task.limit}
+# No stage: it belongs to no run, and makes nothing.
+WATCH = Task(
+    "watch", "dataset", "Ring when the dataset's location lists other files than a run last saw.", timedelta(minutes=30)
+)
+COMMANDS = STAGES | {WATCH.name: WATCH}  # what a runner runs: `python -m tasks NAME`
 # Their results are artifacts, which later runs reuse; the stages of the whole run are done in every run.
 REUSED_STAGES = tuple(name for name, task in STAGES.items() if task.scope != "run")
 

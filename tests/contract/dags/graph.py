@@ -15,6 +15,10 @@ def edges(dag: Any) -> set[str]:
 
 
 def recorded_edges(config: Configuration) -> set[str]:
-    """Every edge that a DAG of these datasets and families has to have."""
+    """Every edge that a DAG of these datasets and families has to have; `watched` are those with a location."""
+    of_watched = [edge for edge in EDGES if "{watched}" in edge]
     branches = [{"dataset": dataset, "family": family} for dataset, family in product(config.datasets, config.families)]
-    return {edge.format(**branch) for branch in branches for edge in EDGES}
+    watched = [name for name, dataset in config.datasets.items() if dataset.location]
+    return {edge.format(**branch) for branch in branches for edge in EDGES if edge not in of_watched} | {
+        edge.format(watched=name) for name in watched for edge in of_watched
+    }

@@ -12,13 +12,17 @@ import pytest
 from annotated_types import Le
 
 from tasks.project import PROJECT
-from tasks.settings.loading import load_configuration
-from tasks.settings.request import MAX_BUDGETS, slug
+from tasks.runs.requests import write_request
+from tasks.settings.loading import load_configuration, resolve
+from tasks.settings.request import MAX_BUDGETS, Parameters, request_key, slug
 from tasks.settings.training import Search, Training
+from tasks.storage.location import open_store
 from tests.contract.dags.graph import edges, recorded_edges
 from tests.support.lazy import Lazy
+from tests.support.living import add_living
 from tests.support.tiny_data import make_configuration
 
+RUN_ID = "scheduled__2026-11-30T03:00:00+00:00__aB3"
 airflow_dags = Lazy("airflow.dag_processing.dagbag")
 serialized_objects = Lazy("airflow.serialization.serialized_objects")
 
@@ -57,7 +61,7 @@ def of_families(dag):
 
 
 def test_the_folder_holds_one_dag(bag):
-    """Every file in the folder that Airflow reads parses, and they make exactly this DAG."""
+    """Every file in the folder that Airflow reads parses; of pinned data they make exactly this DAG."""
     assert bag.import_errors == {}
     assert list(bag.dags) == ["compare_image_models"]
 
@@ -157,6 +161,19 @@ def test_no_run_maps_more_tasks_than_airflow_takes():
     assert MAX_BUDGETS * max(most) <= conf.getint("core", "max_map_length")
 
 
+@pytest.fixture
+def frozen(tmp_path, monkeypatch, config):
+    """Freeze the request of a run as `plan` does, in a store that the environment names; returns the run's id."""
+    monkeypatch.setenv("STORE", tmp_path.as_uri())
+    store = open_store(tmp_path.as_uri())
+
+    def freeze(**params):
+        write_request(store, resolve(config, Parameters(**params), slug(RUN_ID)))
+        return RUN_ID
+
+    return freeze
+
+
 @pytest.mark.parametrize(
     ("params", "expected"),
     [
@@ -166,21 +183,36 @@ def test_no_run_maps_more_tasks_than_airflow_takes():
         ({"datasets": ["another"]}, []),
     ],
 )
-def test_the_budgets_are_those_of_the_request(dag, config, params, expected):
+def test_the_budgets_are_those_of_the_request(dag, config, frozen, params, expected):
     """The light task of a dataset names its own budget, or those of the form; none where the run leaves it out."""
     one, another, *_ = config.datasets
     params = {name: [another] if name == "datasets" else value for name, value in params.items()}
     task = dag.get_task(f"{one}.budgets")
-    found = task.python_callable(*task.op_args, params={"profile": "smoke", **params})
+    found = task.python_callable(*task.op_args, run_id=frozen(profile="smoke", **params))
     assert found == ([config.datasets[one].budget] if expected is None else expected)
 
 
 @pytest.mark.parametrize(("trials", "expected"), [(None, [0, 1]), (1, [0])])
-def test_the_shards_are_those_of_the_request(dag, trials, expected):
-    """The light tasks name what `plan` resolves, the form's wishes included."""
-    params = {"profile": "full", "trials": trials}
-    assert dag.get_task("shards").python_callable(params) == expected
-    assert dag.get_task("replicates").python_callable(params) == [0, 1, 2]
+def test_the_shards_are_those_of_the_request(dag, frozen, trials, expected):
+    """The light tasks name what `plan` has frozen, the form's wishes included."""
+    run_id = frozen(profile="full", trials=trials)
+    assert dag.get_task("shards").python_callable(run_id) == expected
+    assert dag.get_task("replicates").python_callable(run_id) == [0, 1, 2]
+
+
+def test_the_seeds_are_those_that_plan_chose(dag, frozen):
+    """A run that adds to the models of earlier ones has more seeds than its profile says, and trains them all."""
+    assert dag.get_task("replicates").python_callable(frozen(profile="smoke", replicates=5)) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("body", [None, b"{", b"7", b"{}", b"\xff"])
+def test_a_request_that_is_not_there_fails_at_once(dag, tmp_path, monkeypatch, body):
+    """Without a whole request of the run nothing is named, and no retry helps."""
+    monkeypatch.setenv("STORE", tmp_path.as_uri())
+    if body is not None:
+        open_store(tmp_path.as_uri()).write(request_key(slug(RUN_ID)), body)
+    with pytest.raises(Lazy("airflow.sdk.exceptions").AirflowFailException, match="request"):
+        dag.get_task("replicates").python_callable(RUN_ID)
 
 
 def test_run_settings(dag):
@@ -190,20 +222,33 @@ def test_run_settings(dag):
     assert dag.is_paused_upon_creation is False
 
 
-def test_the_schedule_waits_for_its_tick(dag):
+@pytest.mark.parametrize("datasets", [(), ("flowers",)])
+def test_the_schedule_waits_for_its_tick(dag, datasets):
     """The first run of a new installation is the next tick, even right after one; no schedule means only by hand."""
     tick = datetime.now(UTC).replace(second=0, microsecond=0)
     schedule = Lazy("dags.compare_image_models").schedule
-    weekly = kept(schedule(f"{tick.minute} {tick.hour} * * {tick.isoweekday() % 7}"))
+    weekly = kept(schedule(f"{tick.minute} {tick.hour} * * {tick.isoweekday() % 7}", datasets))
     unbounded = Lazy("airflow.timetables.base").TimeRestriction(earliest=None, latest=None, catchup=False)
     first = weekly.next_dagrun_info_v2(last_dagrun_info=None, restriction=unbounded)
     assert first.run_after == tick + timedelta(weeks=1)
     assert schedule("") is None
 
 
-def test_the_runs_of_two_airflows_never_have_one_id():
+@pytest.mark.parametrize("cron", ["0 3 * * 1", ""])
+def test_any_dataset_rings(cron):
+    """An event of one dataset's asset starts a run, with a schedule and without one; no other asset does."""
+    dags = Lazy("airflow.sdk")
+    found = Lazy("dags.compare_image_models").schedule(cron, ["flowers", "leaves"])
+    condition = getattr(found, "asset_condition", found)
+    assert isinstance(condition, dags.AssetAny)
+    assert [each.name for each in condition.objects] == ["dataset/flowers", "dataset/leaves"]
+
+
+@pytest.mark.parametrize("datasets", [(), ("flowers",)])
+def test_the_runs_of_two_airflows_never_have_one_id(datasets):
     """Two installations with one store, one schedule and one tick: the ids of their runs differ, in the store too."""
-    weekly, tick = kept(Lazy("dags.compare_image_models").schedule("0 3 * * 1")), datetime(2026, 11, 30, 3, tzinfo=UTC)
+    schedule, tick = Lazy("dags.compare_image_models").schedule, datetime(2026, 11, 30, 3, tzinfo=UTC)
+    weekly = kept(schedule("0 3 * * 1", datasets))
     kinds = Lazy("airflow.utils.types").DagRunType
     for kind in (kinds.SCHEDULED, kinds.MANUAL):
         ids = {weekly.generate_run_id(run_type=kind, run_after=tick, data_interval=None) for _ in range(50)}
@@ -263,9 +308,17 @@ def test_a_broken_dataset_takes_no_other_from_the_dag(tmp_path, broken, left):
 
 @pytest.mark.parametrize("runner", ["local", "docker", "kubernetes"])
 def test_parsing_imports_nothing_heavy(tmp_path, runner):
-    """Whoever parses the DAG, for any runner, needs neither TensorFlow nor NumPy, pandas or boto3."""
+    """Whoever parses the DAGs, for any runner, needs neither TensorFlow nor NumPy, pandas or boto3."""
     heavy = "tensorflow keras numpy pandas boto3 sklearn matplotlib fastapi"
-    code = f"import sys, dags.compare_image_models; print(*[n for n in '{heavy}'.split() if n in sys.modules])"
-    environment = os.environ | {"AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT), "RUNNER": runner}
+    imported = f"[name for name in '{heavy}'.split() if name in sys.modules]"
+    code = f"import sys, dags.compare_image_models, dags.watch_data; print(*{imported})"
+    folder = make_configuration(tmp_path / "config")
+    add_living(folder, "flowers", tmp_path, reader="idx")
+    environment = os.environ | {
+        "AIRFLOW_HOME": str(tmp_path),
+        "PYTHONPATH": str(PROJECT),
+        "RUNNER": runner,
+        "WORKFLOW_CONFIG": str(folder),
+    }
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert run.stdout.split() == []

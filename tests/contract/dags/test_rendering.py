@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -29,8 +30,14 @@ def parsed():
     return Lazy("airflow.dag_processing.dagbag").DagBag(PROJECT / "dags").dags["compare_image_models"]
 
 
-def rendered(task, **context):
-    """The task as a worker has it before it executes."""
+def rendered(task, started_by="manual", events=(), **context):
+    """The task as a worker has it before it executes, in a run that was started so, by events of these datasets."""
+    asset, kinds = Lazy("dags.assets").asset, Lazy("airflow.sdk.execution_time.context")
+    happened = {kinds.AssetUniqueKey.from_asset(asset(dataset)): [object()] for dataset in events}
+    context |= {
+        "dag_run": SimpleNamespace(run_type=started_by),
+        "triggering_asset_events": kinds.TriggeringAssetEventsAccessor(happened),
+    }
     task.render_template_fields(context | {"task": task, "dag": task.dag})
     return task
 
@@ -43,6 +50,25 @@ def test_a_template_in_a_value_is_not_rendered_again(heard):
     arguments, environment = json.loads(heard.read_text())
     assert arguments == ["-m", "tasks", "plan", "--run", HOSTILE]
     assert json.loads(environment["RUN_PARAMETERS"]) == form
+
+
+@pytest.mark.parametrize(
+    ("started_by", "events", "asked"),
+    [
+        ("manual", [], ["cifar10", "fashion_mnist"]),
+        ("scheduled", [], ["cifar10", "fashion_mnist"]),
+        ("asset_triggered", ["cifar10"], ["cifar10"]),
+        ("asset_triggered", ["fashion_mnist", "cifar10"], ["cifar10", "fashion_mnist"]),
+    ],
+)
+def test_a_run_that_datasets_started_is_about_them(heard, started_by, events, asked):
+    """`plan` hears how the run was started, and for which datasets: all of the form, or those that rang."""
+    plan = parsed().get_task("plan")
+    form = {"profile": "quick", "datasets": ["cifar10", "fashion_mnist"]}
+    rendered(plan, started_by, events, run_id="r", params=form).execute({})
+    _, environment = json.loads(heard.read_text())
+    assert environment["RUN_TRIGGER"] == started_by
+    assert json.loads(environment["RUN_PARAMETERS"]) == form | {"datasets": asked}
 
 
 def test_a_template_in_the_configuration_is_no_template(heard, tmp_path, monkeypatch):
@@ -67,9 +93,3 @@ def test_the_command_is_fixed(heard):
         assert "{" not in before
         assert rendered(task, run_id=HOSTILE, params={}).bash_command == before
         assert Path(task.cwd) == PROJECT
-
-
-def test_the_seeds_do_not_ask_where_the_data_is():
-    """A folder below the owner's own mirror, which `plan` lets pass, does not fail the task that names the seeds."""
-    replicates = parsed().get_task("replicates")
-    assert replicates.python_callable(params={"profile": "smoke", "mirror": "/own/below"}) == [0, 1]

@@ -72,7 +72,7 @@ def test_a_report_is_fetched_through_the_persons_proxy(monkeypatch, name):
             ("AWS_SECRET_ACCESS_KEY", "x"),
         ):
             monkeypatch.setenv(variable, value)
-        assert report_page.stored("reports/r/report.html") == b"the report"
+        assert store_access.stored("reports/r/report.html") == b"the report"
     assert asked == ["http://s3.example.invalid/bucket/prefix/reports/r/report.html"]
 
 
