@@ -1,6 +1,7 @@
 """The command line of the stages: `python -m tasks STAGE --run RUN [--dataset NAME] [--family NAME] [--budget N] ...`.
 
-Two commands look after a store: `python -m tasks sweep` and `python -m tasks verify RUN`.
+Two commands look after a store: `python -m tasks sweep` and `python -m tasks verify RUN`. One looks after the data:
+`python -m tasks watch --dataset NAME`.
 
 This is the only module of the stages that reads the environment. Exit codes: 0 done, 99 skipped (not asked for in this
 run, or an earlier stage has not done its work), 64 bad request or configuration, 65 bad data. A retry never helps
@@ -16,7 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tasks.environment import speak_any_text
-from tasks.errors import BlockedError, DataError, DiscreetFormatter, NotAskedForError, RequestError, UncheckedError
+from tasks.errors import DataError, DiscreetError, DiscreetFormatter, RequestError, UnchangedError, UncheckedError
 from tasks.runs.noise import without_noise
 from tasks.runs.numerics import make_known
 from tasks.runs.scratch import scratch
@@ -24,17 +25,18 @@ from tasks.settings.loading import config_folder
 from tasks.settings.place import Place
 from tasks.settings.request import slug
 from tasks.settings.workflow import STAGES
-from tasks.storage.contract import Store, StoreError
+from tasks.storage.contract import Store
 from tasks.storage.location import open_store
 
 SWEEP = "remove what no run can use any more: files without a manifest, old checkpoints, unfinished writes"
+WATCH = "tell whether a dataset's files have changed since the last run: 0 when they have, 99 when they have not"
 VERIFY = "make a report's numbers and documents again, and check every file and digest within reach"
 ENVIRONMENT = """environment:
   STORE             s3://bucket/prefix or file:///folder
   AWS_*             the standard variables of the S3 clients, AWS_ENDPOINT_URL_S3 among them
   RUN_PARAMETERS    plan: the parameters as JSON, as the trigger form sends them
   DATASET_MIRROR    plan: a folder, http(s):// or s3:// address used in place of the official ones
-  WORKFLOW_CONFIG   plan: a folder used in place of config/
+  WORKFLOW_CONFIG   plan and watch: a folder used in place of config/
   KERAS_BACKEND     plan: tensorflow (default), jax or torch
 
 exit codes: 0 done, 99 skipped, 64 bad request or configuration, 65 bad data, others may be retried
@@ -51,12 +53,9 @@ def main(arguments: list[str] | None = None) -> int:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
         options.run_command(options)
-    except (RequestError, DataError, UncheckedError, NotAskedForError, BlockedError) as error:
+    except (DiscreetError, OSError) as error:  # OSError: this machine's own disk is full, or read-only
         logging.error("%s: %s", options.command, error)
-        return error.exit_code
-    except (StoreError, OSError) as error:  # OSError: this machine's own disk is full, or read-only
-        logging.error("%s: %s", options.command, error)
-        return 1
+        return getattr(error, "exit_code", 1)
     except Exception:  # with its traceback, which passes the formatter: a library's message may hold a secret
         logging.exception("%s: failed", options.command)
         return 1
@@ -84,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help=VERIFY, description=VERIFY)
     verify.add_argument("report", help="a folder with a downloaded report, or the name of a run in the store")
     verify.set_defaults(run_command=_verify)
+    watch = commands.add_parser("watch", help=WATCH, description=WATCH)
+    watch.add_argument("--dataset", required=True, help="a dataset of the configuration")
+    watch.set_defaults(run_command=_watch)
     return parser
 
 
@@ -137,6 +139,22 @@ def _verify(options: argparse.Namespace) -> None:
     if audit.unchecked:
         raise UncheckedError(f"{options.report}: {len(audit.unchecked)} files were not checked; looked at {audit}")
     print(f"{options.report}: all agrees; looked at {audit}")
+
+
+def _watch(options: argparse.Namespace) -> None:
+    from tasks.data.sources.locations import location_at
+    from tasks.data.sources.looks import is_changed
+    from tasks.settings.loading import load_configuration
+    from tasks.storage.snapshots import Shelf
+
+    name, configuration = options.dataset, load_configuration(config_folder(os.environ))
+    configuration.chosen("datasets", [name])
+    if (address := configuration.datasets[name].location) is None:
+        raise UnchangedError(f"{name}: its files are pinned by their digests, so they cannot change")
+    location = location_at(address, configuration.downloads.allowed_addresses, logging.info)
+    if not is_changed(location, address, Shelf(_store(), name)):
+        raise UnchangedError(f"{name}: {location.where} is as the last run found it")
+    print(f"{name}: {location.where} has changed since the last run")
 
 
 def _stage(options: argparse.Namespace) -> None:

@@ -104,6 +104,18 @@ class UncheckedError(DiscreetError):
     exit_code = 1
 
 
+class UnsettledError(DiscreetError):
+    """What is read changes meanwhile, again and again. Once it is at rest, a retry succeeds."""
+
+    exit_code = 1
+
+
+class UnchangedError(DiscreetError):
+    """What was looked at is as it was, so there is nothing to do."""
+
+    exit_code = 99
+
+
 class NotAskedForError(DiscreetError):
     """This run's request does not include this dataset, family, budget or seed."""
 

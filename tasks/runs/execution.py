@@ -7,11 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tasks.runs.history import manifest_of
 from tasks.runs.numerics import NONE, Numerics
-from tasks.runs.records import Record, input_manifest, now, recorded
+from tasks.runs.records import Record, now, recorded
 from tasks.runs.stage import REUSED, WARNING, Stage, Work
 from tasks.settings.place import Place, require
 from tasks.settings.request import Request
+from tasks.storage import snapshots
 from tasks.storage.artifacts import Manifest, artifact_key, commit, digest_of, find_whole, materialize
 from tasks.storage.checkpoints import StoredCheckpoints
 from tasks.storage.contract import Store
@@ -31,6 +33,7 @@ def execute(stage: Stage, request: Request, place: Place, store: Store, numerics
         manifest = job.reused() or job.made(numerics)
         # A reused artifact may have checkpoints too: its maker was killed at this line, or another attempt was faster.
         job.checkpoints.clear()
+        job.note_version()
         return manifest
 
 
@@ -42,17 +45,32 @@ class _Job:
         self._request = request
         self._settings = stage.settings(request, place)
         self._inputs = stage.inputs(request, place)
-        self._manifests = {name: input_manifest(store, request.run, input_) for name, input_ in self._inputs.items()}
+        found = {name: manifest_of(store, request.run, input_) for name, input_ in self._inputs.items()}
+        self._manifests = {name: manifest for name, manifest in found.items() if manifest}
+        self._snapshot = self._looked()
         self._key_parts = self._parts_of_key(forced_by=request.run if stage.name in request.force else None)
         self._key = record.fields["key"] = artifact_key(stage.name, **self._key_parts)
         self.checkpoints = StoredCheckpoints(store, stage.name, self._key)
 
+    def _looked(self) -> Any:
+        """What the stage sees outside, if it looks at anything that may change."""
+        if not self._stage.look or not self._place.dataset:
+            return None
+        shelf = snapshots.Shelf(self._store, self._place.dataset)
+        return self._stage.look(self._settings, shelf, self._record.progress)
+
+    def note_version(self) -> None:
+        """Note that this run's data are of the version that the look found."""
+        if self._snapshot and self._place.dataset:
+            snapshots.note(self._store, self._place.dataset, self._snapshot.version, self._request.run, now())
+
     def _parts_of_key(self, forced_by: str | None) -> dict[str, Any]:
         """Everything that the key depends on. A run that forces the stage is part of it; only its retries reuse it."""
         settings = self._settings.model_dump(mode="json")
+        version = {"version": self._snapshot.version} if self._snapshot else {}
         modules = (f"tasks.stages.{self._stage.name}", *self._stage.modules(self._request, self._place))
         return {
-            "settings": settings | ({"forced_by": forced_by} if forced_by else {}),
+            "settings": settings | version | ({"forced_by": forced_by} if forced_by else {}),
             "inputs": {name: manifest.digest for name, manifest in self._manifests.items()},
             "code": code_digest(modules),
             "libraries": computing_libraries(modules, self._request.backend),
@@ -77,7 +95,8 @@ class _Job:
             output = Path(scratch, "output")
             output.mkdir()
             folders = self._materialized(Path(scratch))
-            work = Work(self._settings, folders, output, self._record.progress, self.checkpoints)
+            progress = self._record.progress
+            work = Work(self._settings, folders, output, progress, self.checkpoints, self._snapshot)
             summary = self._stage.run(work)
             circumstances = {
                 "run": self._request.run,
@@ -93,11 +112,20 @@ class _Job:
 
     def _materialized(self, scratch: Path) -> dict[str, Path]:
         """A folder for each input, with the files that the stage asked for, verified."""
-        folders = {name: scratch / "inputs" / name for name in self._inputs}
+        folders = {name: scratch / "inputs" / name for name in self._manifests}
         for name, folder in folders.items():
             folder.mkdir(parents=True)
-            materialize(self._store, self._manifests[name], self._inputs[name].files, folder)
+            self._materialize(self._manifests[name], self._inputs[name].files, folder)
         return folders
+
+    def _materialize(self, manifest: Manifest, files: tuple[str, ...], folder: Path) -> None:
+        """Put the files of an artifact into `folder`; a snapshot comes with all of its own."""
+        if snapshots.SNAPSHOT not in manifest.files:
+            materialize(self._store, manifest, files, folder)
+            return
+        materialize(self._store, manifest, manifest.files, folder)
+        snapshot = snapshots.Snapshot.model_validate_json((folder / snapshots.SNAPSHOT).read_bytes())
+        snapshots.materialize(self._store, snapshot, folder, self._record.progress)
 
 
 def _import(module: str | None) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from tasks.settings.place import Place
 from tasks.settings.request import Request
@@ -16,11 +16,17 @@ WARNING = "WARNING: "  # stands before what a person should see of a stage that 
 
 @dataclass(frozen=True)
 class Input:
-    """Files of an earlier stage's artifact, found through the record that the stage left in the run."""
+    """Files of an earlier stage's artifact, found through the record that the stage left in the run.
+
+    An artifact that is a snapshot comes with all the snapshot's files, whatever `files` names. `version` "previous" is
+    what that stage made at that place in the last run on the version of the data before the present one. Where there
+    is none, the stage does not get this input.
+    """
 
     stage: str
     place: Place
     files: tuple[str, ...]
+    version: Literal["present", "previous"] = "present"
 
 
 class Checkpoints(Protocol):
@@ -36,6 +42,14 @@ class Checkpoints(Protocol):
         """Keep `state` as that of `step`, whole or not at all. Steps count up. A store that is away is no error."""
 
 
+class Versioned(Protocol):
+    """What a look found: a snapshot of `tasks.storage.snapshots`."""
+
+    @property
+    def version(self) -> str:
+        """The digest of what was found."""
+
+
 @dataclass(frozen=True)
 class Work:
     """What a stage receives.
@@ -46,6 +60,7 @@ class Work:
         output: a folder for the files that it makes.
         progress: takes one line of text.
         checkpoints: the states that earlier attempts have reached.
+        snapshot: what `Stage.look` found, if the stage looks at something.
     """
 
     settings: Any
@@ -53,6 +68,7 @@ class Work:
     output: Path
     progress: Callable[[str], None]
     checkpoints: Checkpoints
+    snapshot: Any = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +81,8 @@ class Stage:
         run: makes files in `work.output`; the manifest keeps what it returns as the summary.
         modules: code that the stage loads by name, so that no import statement shows it.
         heavy: a module whose import is slow; it is imported, and timed, only when there is work to do.
+        look: looks at what lies outside and may change, before the key is known, and makes a snapshot of it, or None.
+            It gets the settings, the shelf of the dataset, and `progress`. The snapshot's version is part of the key.
         revisit: says in one line what became of the things outside that a reused artifact was made from, and whether
             that is a warning. It gets the settings, the summary of the artifact, and the time at which it was made.
             Nothing that it sees is an error.
@@ -76,6 +94,7 @@ class Stage:
     run: Callable[[Work], dict[str, Any]]
     modules: Callable[[Request, Place], tuple[str, ...]] = lambda request, place: ()
     heavy: str | None = None
+    look: Callable[[Any, Any, Callable[[str], None]], Versioned | None] | None = None
     revisit: Callable[[Any, dict[str, Any], str], tuple[str, bool]] | None = None
 
     @property

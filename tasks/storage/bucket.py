@@ -40,15 +40,55 @@ CONTENT_TYPES = {
 }
 
 
-class S3Store:
-    """A bucket, or the part of it under a prefix, through boto3. The server may be any that speaks S3.
+class BucketAccess:
+    """A bucket through boto3, of any server that speaks S3: one client, its retries, and its faults in our words.
 
     Repeating an operation does no harm. So an operation waits for a server that is away, as long as `retries` allows.
     """
 
     def __init__(self, bucket: str, prefix: str = "", retries: RetryPolicy = PATIENT):
         self.uri = f"s3://{bucket}/{prefix}".rstrip("/")
-        self._bucket, self._prefix, self._retries = bucket, f"{prefix}/" if prefix else "", retries
+        self._bucket, self._prefix, self._retries = bucket, prefix, retries
+        try:
+            self._client = _client(retries.silence)
+        except (BotoCoreError, ValueError) as error:
+            raise StoreError(f"{self.uri}: {error}; check the AWS variables") from error
+
+    def _listed(self, operation: str, field: str, prefix: str) -> Sequence[dict[str, Any]]:
+        """The items of all pages. After a fault the listing begins again: one page cannot be requested twice."""
+        pages = self._client.get_paginator(operation).paginate(Bucket=self._bucket, Prefix=self._prefix + prefix)
+        return self._with_retries(prefix, lambda: [item for page in pages for item in page.get(field, ())])
+
+    def _with_retries(self, key: str, action: Callable[[], Result]) -> Result:
+        """The result of `action` on `key`, after retries. A fault that stays is raised as an error of this project."""
+        try:
+            return self._retries.call(action, is_temporary, f"{self.uri}/{key}")
+        except (BotoCoreError, Boto3Error, ClientError) as error:
+            raise self._fault(key, error) from error
+
+    def _fault(self, key: str, error: Exception) -> Exception:
+        code = code_of(error)
+        if code == "404" and not self._has_bucket():  # the answer to a HEAD has no body that says what is missing
+            code = "NoSuchBucket"
+        if code in ("NoSuchKey", "404"):
+            return ObjectMissing(f"{self.uri}/{key}: no such object")
+        return StoreError(f"{self.uri}/{key}: {code}: {words_of(error)}; {advice(code, error)}")
+
+    def _has_bucket(self) -> bool:
+        try:
+            self._client.head_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            return error.response["Error"]["Code"] != "404"
+        except BotoCoreError:
+            pass  # unknown: believe the first answer
+        return True
+
+
+class S3Store(BucketAccess):
+    """A store in a bucket, or in the part of it under a prefix."""
+
+    def __init__(self, bucket: str, prefix: str = "", retries: RetryPolicy = PATIENT):
+        super().__init__(bucket, f"{prefix}/" if prefix else "", retries)
         # The classic client: the other one, the AWS Common Runtime, accepts neither these retries nor this endpoint.
         self._transfer = TransferConfig(
             multipart_threshold=16 * MIB,
@@ -56,10 +96,6 @@ class S3Store:
             max_concurrency=4,
             preferred_transfer_client="classic",
         )
-        try:
-            self._client = _client(retries.silence)
-        except (BotoCoreError, ValueError) as error:
-            raise StoreError(f"{self.uri}: {error}; check the AWS variables") from error
 
     def read(self, key: str) -> bytes:
         """See Store."""
@@ -132,40 +168,11 @@ class S3Store:
         location = self._location(key)
         self._with_retries(key, lambda: self._client.delete_object(**location))
 
-    def _listed(self, operation: str, field: str, prefix: str) -> Sequence[dict[str, Any]]:
-        """The items of all pages. After a fault the listing begins again: one page cannot be requested twice."""
-        pages = self._client.get_paginator(operation).paginate(Bucket=self._bucket, Prefix=self._prefix + prefix)
-        return self._with_retries(prefix, lambda: [item for page in pages for item in page.get(field, ())])
-
     def _key(self, item: dict[str, Any]) -> str:
         return item["Key"].removeprefix(self._prefix)
 
     def _location(self, key: str) -> dict[str, Any]:
         return {"Bucket": self._bucket, "Key": self._prefix + checked_key(key)}
-
-    def _with_retries(self, key: str, action: Callable[[], Result]) -> Result:
-        """The result of `action` on `key`, after retries. A fault that stays is raised as an error of this project."""
-        try:
-            return self._retries.call(action, is_temporary, f"{self.uri}/{key}")
-        except (BotoCoreError, Boto3Error, ClientError) as error:
-            raise self._fault(key, error) from error
-
-    def _fault(self, key: str, error: Exception) -> Exception:
-        code = code_of(error)
-        if code == "404" and not self._has_bucket():  # the answer to a HEAD has no body that says what is missing
-            code = "NoSuchBucket"
-        if code in ("NoSuchKey", "404"):
-            return ObjectMissing(f"{self.uri}/{key}: no such object")
-        return StoreError(f"{self.uri}/{key}: {code}: {words_of(error)}; {advice(code, error)}")
-
-    def _has_bucket(self) -> bool:
-        try:
-            self._client.head_bucket(Bucket=self._bucket)
-        except ClientError as error:
-            return error.response["Error"]["Code"] != "404"
-        except BotoCoreError:
-            pass  # unknown: believe the first answer
-        return True
 
 
 class _ConditionalPut:

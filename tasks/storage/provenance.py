@@ -28,8 +28,8 @@ LIBRARIES = {
     "scipy": ("scipy",),
     "pandas": ("pandas",),
 }
-# No result depends on these modules. They read a request, store data, run a stage or download files. The settings that
-# a stage uses are in its key by value. The files that it downloads are checked by digest.
+# No result depends on these modules. They read a request, store data, run a stage, or download and name files. The
+# settings that a stage uses are in its key by value. The files that it downloads are checked by digest.
 NOT_COMPUTING = (
     "tasks.environment",
     "tasks.errors",
@@ -38,6 +38,7 @@ NOT_COMPUTING = (
     "tasks.storage",
     "tasks.runs",
     "tasks.data.sources",
+    "tasks.data.given",
 )
 
 

@@ -15,21 +15,20 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
 from tasks.errors import DataError, shown
 from tasks.storage.contract import MIB
 
-MAX_MEMBER = 512 * MIB
-MAX_MEMBERS = 1000
-# An archive may unpack to 100 times its size. This limit is never below 64 MiB and never above 2 GiB.
+# An archive may unpack to 100 times its size. This limit is never below 64 MiB, and never above that of its Limits.
 MAX_RATIO = 100
 SMALL_ARCHIVE = 64 * MIB
-MAX_ARCHIVE = 2048 * MIB
 # What a file begins with says how it is packed; https://en.wikipedia.org/wiki/List_of_file_signatures
 PACKED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 ZIPPED = (b"PK\3\4", b"PK\5\6")
+FOLDER = "is not a plain file but a folder"
 SIGNATURE = 6  # bytes, of the longest of them
 NAMED = 10  # files that a message names
 # RecursionError: tarfile follows a chain of extended headers by calling itself. The others are what the readers of the
@@ -45,6 +44,18 @@ DAMAGED = (
     NotImplementedError,
     RecursionError,
 )
+
+
+class Limits(NamedTuple):
+    """How many members an archive may have, and how many bytes unpacked, each of them and all together."""
+
+    members: int
+    member: int
+    archive: int
+
+
+PINNED = Limits(1000, 512 * MIB, 2048 * MIB)  # an archive of known files
+LIVING = Limits(2_000_000, 2**37, 2**40)  # one of the owner's own choice, with an image in each member
 
 
 class Member(NamedTuple):
@@ -69,15 +80,40 @@ def extract(path: Path, members: Iterable[str], folder: Path, address: str) -> I
             not a plain file.
     """
     missing, others = set(members), []
-    try:
-        for member in _wanted_or_harmless(path, missing, address):
+    with _readable(address):
+        for member in _harmless(path, PINNED, address, wanted=missing):
             if member.name in missing:
                 missing.remove(member.name)
-                yield _written(member, folder)
+                yield _written(member, folder / PurePosixPath(member.name).name).name
             elif not member.fault:
                 others.append(shown(member.name, 80))
             if not missing:
                 return  # the rest of the archive is not read
+    raise DataError(
+        f"{address}: expected the members {', '.join(sorted(missing))}, "
+        f"received an archive without them; {_listed(others)}"
+    )
+
+
+def unpack(path: Path, folder: Path, address: str) -> Iterator[tuple[str, Path]]:
+    """Write every file of the archive at `path` into `folder`, under numbers; yield the name and the path of each.
+
+    The caller takes each file away, or all of them stay. Of two members of one name the later one counts, as elsewhere.
+
+    Raises:
+        DataError: as `extract`; every member must be a plain file or a folder.
+    """
+    with _readable(address):
+        for number, member in enumerate(_harmless(path, LIVING, address)):
+            if member.fault != FOLDER:
+                yield member.name, _written(member, folder / str(number))
+
+
+@contextmanager
+def _readable(address: str) -> Iterator[None]:
+    """What the readers of the standard library raise, in our words."""
+    try:
+        yield
     except (*DAMAGED, OSError) as error:
         if getattr(error, "errno", None) is not None:  # this machine's disk
             raise
@@ -85,10 +121,6 @@ def extract(path: Path, members: Iterable[str], folder: Path, address: str) -> I
             f"{address}: expected a whole .tar.gz, .tar.bz2, .tar.xz, .tar or .zip, "
             f"received one that cannot be read ({error})"
         ) from None
-    raise DataError(
-        f"{address}: expected the members {', '.join(sorted(missing))}, "
-        f"received an archive without them; {_listed(others)}"
-    )
 
 
 def _listed(names: list[str]) -> str:
@@ -99,31 +131,35 @@ def _listed(names: list[str]) -> str:
     return f"its other files are {', '.join(names[:NAMED])}{more}"
 
 
-def _written(member: Member, folder: Path) -> str:
-    path, content = folder / PurePosixPath(member.name).name, member.open()
+def _written(member: Member, path: Path) -> Path:
+    content = member.open()
     with path.open("wb") as target:
         if content:
             shutil.copyfileobj(content, target, MIB)
-    return path.name
+    return path
 
 
-def _wanted_or_harmless(path: Path, wanted: set[str], address: str) -> Iterator[Member]:
-    """The members of an archive, one by one, as long as they are few and small, and the wanted ones plain files."""
-    limit, total = min(MAX_ARCHIVE, max(SMALL_ARCHIVE, MAX_RATIO * path.stat().st_size)), 0
+def _harmless(path: Path, limits: Limits, address: str, wanted: set[str] | None = None) -> Iterator[Member]:
+    """The members of an archive, one by one, as long as they are few and small, and the wanted ones plain files.
+
+    Without `wanted`, all are wanted, and a folder is no fault.
+    """
+    limit, total = min(limits.archive, max(SMALL_ARCHIVE, MAX_RATIO * path.stat().st_size)), 0
     for number, member in enumerate(_members(path, limit, address), 1):
-        if number > MAX_MEMBERS or member.size > MAX_MEMBER:
+        if number > limits.members or member.size > limits.member:
             raise DataError(
-                f"{address}: expected at most {MAX_MEMBERS} members, each of at most {MAX_MEMBER // MIB} MiB, "
+                f"{address}: expected at most {limits.members} members, each of at most {limits.member // MIB} MiB, "
                 "received more; name a smaller archive"
             )
         place = PurePosixPath(member.name)
-        fault = member.fault if member.name in wanted else ""
+        is_wanted = member.fault != FOLDER if wanted is None else member.name in wanted
+        fault = member.fault if is_wanted else ""
         if fault or place.is_absolute() or ".." in place.parts:
             reason = f", which {fault}" if fault else ""
             raise DataError(
                 f"{address}: expected plain files in folders, received the member {shown(member.name)}{reason}"
             )
-        total += member.size if member.name in wanted else 0
+        total += member.size if is_wanted else 0
         if total > limit:
             raise _too_large(address, limit)
         yield member
@@ -147,13 +183,15 @@ def _members(path: Path, limit: int, address: str) -> Iterator[Member]:
 
 
 def _of_tar(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> Member:
-    fault = "" if entry.isfile() else "is not a plain file"
+    fault = "" if entry.isfile() else FOLDER if entry.isdir() else "is not a plain file"
     return Member(_name(entry.name), entry.size, fault, lambda: archive.extractfile(entry))
 
 
 def _of_zip(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Member:
     mode = stat.S_IFMT(entry.external_attr >> 16)  # 0 where the archive was not made on Unix
-    if entry.is_dir() or mode not in (0, stat.S_IFREG):
+    if entry.is_dir() or mode == stat.S_IFDIR:
+        fault = FOLDER
+    elif mode not in (0, stat.S_IFREG):
         fault = "is not a plain file"
     elif entry.flag_bits & 1:
         fault = "has a password"

@@ -43,7 +43,9 @@ class Answer(NamedTuple):
     modified: str | None = None
 
 
-def receive(address: str, target: Path, perimeter: Perimeter, progress: Callable[[str], None]) -> Answer:
+def receive(
+    address: str, target: Path, perimeter: Perimeter, progress: Callable[[str], None], at_most: int = MAX_DOWNLOAD
+) -> Answer:
     """Write what `address` serves to `target`, without decompressing it.
 
     Raises:
@@ -52,7 +54,7 @@ def receive(address: str, target: Path, perimeter: Perimeter, progress: Callable
     """
     with _session(perimeter) as session, session.get(address, stream=True, timeout=TIMEOUT) as answer:
         answer.raise_for_status()
-        meter = Meter(address, answer.raw.length_remaining or 0, progress)
+        meter = Meter(address, answer.raw.length_remaining or 0, progress, at_most)
         with target.open("wb") as file:
             # read1 returns what one read gives, however little; filling a whole buffer may take hours.
             while chunk := answer.raw.read1(MIB, decode_content=False):
@@ -82,17 +84,17 @@ def _answer(answer: requests.Response, size: int | None) -> Answer:
 class Meter:
     """The progress of one download, one line each tenth, and its bounds on size and time; `received` is in bytes."""
 
-    def __init__(self, address: str, total: int, progress: Callable[[str], None]):
-        self._address, self._total, self._progress = address, total, progress
+    def __init__(self, address: str, total: int, progress: Callable[[str], None], at_most: int = MAX_DOWNLOAD):
+        self._address, self._total, self._progress, self._limit = address, total, progress, at_most
         self.received = self._shown = 0
         self._end = time.monotonic() + MAX_SECONDS
 
     def count(self, size: int) -> None:
         """Count `size` more bytes."""
         self.received += size
-        if self.received > MAX_DOWNLOAD:
+        if self.received > self._limit:
             raise DataError(
-                f"{self._address}: expected at most {MAX_DOWNLOAD // MIB} MiB, received more; check the address"
+                f"{self._address}: expected at most {self._limit // MIB} MiB, received more; check the address"
             )
         if time.monotonic() > self._end:
             raise DataError(f"{self._address}: expected the file within {MAX_SECONDS} s, received a part; use a mirror")

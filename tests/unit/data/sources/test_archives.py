@@ -142,8 +142,7 @@ def archive_with(**changes):
 )  # fmt: skip
 def test_a_bad_archive_is_a_clear_error(tmp_path, folder, monkeypatch, archive, expected):
     """Cut, foreign, incomplete, escaping, linking, swollen or crowded: one line, and no path of it is used."""
-    monkeypatch.setattr(archives, "MAX_MEMBER", 100_000)
-    monkeypatch.setattr(archives, "MAX_MEMBERS", 50)
+    monkeypatch.setattr(archives, "PINNED", archives.Limits(50, 100_000, archives.PINNED.archive))
     (tmp_path / "a.tar.gz").write_bytes(archive)
     with pytest.raises(DataError, match=expected):
         extract(tmp_path / "a.tar.gz", folder)
@@ -213,8 +212,7 @@ TWO = {"top/two.bin": b"two", "top/one.bin": b"one"}
 )  # fmt: skip
 def test_a_bad_archive_of_another_kind_is_a_clear_error(tmp_path, folder, monkeypatch, archive, expected):
     """What holds for .tar.gz holds for every kind: one line, within the bounds, and no path of it is used."""
-    monkeypatch.setattr(archives, "MAX_MEMBER", 100_000)
-    monkeypatch.setattr(archives, "MAX_MEMBERS", 50)
+    monkeypatch.setattr(archives, "PINNED", archives.Limits(50, 100_000, archives.PINNED.archive))
     (tmp_path / "a").write_bytes(archive)
     with pytest.raises(DataError, match=expected):
         extract(tmp_path / "a", folder)
