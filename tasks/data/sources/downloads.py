@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from tasks.data.sources.archives import extract
 from tasks.data.sources.faults import DownloadError, explained
-from tasks.data.sources.transfer import FAULTS, MAX_DOWNLOAD, Answer, receive
+from tasks.data.sources.transfer import FAULTS, Answer, receive
 from tasks.errors import DataError, shown
 from tasks.settings.addresses import folder_of
 from tasks.settings.dataset import Source
@@ -27,6 +27,7 @@ from tasks.storage.location import open_store
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
+MAX_DOWNLOAD = 1024 * MIB
 LONGEST_PAUSE = 60.0  # seconds; a server that asks for a longer one is left, and the next address asked
 EXCERPT = 80  # characters that a message shows of what is not the file
 WAY_OUT = "check the network, or name a mirror (MIRROR=folder or address)"
@@ -177,7 +178,7 @@ def _is_http(address: str) -> bool:
 
 def _from_http(address: str, download: Download) -> Answer:
     try:
-        return receive(address, download.arrived, download.perimeter, download.progress)
+        return receive(address, download.arrived, download.perimeter, download.progress, MAX_DOWNLOAD)
     except FAULTS as error:
         raise explained(address, error) from None
     except OSError as error:

@@ -29,7 +29,6 @@ TIMEOUT = (10, 60)  # seconds to connect, and between two reads
 MAX_HEADERS_SECONDS = 120
 MAX_SECONDS = 2 * 60 * 60
 MAX_REDIRECTS = 5
-MAX_DOWNLOAD = 1024 * MIB
 FAULTS = (requests.RequestException, HTTPError)
 
 
@@ -43,10 +42,8 @@ class Answer(NamedTuple):
     modified: str | None = None
 
 
-def receive(
-    address: str, target: Path, perimeter: Perimeter, progress: Callable[[str], None], at_most: int = MAX_DOWNLOAD
-) -> Answer:
-    """Write what `address` serves to `target`, without decompressing it.
+def receive(address: str, target: Path, perimeter: Perimeter, progress: Callable[[str], None], at_most: int) -> Answer:
+    """Write what `address` serves to `target`, `at_most` that many bytes, without decompressing it.
 
     Raises:
         DataError: the file is too large, it comes too slowly, or its server is outside the perimeter.
@@ -84,7 +81,7 @@ def _answer(answer: requests.Response, size: int | None) -> Answer:
 class Meter:
     """The progress of one download, one line each tenth, and its bounds on size and time; `received` is in bytes."""
 
-    def __init__(self, address: str, total: int, progress: Callable[[str], None], at_most: int = MAX_DOWNLOAD):
+    def __init__(self, address: str, total: int, progress: Callable[[str], None], at_most: int):
         self._address, self._total, self._progress, self._limit = address, total, progress, at_most
         self.received = self._shown = 0
         self._end = time.monotonic() + MAX_SECONDS

@@ -2,7 +2,7 @@ from functools import partial
 
 import pytest
 
-from tasks.data.sources import downloads, transfer
+from tasks.data.sources import downloads
 from tasks.data.sources.downloads import DownloadError
 from tasks.errors import DataError, RequestError
 from tasks.settings.dataset import Source
@@ -78,7 +78,7 @@ def test_no_network_is_an_error_that_may_be_retried_and_a_404_is_not(folder):
 
 def test_an_endless_download_is_cut_off(folder, monkeypatch):
     """A server that sends more than any data set has is left, not followed until the disk is full."""
-    monkeypatch.setattr(transfer, "MAX_DOWNLOAD", 1000)
+    monkeypatch.setattr(downloads, "MAX_DOWNLOAD", 1000)
     with server(partial(answer, body=BODY)) as address, pytest.raises(DataError, match="expected at most"):
         bring(PLAIN, address, folder, quiet)
     assert names(folder) == []

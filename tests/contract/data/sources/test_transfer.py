@@ -12,6 +12,7 @@ import requests
 from tasks.data.sources import transfer
 from tasks.errors import DataError
 from tasks.settings.perimeter import Perimeter
+from tasks.storage.contract import MIB
 from tests.support.http_server import answer, server
 
 BODY = b"what a private server would have told"
@@ -21,8 +22,8 @@ BODY = b"what a private server would have told"
 def get(tmp_path):
     """Receive an address; `private` is what the owner named."""
 
-    def receive(address, *private):
-        transfer.receive(address, tmp_path / "file", Perimeter(private), lambda line: None)
+    def receive(address, *private, at_most=MIB):
+        transfer.receive(address, tmp_path / "file", Perimeter(private), lambda line: None, at_most)
         return (tmp_path / "file").read_bytes()
 
     return receive
@@ -120,14 +121,13 @@ def test_behind_a_proxy_addresses_in_figures_are_still_judged(get, private, monk
     assert heard == ["http://example.org/a"]
 
 
-def test_a_body_is_counted_as_it_came_and_cut_off(get, monkeypatch):
+def test_a_body_is_counted_as_it_came_and_cut_off(get):
     """No content coding unpacks a bomb, and no length that a server claims is believed."""
     bomb = gzip.compress(bytes(10**6))
     with server(partial(answer, body=bomb, Content_Encoding="gzip")) as address:
         assert get(f"{address}/a", address) == bomb
-        monkeypatch.setattr(transfer, "MAX_DOWNLOAD", 500)
         with pytest.raises(DataError, match="expected at most"):
-            get(f"{address}/a", address)
+            get(f"{address}/a", address, at_most=500)
 
 
 def test_a_body_cut_short_is_a_fault(get):
