@@ -9,6 +9,13 @@ from numpy.typing import NDArray
 
 PartName = Literal["train", "validation", "test"]
 LABELS = np.uint16  # the type of all labels
+MAX_SHOWN = 100  # characters of a name in a message
+# What folders and files are called that hold one part, as Hugging Face's `datasets` takes them.
+PART_WORDS: dict[str, PartName] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
+}
 
 
 class Part(NamedTuple):
@@ -46,3 +53,32 @@ class Sample(NamedTuple):
 def file_names(paths: Sequence[Path]) -> str:
     """The names of `paths` on one line, for messages."""
     return ", ".join(path.name for path in paths)
+
+
+def part_in(words: Sequence[str]) -> PartName | None:
+    """The part that the last fitting one of `words` names, or None."""
+    return next((PART_WORDS[word.lower()] for word in reversed(words) if word.lower() in PART_WORDS), None)
+
+
+def label_text(value: object) -> str:
+    """A label as a file has it, a text or a whole number from 0, as text.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str) or (isinstance(value, int) and value >= 0):
+        return str(value)
+    raise ValueError(f"expected a text or a whole number from 0, received {str(value)[:MAX_SHOWN]!r}")
+
+
+def shown(name: str) -> str:
+    """`name` for a message: on one line, without characters that nobody sees."""
+    return (name if name.isprintable() else ascii(name)[1:-1])[:MAX_SHOWN]
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first of `names` on one line, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(shown(name) for name in names[:most]) + more

@@ -1,7 +1,6 @@
 """One dataset: its files, their format, its images and classes, and what may be done to an image."""
 
 import math
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -10,7 +9,20 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field, field_validator, model_validator
 
 from tasks.settings.addresses import Address
-from tasks.settings.values import FILE, Budget, FileName, Frozen, Name, Number, Sha256, Switch, Text, Whole, matching
+from tasks.settings.values import (
+    FILE,
+    Budget,
+    FileName,
+    Frozen,
+    Name,
+    Number,
+    Sha256,
+    Switch,
+    Text,
+    Whole,
+    appearance,
+    matching,
+)
 
 Member = Annotated[
     str, matching(f"({FILE}/){{0,9}}{FILE}", "a path in an archive, of at most 9 folders, without .. and a first /")
@@ -166,8 +178,7 @@ class Dataset(Frozen):
     def _tells_classes_apart(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
         if len(classes) == 1:
             raise ValueError("expected at least two classes, or none where the data tell them")
-        # "A" and "a" may be two letters, but two ways to write one name look the same.
-        if twice := _repeated([unicodedata.normalize("NFKC", name).strip() for name in classes]):
+        if twice := _repeated([appearance(name) for name in classes]):
             raise ValueError(f"expected different names, received {', '.join(map(repr, twice))} more than once")
         return classes
 

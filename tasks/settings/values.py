@@ -31,7 +31,12 @@ def matching(pattern: str, words: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
+    """`text`, when people can see all of it.
+
+    Raises:
+        ValueError: it is blank, too long, or has a character that nobody sees or that changes the order of others.
+    """
     unseen = next((character for character in text if unicodedata.category(character) in UNSEEN), None)
     if unseen:
         name = unicodedata.name(unseen, "without a name")
@@ -39,6 +44,11 @@ def _visible(text: str) -> str:
     if not text.strip() or len(text) > MAX_TEXT:
         raise ValueError(f"expected 1 to {MAX_TEXT} characters that are not all blank")
     return text
+
+
+def appearance(text: str) -> str:
+    """What `text` looks like: two ways to write one name have one. "A" and "a" are two, as they may be two letters."""
+    return unicodedata.normalize("NFKC", text).strip()
 
 
 FILE = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
@@ -53,7 +63,7 @@ FileName = Annotated[
     str, matching(FILE, "a file name of letters, digits and ._- that begins with a letter or digit, without a folder")
 ]
 Sha256 = Annotated[str, matching("[0-9a-f]{64}", "the 64 hex digits of a SHA-256, in lower case")]
-Text = Annotated[str, AfterValidator(_visible)]  # for people
+Text = Annotated[str, AfterValidator(visible)]  # for people
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict()]
 Switch = Annotated[bool, Strict()]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.data.part import Part, file_names
-from tasks.errors import DataError
+from tasks.errors import DataError, RequestError
 from tasks.settings.dataset import Shape
 
 UNSIGNED_BYTE = 0x08
@@ -18,16 +18,19 @@ FILES = 2  # that make a part: images and labels
 MAX_BYTES = 2**30  # of one array; a header can claim 2**128
 
 
-def read(paths: Sequence[Path], shape: Shape) -> Part:
+def read(paths: Sequence[Path], shape: Shape, labels: str | None = None) -> Part:
     """The part in two files: the images, then the labels. Images in gray have one channel, which the file does not say.
 
     Raises:
+        RequestError: other `labels` are asked for.
         DataError: there are not two files, or one is not an IDX file.
     """
+    if labels:
+        raise RequestError(f"labels: expected none, as an idx file has one kind of labels, received {labels!r}")
     if len(paths) != FILES:
         raise DataError(f"{file_names(paths)}: the idx reader expected a file of images and a file of labels")
-    images, labels = _array(paths[0]), _array(paths[1])
-    return Part(images[..., np.newaxis] if images.ndim == 3 else images, labels)
+    images, numbers = _array(paths[0]), _array(paths[1])
+    return Part(images[..., np.newaxis] if images.ndim == 3 else images, numbers)
 
 
 def _array(path: Path) -> NDArray[np.uint8]:

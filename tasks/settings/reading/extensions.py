@@ -9,23 +9,24 @@ from typing import NamedTuple
 
 
 class Kind(NamedTuple):
-    """A kind of extension: the folder of its files, and the name that each of them offers."""
+    """A kind of extension: the folder of its files, and the names of which each of them offers at least one."""
 
     folder: str
-    entry: str
+    entries: tuple[str, ...]
 
 
 EXTENSIONS = {
-    "families": Kind("tasks/models", "build"),
-    "formats": Kind("tasks/data/formats", "read"),
-    "runners": Kind("dags/runners", "OPERATOR"),
+    "families": Kind("tasks/models", ("build",)),
+    "formats": Kind("tasks/data/formats", ("read", "samples")),
+    "runners": Kind("dags/runners", ("OPERATOR",)),
 }
 
 
 def hint(kind: str) -> str:
     """What makes a file one of that kind; nothing where the kind is no extension."""
     found = EXTENSIONS.get(kind)
-    return f" ({kind} are files of {found.folder}/ that offer `{found.entry}`)" if found else ""
+    offers = " or ".join(f"`{entry}`" for entry in found.entries) if found else ""
+    return f" ({kind} are files of {found.folder}/ that offer {offers})" if found else ""
 
 
 class Offered(NamedTuple):
@@ -43,7 +44,7 @@ def offered(kind: Kind, project: Path) -> Offered:
         if path.stem.startswith("_"):
             continue
         try:
-            if kind.entry in _defined(path):
+            if not _defined(path).isdisjoint(kind.entries):
                 names.append(path.stem)
         except (SyntaxError, ValueError, RecursionError) as error:  # ValueError: a byte that is no text
             line = getattr(error, "lineno", None)

@@ -3,6 +3,7 @@ import re
 import sys
 import tracemalloc
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.data import readers
-from tasks.data.part import Part
-from tasks.data.readers import read
+from tasks.data.part import Given, Part, Sample
+from tasks.data.readers import classes_of, read, samples
 from tasks.errors import DataError, RequestError
 from tests.support.tiny_data import cifar_bytes, idx_bytes, images_and_labels
 
@@ -121,7 +122,7 @@ def test_records_whose_size_does_not_tell_their_dimensions_are_refused(tmp_path,
 )
 def test_whatever_a_format_returns_is_checked(tmp_path, monkeypatch, part, expected):
     """A new format cannot forget a check: type, every dimension, lengths and class numbers are checked for it."""
-    new = types.SimpleNamespace(read=lambda paths, shape: part)
+    new = types.SimpleNamespace(read=lambda paths, shape, labels: part)
     monkeypatch.setitem(sys.modules, readers.format_module("jpeg"), new)
     with pytest.raises(DataError, match=expected):
         read("jpeg", [tmp_path / "a"], (8, 8, 1), 3)
@@ -152,3 +153,121 @@ def test_random_bytes_never_crash_a_reader(tmp_path_factory, data, zipped, reade
     except DataError:
         return
     assert part.images.shape == (len(part.labels), 2, 2, 1)
+
+
+def of_labels(monkeypatch, *labels):
+    """The samples of a format that has these labels, one image each."""
+    made = [Sample(f"{number}.png", label, lambda: b"") for number, label in enumerate(labels)]
+    new = types.SimpleNamespace(samples=lambda files, labels: iter(made))
+    monkeypatch.setitem(sys.modules, readers.format_module("mine"), new)
+    return [sample.label for sample in samples("mine", [Given("a.bin", Path("a.bin"))])]
+
+
+@pytest.mark.parametrize("label", ["<script>alert(1)</script>", "rose & lily", "玫瑰", "0", "a" * 200, 'x"y'])
+def test_what_people_can_see_may_name_a_class(monkeypatch, label):
+    """Markup, other scripts and numbers name a class as they stand."""
+    assert of_labels(monkeypatch, label, label) == [label, label]
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (["two\nlines"], r"0.png: the name of its class: expected visible characters only, received U\+000A"),
+        (["\u202egnp"], r"expected visible characters only, received U\+202E \(RIGHT-TO-LEFT OVERRIDE\)"),
+        (["ro\u200bse"], r"received U\+200B \(ZERO WIDTH SPACE\)"),
+        (["\ud800"], r"received U\+D800"),
+        (["  "], "expected 1 to 200 characters that are not all blank"),
+        ([""], "expected 1 to 200 characters"),
+        (["x" * 201], "expected 1 to 200 characters"),
+        (
+            ["rose", "lily", "rose "],
+            "2.png: expected names of classes that look different, received 'rose' and 'rose '",
+        ),
+        (["file", "\ufb01le"], "look different, received 'file' and"),
+        ([], "^a.bin: expected images, received none"),
+        ([str(number) for number in range(10_001)], "expected at most 10,000 classes, received more"),
+    ],
+)
+def test_a_class_name_that_misleads_is_refused(monkeypatch, labels, words):
+    """Names that are blank, invisible, turned around or alike are refused for every format, as is a class too many."""
+    with pytest.raises(DataError, match=words) as caught:
+        of_labels(monkeypatch, *labels)
+    assert str(caught.value).isprintable()
+
+
+def test_ten_thousand_classes_are_taken(monkeypatch):
+    """The limit itself is allowed, and letters of another case make another class."""
+    assert len(of_labels(monkeypatch, "a", "A", *map(str, range(9_998)))) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("reader", "call", "words"),
+    [
+        ("folder", lambda: read("folder", [], (8, 8, 1), 3), "expected a format of arrays, .* received 'folder'"),
+        ("idx", lambda: list(samples("idx", [])), "expected a format of single images, .* received 'idx'"),
+        ("idx", lambda: read("idx", [], (8, 8, 1), 3, "fine"), "labels: expected none, .* received 'fine'"),
+        ("cifar", lambda: read("cifar", [], (8, 8, 3), 3, "x"), "labels: expected 'coarse' or 'fine' .* received 'x'"),
+    ],
+)
+def test_a_format_that_has_not_what_is_asked_for_is_refused(reader, call, words):
+    """Single images of a format of arrays, the other way round, or labels that it does not know: a wrong request."""
+    with pytest.raises(RequestError, match=words):
+        call()
+
+
+@pytest.mark.parametrize(("labels", "which"), [("coarse", 0), ("fine", 1)])
+def test_cifar_100_has_two_labels(tmp_path, labels, which):
+    """Records with a coarse and a fine label are read pixel for pixel, with the labels that are asked for."""
+    images, coarse = images_and_labels(30, 3, seed=0)
+    fine = np.arange(100, 130, dtype=np.uint8)
+    records = np.concatenate([coarse[:, None], fine[:, None], images.transpose(0, 3, 1, 2).reshape(30, -1)], axis=1)
+    part = read("cifar", write(tmp_path, a=records.tobytes()), (8, 8, 3), 130, labels)
+    np.testing.assert_array_equal(part.images, images)
+    np.testing.assert_array_equal(part.labels, (coarse, fine)[which])
+    with pytest.raises(DataError, match="expected records of 193 bytes"):
+        read("cifar", write(tmp_path, a=records.tobytes()), (8, 8, 3), 130)
+
+
+@pytest.mark.parametrize(
+    ("labels", "declared", "numbers", "names"),
+    [
+        ({"rose", "lily"}, (), {"lily": 0, "rose": 1}, ("lily", "rose")),
+        ({"10", "9", "x", "1"}, (), {"1": 0, "9": 1, "10": 2, "x": 3}, ("1", "9", "10", "x")),
+        ({"rose"}, ("rose", "lily"), {"rose": 0}, ("rose", "lily")),
+        ({"0", "1"}, ("rose", "lily"), {"0": 0, "1": 1}, ("rose", "lily")),
+        ({"1", "2"}, ("rose", "lily"), {"1": 0, "2": 1}, ("rose", "lily")),
+        ({"1"}, ("rose", "lily"), {"1": 1}, ("rose", "lily")),
+        ({"2", "1"}, ("2", "1"), {"2": 0, "1": 1}, ("2", "1")),
+    ],
+)
+def test_labels_find_their_classes(labels, declared, numbers, names):
+    """Declared names win; numbers count from 0 or from 1; without declared names the labels are the classes, sorted."""
+    assert classes_of(labels, declared) == (numbers, names)
+
+
+@pytest.mark.parametrize("labels", [{"0", "2"}, {"3"}, {"1", "3"}, {"tulip"}, {"Rose"}, {"-1"}, {"٢"}, {"9" * 5000}])
+def test_a_label_of_no_class_is_refused(labels):
+    """A number or a name that stands for no declared class is named."""
+    with pytest.raises(DataError, match="classes: expected labels among rose, lily, or numbers from"):
+        classes_of(labels, ("rose", "lily"))
+
+
+@given(st.sets(st.text(min_size=1) | st.integers(0, 99).map(str), min_size=1))
+def test_discovered_classes_are_numbered_without_gaps(labels):
+    """Every label has a number of its own, which finds its name; the order of the labels does not matter."""
+    numbers, names = classes_of(labels)
+    assert sorted(numbers.values()) == list(range(len(labels)))
+    assert all(names[number] == label for label, number in numbers.items())
+
+
+@given(
+    st.integers(2, 50).flatmap(
+        lambda n: st.tuples(st.just(n), st.sets(st.integers(0, n - 1), min_size=1), st.booleans())
+    )
+)
+def test_numbers_of_declared_classes_keep_their_order(case):
+    """Whole numbers from 0, or all up to the last from 1, mean the classes in the declared order."""
+    classes, wanted, from_one = case
+    wanted |= {classes - 1} if from_one else {0}
+    labels = {str(number + from_one): number for number in wanted}
+    assert classes_of(set(labels), [f"class {number}" for number in range(classes)])[0] == labels
