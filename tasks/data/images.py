@@ -18,7 +18,8 @@ from tasks.settings.dataset import Canvas
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 MAX_PIXELS = 2**26  # of one image: a bomb of some bytes could ask for 2**32
-PIXEL_AXES = {2: (), 3: (1, 3, 4)}  # how many channels pixels may have, by their number of axes
+EXPECTED_SIZE = f"expected 1 to {MAX_PIXELS:,} pixels"
+CHANNELS = ((), (1,), (3,), (4,))  # what may follow height and width in the shape of pixels
 MAX_REASON = 100  # characters
 SCALING = Image.Resampling.BICUBIC
 # How good a scaled-down decoding must be: so many times the canvas, before the scaling that is exact.
@@ -50,6 +51,8 @@ def decoded(image: bytes | NDArray[np.uint8], canvas: Canvas) -> NDArray[np.uint
         raise
     except UnidentifiedImageError:
         raise CorruptImageError("not an image in PNG, JPEG, WebP, BMP, TIFF or GIF") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise CorruptImageError(f"{EXPECTED_SIZE}, received more") from None
     except Exception as error:  # hostile bytes make Pillow raise nearly anything
         words = "".join(character for character in str(error) if character.isprintable())[:MAX_REASON]
         raise CorruptImageError(f"it cannot be decoded ({type(error).__name__}: {words})") from None
@@ -68,15 +71,15 @@ def _from_file(body: bytes, canvas: Canvas) -> Image.Image:
 
 
 def _from_pixels(pixels: NDArray[np.uint8]) -> Image.Image:
-    if pixels.dtype != np.uint8 or pixels.ndim not in PIXEL_AXES or pixels.shape[2:] not in ((), (1,), (3,), (4,)):
+    if pixels.dtype != np.uint8 or pixels.ndim < 2 or pixels.shape[2:] not in CHANNELS:
         raise CorruptImageError(f"expected pixels of uint8 [h, w] or [h, w, c], received {pixels.dtype} {pixels.shape}")
-    _check_size(*pixels.shape[:2])
+    _check_size(pixels.shape[1], pixels.shape[0])
     return Image.fromarray(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels)
 
 
-def _check_size(*sides: int) -> None:
-    if not 0 < sides[0] * sides[1] <= MAX_PIXELS:
-        raise CorruptImageError(f"expected 1 to {MAX_PIXELS:,} pixels, received {sides[0]:,} x {sides[1]:,}")
+def _check_size(width: int, height: int) -> None:
+    if not 0 < width * height <= MAX_PIXELS:
+        raise CorruptImageError(f"{EXPECTED_SIZE}, received {width:,} x {height:,}")
 
 
 def _flattened(image: Image.Image) -> Image.Image:
