@@ -73,9 +73,9 @@ def label_text(value: object) -> str:
     raise ValueError(f"expected a text or a whole number from 0, received {str(value)[:MAX_SHOWN]!r}")
 
 
-def shown(name: str) -> str:
-    """`name` for a message: on one line, without characters that nobody sees."""
-    return (name if name.isprintable() else ascii(name)[1:-1])[:MAX_SHOWN]
+def shown(text: str, most: int = MAX_SHOWN) -> str:
+    """The start of `text` for a message: on one line, without characters that nobody sees."""
+    return (text if text.isprintable() else ascii(text)[1:-1])[:most]
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:
