@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from tasks.data.part import Part
+from tasks.data.part import LABELS, Part
+from tasks.data.selection import Selection
 
 FACTS = "statistics.json"
+EXAMPLES = "examples.npy"  # some training images, uint8 [m, h, w, c], for people
+INDEX = "images.csv"  # of single images: digest, label, part, name
 
 
 def files(name: str) -> tuple[str, str]:
@@ -24,11 +27,20 @@ def read(folder: Path, name: str) -> Part:
     return Part(*(np.load(folder / file, mmap_mode="r", allow_pickle=False) for file in files(name)))
 
 
-def write(folder: Path, name: str, part: Part) -> None:
-    """Keep a part."""
+def write(folder: Path, name: str, part: Selection) -> None:
+    """Keep a part, piece by piece."""
     images, labels = files(name)
-    np.save(folder / images, part.images, allow_pickle=False)
-    np.save(folder / labels, part.labels, allow_pickle=False)
+    write_images(folder / images, part)
+    np.save(folder / labels, part.labels.astype(LABELS), allow_pickle=False)
+
+
+def write_images(path: Path, part: Selection) -> None:
+    """Keep the images of a part, without a map: where the disk is full, writing to one kills the process."""
+    shape = (len(part.rows), *part.images.shape[1:])
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        for piece in part.pieces():
+            file.write(piece.data)
 
 
 def network_facts(folder: Path) -> dict[str, Any]:

@@ -3,44 +3,65 @@
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tasks.data.part import Part
+from tasks.data.selection import Selection
 from tasks.errors import DataError
 
+CLASSES_SHOWN, IMAGES_SHOWN = 12, 8  # at most, of the training part
 LEAST = {"train": 2, "test": 1}  # images of each class; the training part is cut in two afterwards
 
 
-def sampled(official: Mapping[str, Part], examples: int, seed: int) -> dict[str, Part]:
+def sampled(official: Mapping[str, Selection], examples: int, seed: int) -> dict[str, Selection]:
     """A sample of at most `examples` images of each of the official parts, `train` and `test`.
 
     Raises:
         DataError: `examples` are too few for every class.
     """
-    return {name: sample(part, examples, seed, LEAST[name]) for name, part in official.items()}
+    return {name: part.at(sample(part.labels, examples, seed, LEAST[name])) for name, part in official.items()}
 
 
-def sample_sizes(official: Mapping[str, Part], used: Mapping[str, Part]) -> dict[str, dict[str, int]]:
+def sampled_parts(parts: Mapping[str, Selection], examples: int, seed: int) -> dict[str, Selection]:
+    """A sample of at most `examples` images of the test part, and of the training and validation part together.
+
+    Raises:
+        DataError: `examples` are too few for every class.
+    """
+    learnt, validated = len(parts["train"].rows), len(parts["validation"].rows)
+    validation = min(examples - 1, max(1, examples * validated // (learnt + validated)))
+    numbers = {"train": examples - validation, "validation": validation, "test": examples}
+    return {name: part.at(sample(part.labels, max(1, numbers[name]), seed)) for name, part in parts.items()}
+
+
+def sample_sizes(official: Mapping[str, Selection], used: Mapping[str, Selection]) -> dict[str, dict[str, int]]:
     """By part, how many images there are and how many of them are used."""
     return {name: {"official": len(part.labels), "used": len(used[name].labels)} for name, part in official.items()}
 
 
-def sample(part: Part, examples: int, seed: int, least: int = 1) -> Part:
-    """At most `examples` images of `part`, in their order; the same seed draws the same ones.
+def sample(labels: NDArray[np.unsignedinteger], examples: int, seed: int, least: int = 1) -> NDArray[np.intp]:
+    """The places of at most `examples` images of a part with these `labels`, in order; a seed draws the same ones.
 
     Each class has its share of the sample, to within one image, but never fewer than `least` images while it has them.
 
     Raises:
         DataError: `examples` are too few for `least` images of each class.
     """
-    if examples >= len(part.labels):
-        return part
-    generator = np.random.default_rng(seed)
-    order = generator.permutation(len(part.labels))
-    labels, sizes = np.unique(part.labels, return_counts=True)
-    numbers = zip(labels, shares(sizes, examples, least), strict=True)
-    drawn = [order[part.labels[order] == label][:number] for label, number in numbers]
-    rows = np.sort(np.concatenate(drawn))
-    return Part(part.images[rows], part.labels[rows])
+    if examples >= len(labels):
+        return np.arange(len(labels))
+    order = np.random.default_rng(seed).permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]  # by class; within a class, as they were drawn
+    sizes = np.unique(labels, return_counts=True)[1]
+    drawn = zip(np.cumsum(sizes) - sizes, shares(sizes, examples, least), strict=True)
+    return np.sort(np.concatenate([order[start : start + number] for start, number in drawn]))
+
+
+def examples(train: Selection) -> Selection:
+    """The first images of the first classes, by class: what people are shown of a training part."""
+    order = np.argsort(train.labels, kind="stable")
+    firsts = np.unique(train.labels[order], return_index=True)[1]
+    ends = np.r_[firsts[1:], len(order)]
+    shown = [order[first : min(end, first + IMAGES_SHOWN)] for first, end in zip(firsts, ends, strict=True)]
+    return train.at(np.concatenate(shown[:CLASSES_SHOWN]))
 
 
 def shares(sizes: np.ndarray, examples: int, least: int = 1) -> np.ndarray:
