@@ -20,7 +20,7 @@ PROFILE ?= quick
 export STORE RUNNER
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down verify test-unit test test-rest test-all coverage check bench soak audit sbom fuzz setup images stack stack-down
+.PHONY: help run dataset up down verify test-unit test test-rest test-all coverage check bench soak audit sbom fuzz setup images stack stack-down
 
 # A line for each target, in this file's order: what follows its ##, and below it the variables where both are long.
 help: ## this list
@@ -32,6 +32,9 @@ help: ## this list
 run: setup $(if $(filter docker,$(RUNNER)),images) ## compare and report [PROFILE=smoke|quick|full|gpu] [MIRROR=URL] [DATASETS=a,b] [BUDGETS=m,n] [STORE=URI] [RUNNER=docker] [FORCE=1|a,b]
 	@$(PYTHON) -m tasks.local run --profile "$(PROFILE)" --datasets "$(DATASETS)" --budgets "$(BUDGETS)" \
 		--mirror "$(MIRROR)" --force "$(FORCE)"
+
+dataset: setup ## your own images as a dataset: NAME=flowers FROM=folder|archive|Parquet file|s3://|https://
+	@$(PYTHON) -m tasks.local dataset add "$(NAME)" --from "$(FROM)"
 
 up: setup ## start Airflow and the store and leave them running; prints the UI's address and login [STORE=URI] [RUNNER=docker]
 	@$(PYTHON) -m tasks.local up

@@ -1,4 +1,4 @@
-"""The workflow on this machine: `python -m tasks.local run|up|down` (see `make`)."""
+"""The workflow on this machine: `python -m tasks.local run|up|down|dataset` (see `make`)."""
 
 import argparse
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tasks.environment import speak_any_text
-from tasks.errors import RequestError, shown
+from tasks.errors import DataError, RequestError, shown
 from tasks.local import workflow
 from tasks.local.airflow import AirflowError
 from tasks.local.patience import StalledError
@@ -24,7 +24,7 @@ INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the command line says; the exit code: 0 done, 1 failed, 64 a bad request, 130 interrupted."""
+    """Do what the command line says; the exit code: 0 done, 1 failed, 64 a bad request, 65 bad data, 130 interrupted."""
     speak_any_text()
     options = _parser().parse_args(arguments)
     console = Console()
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(signal.SIGHUP, partial(_hang_up, terminals))
     try:
         return _command(options, console)
-    except RequestError as error:
+    except (RequestError, DataError) as error:
         print(error, file=sys.stderr)
         return error.exit_code
     except (AirflowError, StalledError, StoreError) as error:
@@ -48,9 +48,23 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _command(options: argparse.Namespace, console: Console) -> int:
+    if options.command == "dataset":
+        return _dataset(options, console)
     if options.command == "run":
         return workflow.run(_parameters(options), console)
     return {"up": workflow.up, "down": workflow.down}[options.command](console)
+
+
+def _dataset(options: argparse.Namespace, console: Console) -> int:
+    from tasks.local.dataset import command  # it imports what reads images, which the other commands do without
+
+    if options.action == "add":
+        command.add(options.name, options.source, console)
+    elif options.action == "list":
+        command.list_all(console)
+    else:
+        {"show": command.show, "remove": command.remove}[options.action](options.name, console)
+    return 0
 
 
 def _parameters(options: argparse.Namespace) -> Parameters:
@@ -115,11 +129,24 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("trials", "epochs", "replicates"):
         run.add_argument(f"--{name}", type=int, help="in place of the configured number")
     run.add_argument("--force", help="stages to do again, separated by commas, or 1 for all; none by default")
+    _add_dataset(commands.add_parser("dataset", help="your own images as a dataset: add, show, list, remove"))
     commands.add_parser("up", help="start the server and leave it running")
     commands.add_parser("down", help="stop the server")
     serve = commands.add_parser("serve", help="be the server (what `run` and `up` start)")
     serve.add_argument("--owner", type=int, help="the process whose end is the server's end")
     return parser
+
+
+def _add_dataset(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True)
+    add = actions.add_parser("add", help="look at images and write the TOML of a dataset")
+    add.add_argument("name", help="lower-case letters, digits and _")
+    add.add_argument(
+        "--from", dest="source", required=True, help="a folder, an archive, a Parquet file, .npz, s3:// or https://"
+    )
+    actions.add_parser("show", help="what a dataset is, and what lies at its location now").add_argument("name")
+    actions.add_parser("list", help="all datasets")
+    actions.add_parser("remove", help="remove the TOML of your own dataset").add_argument("name")
 
 
 if __name__ == "__main__":

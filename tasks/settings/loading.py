@@ -18,6 +18,8 @@ from tasks.settings.request import BACKENDS, Parameters, Request
 from tasks.settings.training import Profile
 from tasks.settings.values import Frozen, Name, parse
 
+SITE = "site"  # the folder in the configuration for what is a person's own
+
 
 class Downloads(Frozen):
     """What downloads may reach beside public addresses: folders, each with all below it, and servers of one's own."""
@@ -105,10 +107,20 @@ def config_file(folder: Path, name: str) -> Path:
 def _layers(folder: Path) -> tuple[Path, ...]:
     """The folders whose files make up the configuration, later ones laid over earlier ones.
 
-    One with a `workflow.toml` is whole by itself. Any other with something of a site in it adds to the project's own.
+    One with a `workflow.toml` is whole by itself, with what its folder `site` adds. Any other with something of a site
+    in it adds to the project's own.
     """
+    own = folder / SITE
+    if (folder / "workflow.toml").exists():
+        return (folder, own) if own.is_dir() else (folder,)
     is_site = any((folder / name).exists() for name in ("site.toml", "datasets"))
-    return (CONFIG, folder) if is_site and not (folder / "workflow.toml").exists() else (folder,)
+    return (CONFIG, folder) if is_site else (folder,)
+
+
+def site_folder(environment: Mapping[str, str]) -> Path:
+    """The folder for a person's own configuration: the one in WORKFLOW_CONFIG, or `site` in the project's."""
+    named = environment.get("WORKFLOW_CONFIG")
+    return Path(named) if named else CONFIG / SITE
 
 
 def configured(environment: Mapping[str, str]) -> Configuration:

@@ -17,7 +17,7 @@ from tasks.project import PROJECT
 
 README_LINES = 150
 # What a document names and nobody commits: a site writes the first, `make stack` the second.
-NOT_TRACKED = {"config/site.toml", "docker/secrets"}
+NOT_TRACKED = {"config/site.toml", "config/site", "docker/secrets"}
 SCHEMES = ("http://", "https://", "mailto:")
 SPAN = re.compile(r"(`+)(.+?)\1", re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(\s*([^)\s]+)[^)]*\)|^\[[^\]]+\]:\s*(\S+)|(?:src|href)=\"([^\"]+)\"", re.MULTILINE)
