@@ -14,9 +14,10 @@ from itertools import groupby
 from typing import NamedTuple
 
 from tasks.runs.records import RECORD, record_at
-from tasks.storage.artifacts import find
+from tasks.storage.artifacts import find, read_file
 from tasks.storage.contract import PROBES, Entry, ObjectMissing, Store
 from tasks.storage.documents import DamagedError
+from tasks.storage.snapshots import FILES, SNAPSHOT, Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +38,15 @@ def find_garbage(store: Store, age: timedelta, *, unused: bool = False) -> Itera
     """
     before = _clock(store) - age
     used = _used(store) if unused else None
+    kept = _Kept(store)
     for place, entries in _groups(store, "artifacts/"):
-        yield from _of_artifact(store, place, entries, before, used)
+        garbage = list(_of_artifact(store, place, entries, before, used))
+        if f"{place}/manifest.json" not in {each.name for each in garbage}:
+            kept.artifact(place)
+        yield from garbage
+    for entry in store.entries(FILES):
+        if entry.modified <= before and not kept.has(entry.key):
+            yield _garbage(store, entry, "file that no snapshot names")
     for _, entries in _groups(store, "checkpoints/"):
         if all(entry.modified <= before for entry in entries):
             yield from (_garbage(store, entry, "old checkpoint") for entry in entries)
@@ -68,6 +76,31 @@ def _of_artifact(
     for entry in entries:
         if entry.key not in named and entry.modified <= before:
             yield _garbage(store, entry, "file that no manifest names")
+
+
+class _Kept:
+    """The files of the snapshots that stay. One that cannot be read may name any file, so that then all stay."""
+
+    def __init__(self, store: Store):
+        self._store, self._digests, self._is_any = store, set[str](), False
+
+    def artifact(self, place: str) -> None:
+        """Keep the files of the artifact at `place`, if it is a snapshot."""
+        _, stage, key = place.split("/")
+        if stage != "fetch":
+            return
+        try:
+            manifest = find(self._store, stage, key)
+            if manifest and SNAPSHOT in manifest.files:
+                snapshot = Snapshot.model_validate_json(read_file(self._store, manifest, SNAPSHOT))
+                self._digests.update(file.sha256 for file in snapshot.files)
+        except DamagedError as error:
+            log.warning("%s; every file of a snapshot is kept", error)
+            self._is_any = True
+
+    def has(self, key: str) -> bool:
+        """Whether the object of a file stays."""
+        return self._is_any or key.removeprefix(FILES) in self._digests
 
 
 def _garbage(store: Store, entry: Entry, reason: str) -> Garbage:

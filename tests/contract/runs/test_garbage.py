@@ -17,6 +17,7 @@ from tasks.settings.place import Place
 from tasks.storage.artifacts import commit, find_whole
 from tasks.storage.contract import MIB
 from tasks.storage.location import open_store
+from tasks.storage.snapshots import SNAPSHOT, Shelf, Snapshot, note
 from tests.support.patience import PATIENCE
 from tests.support.stage_commands import in_a_process
 from tests.support.unfinished import begin_write
@@ -153,6 +154,56 @@ def test_files_of_a_damaged_manifest_stay(tmp_path):
     artifact(store, tmp_path, "k1")
     store.write("artifacts/train/k1/manifest.json", b"{}")
     assert swept(store, unused=True) == {}
+
+
+def snapshot(store, tmp_path, key, *bodies, run=None):
+    """Commit the artifact of a living source with these files."""
+    folder, shelf = tmp_path / key, Shelf(store, "flowers")
+    folder.mkdir()
+    for number, body in enumerate(bodies):
+        (tmp_path / f"{key}-{number}").write_bytes(body)
+    files = tuple(shelf.put(f"{number}.jpg", tmp_path / f"{key}-{number}") for number in range(len(bodies)))
+    (folder / SNAPSHOT).write_text(Snapshot(files=files).model_dump_json())
+    with recorded(store, run or "r1", Place("flowers"), "fetch") as record:
+        record.fields["key"] = key if run else None
+        return commit(store, "fetch", key, folder, {}, {})
+
+
+def bodies(store):
+    return {store.read(key) for key in store.list("files/")}
+
+
+def test_files_that_no_snapshot_names_go(stores, tmp_path):
+    """What a killed fetch stored goes when it is old; what any snapshot names stays, whichever run made it."""
+    snapshot(stores, tmp_path, "k1", b"old", b"both", run="r1")
+    snapshot(stores, tmp_path, "k2", b"both", b"new", run="r2")
+    (tmp_path / "x").write_bytes(b"of a killed fetch")
+    left = Shelf(stores, "flowers").put("x.jpg", tmp_path / "x")
+    note(stores, "flowers", "0" * 40, "r1", "now")
+    stores.write("snapshots/flowers.json", b"{}")
+    assert swept(stores, WEEK) == {}
+    assert swept(stores) == {f"files/{left.sha256}": "file that no snapshot names"}
+    assert bodies(stores) == {b"old", b"both", b"new"}
+    assert [*stores.list("snapshots/"), *stores.list("versions/")]
+
+
+def test_files_go_with_the_last_artifact_that_names_them(stores, tmp_path):
+    """With `unused`, a snapshot that no run names goes, and the files that only it named."""
+    snapshot(stores, tmp_path, "k1", b"old", b"both")
+    snapshot(stores, tmp_path, "k2", b"both", b"new", run="r2")
+    assert swept(stores) == {}
+    assert list(swept(stores, unused=True).values()).count("file that no snapshot names") == 1
+    assert bodies(stores) == {b"both", b"new"}
+
+
+def test_files_stay_while_a_snapshot_cannot_be_read(tmp_path):
+    """It may name any of them."""
+    store = open_store((tmp_path / "store").as_uri())
+    manifest = snapshot(store, tmp_path, "k1", b"one", run="r1")
+    store.write(manifest.files[SNAPSHOT].object, b"{}")
+    (tmp_path / "x").write_bytes(b"two")
+    Shelf(store, "flowers").put("x.jpg", tmp_path / "x")
+    assert swept(store) == {}
 
 
 @pytest.fixture

@@ -251,10 +251,9 @@ def test_a_web_server_that_refuses_is_one_line(store, monkeypatch):
 
 def test_the_location_itself_is_allowed_and_nothing_it_leads_to(store, tmp_path):
     """A server of a private network that the dataset's file names is the owner's; where it redirects to is not."""
-    with server(partial(answer, body=ARCHIVE)) as target:
-        with server(partial(answer, status=302, Location=f"{target}/a.zip")) as address:
-            place = f"{address}/a.zip"
-            assert names(taken(location_at(f"{target}/a.zip", (), print), store))
-            with pytest.raises(DataError, match="expected a public address"):
-                taken(location_at(place, (), print), store)
-            assert names(taken(location_at(place, (target,), print), store))
+    to = lambda handler: answer(handler, status=302, Location=f"{target}/a.zip")  # noqa: E731
+    with server(partial(answer, body=ARCHIVE)) as target, server(to) as address:
+        assert names(taken(location_at(f"{target}/a.zip", (), print), store))
+        with pytest.raises(DataError, match="expected a public address"):
+            taken(location_at(f"{address}/a.zip", (), print), store)
+        assert names(taken(location_at(f"{address}/a.zip", (target,), print), store))
