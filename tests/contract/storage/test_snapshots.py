@@ -93,7 +93,7 @@ def test_a_look_is_read_as_it_was_kept(stores):
 
 
 def test_versions_are_in_the_order_of_their_runs(stores):
-    """The highest is the present one, also after the tenth and when an old version comes back; a dataset has its own."""
+    """The highest is the present one, also after the tenth, and when an old version comes back."""
     versions = [f"{number % 3:040x}" for number in range(12)]
     for number, version in enumerate(versions):
         note(stores, "flowers", version, f"r{number}", "now")
