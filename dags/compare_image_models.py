@@ -224,7 +224,7 @@ with DAG(
     # As JSON in an environment variable; `plan` checks it again.
     environment = {
         "RUN_PARAMETERS": "{{ asked(params, triggering_asset_events) | tojson }}",
-        "RUN_TRIGGER": "{{ dag_run.run_type }}",
+        "RUN_TRIGGER": "{{ dag_run.run_type.value }}",
         "RUNNER": ORCHESTRATION.runner,
     }
     plan = stage("plan", env=environment)

@@ -24,7 +24,7 @@ from tasks.runs.scratch import scratch
 from tasks.settings.loading import config_folder
 from tasks.settings.place import Place
 from tasks.settings.request import slug
-from tasks.settings.workflow import STAGES
+from tasks.settings.workflow import STAGES, WATCH
 from tasks.storage.contract import Store
 from tasks.storage.location import open_store
 
@@ -35,6 +35,7 @@ ENVIRONMENT = """environment:
   STORE             s3://bucket/prefix or file:///folder
   AWS_*             the standard variables of the S3 clients, AWS_ENDPOINT_URL_S3 among them
   RUN_PARAMETERS    plan: the parameters as JSON, as the trigger form sends them
+  RUN_TRIGGER       plan: what started the run, as Airflow names it: manual (default), scheduled or asset_triggered
   DATASET_MIRROR    plan: a folder, http(s):// or s3:// address used in place of the official ones
   WORKFLOW_CONFIG   plan and watch: a folder used in place of config/
   KERAS_BACKEND     plan: tensorflow (default), jax or torch
@@ -83,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help=VERIFY, description=VERIFY)
     verify.add_argument("report", help="a folder with a downloaded report, or the name of a run in the store")
     verify.set_defaults(run_command=_verify)
-    watch = commands.add_parser("watch", help=WATCH, description=WATCH)
+    watch = commands.add_parser(WATCH.name, help=WATCH.summary, description=WATCH.summary)
     watch.add_argument("--dataset", required=True, help="a dataset of the configuration")
     watch.set_defaults(run_command=_watch)
     return parser
@@ -193,6 +194,7 @@ def _plan(run: str, store: Store) -> None:
             backend=backend,
             memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if is_local else None,
         ),
+        trigger=os.environ.get("RUN_TRIGGER") or "manual",
     )
 
 

@@ -4,6 +4,7 @@ import importlib
 import logging
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,8 @@ class _Job:
         found = {name: manifest_of(store, request.run, input_) for name, input_ in self._inputs.items()}
         self._manifests = {name: manifest for name, manifest in found.items() if manifest}
         self._snapshot = self._looked()
-        self._key_parts = self._parts_of_key(forced_by=request.run if stage.name in request.force else None)
+        version = self._snapshot.version if self._snapshot else None
+        self._key_parts = parts_of_key(stage, request, place, self._manifests, version)
         self._key = record.fields["key"] = artifact_key(stage.name, **self._key_parts)
         self.checkpoints = StoredCheckpoints(store, stage.name, self._key)
 
@@ -63,18 +65,6 @@ class _Job:
         """Note that this run's data are of the version that the look found."""
         if self._snapshot and self._place.dataset:
             snapshots.note(self._store, self._place.dataset, self._snapshot.version, self._request.run, now())
-
-    def _parts_of_key(self, forced_by: str | None) -> dict[str, Any]:
-        """Everything that the key depends on. A run that forces the stage is part of it; only its retries reuse it."""
-        settings = self._settings.model_dump(mode="json")
-        version = {"version": self._snapshot.version} if self._snapshot else {}
-        modules = (f"tasks.stages.{self._stage.name}", *self._stage.modules(self._request, self._place))
-        return {
-            "settings": settings | version | ({"forced_by": forced_by} if forced_by else {}),
-            "inputs": {name: manifest.digest for name, manifest in self._manifests.items()},
-            "code": code_digest(modules),
-            "libraries": computing_libraries(modules, self._request.backend),
-        }
 
     def reused(self) -> Manifest | None:
         """The artifact of an earlier run, if it is complete and every byte is right, or None."""
@@ -126,6 +116,23 @@ class _Job:
         materialize(self._store, manifest, manifest.files, folder)
         snapshot = snapshots.Snapshot.model_validate_json((folder / snapshots.SNAPSHOT).read_bytes())
         snapshots.materialize(self._store, snapshot, folder, self._record.progress)
+
+
+def parts_of_key(
+    stage: Stage, request: Request, place: Place, inputs: Mapping[str, Manifest], version: str | None = None
+) -> dict[str, Any]:
+    """Everything that the key of a stage depends on; `version` is that of the snapshot that its look made.
+
+    A run that forces the stage is part of it; only its retries reuse it.
+    """
+    modules = (f"tasks.stages.{stage.name}", *stage.modules(request, place))
+    others = {"version": version, "forced_by": request.run if stage.name in request.force else None}
+    return {
+        "settings": stage.settings(request, place).model_dump(mode="json") | {k: v for k, v in others.items() if v},
+        "inputs": {name: manifest.digest for name, manifest in inputs.items()},
+        "code": code_digest(modules),
+        "libraries": computing_libraries(modules, request.backend),
+    }
 
 
 def _import(module: str | None) -> float:

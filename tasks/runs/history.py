@@ -16,28 +16,24 @@ LOOKED_AT = 50  # runs, of other versions, that are asked for what they made
 
 
 def manifest_of(store: Store, run: str, source: Input) -> Manifest | None:
-    """The manifest of what an input names; None where there is no previous one.
+    """The manifest of what an input names; None where there is no previous one, or the dataset's files are pinned.
 
     Raises:
-        BlockedError, DamagedError: as `input_manifest`.
+        BlockedError, DamagedError: as `input_manifest`, of the input, or of the fetched files.
     """
-    return input_manifest(store, run, source) if source.version == "present" else previous_manifest(store, run, source)
+    if source.version == "present":
+        return input_manifest(store, run, source)
+    present = input_manifest(store, run, Input("fetch", Place(source.place.dataset), ())).summary.get("version")
+    return previous_manifest(store, present, source) if present else None
 
 
-def previous_manifest(store: Store, run: str, source: Input) -> Manifest | None:
-    """What `source.stage` made at that place in the last run on the version before the one that `run` fetched.
+def previous_manifest(store: Store, present: str, source: Input) -> Manifest | None:
+    """What `source.stage` made at that place in the last run on the version before `present`, or None.
 
-    An artifact that is gone or damaged, or that an earlier release made without one of the files, is passed over. None
-    where the dataset's files are pinned.
-
-    Raises:
-        BlockedError, DamagedError: as `input_manifest`, of the fetched files.
+    An artifact that is gone or damaged, or that an earlier release made without one of the files, is passed over.
     """
-    dataset = source.place.dataset
-    present = input_manifest(store, run, Input("fetch", Place(dataset), ())).summary.get("version")
-    if dataset is None or present is None:
-        return None
-    since_present = dropwhile(lambda entry: entry.version != present, reversed(fetched(store, dataset)))
+    entries = reversed(fetched(store, source.place.dataset or ""))
+    since_present = dropwhile(lambda entry: entry.version != present, entries)
     for entry in islice((entry for entry in since_present if entry.version != present), LOOKED_AT):
         try:
             record = read_record(store, run_of(store, entry), source.place, source.stage)

@@ -9,6 +9,7 @@ No clock decides the order: a clock that moves back, or differs between machines
 
 import json
 import logging
+from collections.abc import Iterator
 from contextlib import suppress
 
 from tasks.settings.values import Frozen
@@ -74,14 +75,24 @@ def publish(store: Store, run: str, status: str) -> None:
         store.write(LATEST, _body(newest))
 
 
+def reported(store: Store) -> Iterator[str]:
+    """The runs that have a report, the newest first; a damaged entry is passed over."""
+    return (entry.run for entry in _entries(store))
+
+
 def _newest(store: Store) -> _Entry:
-    """The entry of the newest report; a damaged one is passed over."""
+    for entry in _entries(store):
+        return entry
+    raise DamagedError(f"{store.uri}/order/reports/", "expected a report, found none", REMEDY)
+
+
+def _entries(store: Store) -> Iterator[_Entry]:
+    """The entries of all reports, the newest first; a damaged one is passed over."""
     for place in sorted(store.list("order/reports/"), reverse=True):
         try:
-            return _entry(store, place)
+            yield _entry(store, place)
         except DamagedError as error:
             log.warning("%s", error)
-    raise DamagedError(f"{store.uri}/order/reports/", "expected a report, found none", REMEDY)
 
 
 def _entry(store: Store, place: str) -> _Entry:

@@ -1,4 +1,4 @@
-"""How the stages are run: the runner, its containers or pods, the schedule. The DAGs read it, and `plan`; no other stage."""
+"""How the stages are run: the runner, its containers or pods, the schedule. Only the DAGs and `plan` read it."""
 
 from typing import Annotated, Literal
 

@@ -8,12 +8,14 @@ from typing import NamedTuple
 from tasks.errors import RequestError
 from tasks.runs.order import run_number
 from tasks.runs.records import recorded
-from tasks.runs.requests import has_request, write_request
+from tasks.runs.requests import has_request, read_request, write_request
 from tasks.settings.loading import Configuration, load_configuration, resolve
+from tasks.settings.orchestration import Retraining
 from tasks.settings.place import Place
 from tasks.settings.request import Parameters, Request
 from tasks.settings.values import parse
 from tasks.stages.feasibility import check
+from tasks.stages.retraining import UNATTENDED, replicates
 from tasks.storage.contract import Store, require_conditional_writes
 
 log = logging.getLogger(__name__)
@@ -33,10 +35,15 @@ class Machine(NamedTuple):
     memory: int | None = None
 
 
-def plan(store: Store, run: str, *, parameters: str, config: Path, machine: Machine) -> Request:
+def plan(
+    store: Store, run: str, *, parameters: str, config: Path, machine: Machine, trigger: str = "manual"
+) -> Request:
     """Write `runs/RUN/request.json` from JSON `parameters`. It is written once; a retry keeps it.
 
+    `trigger` says what started the run, as Airflow names it.
+
     Raises:
+        UnchangedError: no person asked for the run, and it has nothing to do. It leaves nothing in the store.
         RequestError: the store, the parameters or the configuration are wrong, the run could not succeed, or it has
             another request.
         DamagedError: the run has a request that is damaged.
@@ -44,7 +51,7 @@ def plan(store: Store, run: str, *, parameters: str, config: Path, machine: Mach
     """
     try:
         require_conditional_writes(store)
-        request = _resolved(run, parameters, config, machine)
+        request = _resolved(store, run, parameters, config, machine, trigger)
     except RequestError:
         if not has_request(store, run):  # otherwise it may be the run of somebody else
             with recorded(store, run, Place(), "plan"):
@@ -60,14 +67,24 @@ def plan(store: Store, run: str, *, parameters: str, config: Path, machine: Mach
     return request
 
 
-def _resolved(run: str, parameters: str, config: Path, machine: Machine) -> Request:
+def _resolved(store: Store, run: str, parameters: str, config: Path, machine: Machine, trigger: str) -> Request:
     """The request of a run that can succeed, as far as this machine knows."""
     params = parse(Parameters, _from_json(parameters), "parameters")
     configuration = load_configuration(config)
     _warn(configuration)
     request = resolve(configuration, params, run, machine.backend, own_mirror=machine.mirror)
+    request = _with_seeds(request, store, configuration.orchestration.retraining, trigger)
     check(request, machine.memory)
     return request
+
+
+def _with_seeds(request: Request, store: Store, retraining: Retraining, trigger: str) -> Request:
+    """The request with as many replicates as a run of this trigger has; a retry keeps those of the first attempt."""
+    if trigger in UNATTENDED and has_request(store, request.run):
+        number = read_request(store, request.run).training.replicates
+    else:
+        number = replicates(request, store, retraining, trigger)
+    return request.model_copy(update={"training": request.training.model_copy(update={"replicates": number})})
 
 
 def _warn(configuration: Configuration) -> None:

@@ -35,7 +35,7 @@ def rendered(task, started_by="manual", events=(), **context):
     asset, kinds = Lazy("dags.assets").asset, Lazy("airflow.sdk.execution_time.context")
     happened = {kinds.AssetUniqueKey.from_asset(asset(dataset)): [object()] for dataset in events}
     context |= {
-        "dag_run": SimpleNamespace(run_type=started_by),
+        "dag_run": SimpleNamespace(run_type=Lazy("airflow.sdk.api.datamodels._generated").DagRunType(started_by)),
         "triggering_asset_events": kinds.TriggeringAssetEventsAccessor(happened),
     }
     task.render_template_fields(context | {"task": task, "dag": task.dag})
