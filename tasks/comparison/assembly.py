@@ -1,32 +1,21 @@
 """The assembly of a comparison from evidence: a pure function, with no store, no clock and no environment."""
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from tasks.comparison.data import class_names, data_section
 from tasks.comparison.evidence import Branch, ReplicateEvidence, SearchEvidence, Values
 from tasks.comparison.fairness import clauses
 from tasks.comparison.frontier import frontiers
-from tasks.comparison.pairing import baseline_of, differences, hits, margin
-from tasks.comparison.schema import (
-    Baseline,
-    ClassScore,
-    Clause,
-    Comparison,
-    Confusion,
-    DatasetComparison,
-    Difference,
-    Environment,
-    Epoch,
-    Interval,
-    Model,
-    Replicate,
-    Spread,
-    StageRecord,
-    Trial,
-)
+from tasks.comparison.pairing import baseline_of, differences, earlier, hits, margin
+from tasks.comparison.schema.differences import Difference
+from tasks.comparison.schema.models import Baseline, Cells, ClassScore, Confusion, Epoch, Model, Replicate, Trial
+from tasks.comparison.schema.report import Clause, Comparison, DatasetComparison, Environment, StageRecord
+from tasks.comparison.schema.values import Interval, Spread
 from tasks.comparison.statistics import LEVEL, percentile_interval, resampled_means
 from tasks.comparison.verdict import verdict
 from tasks.comparison.wording import sample_notice
@@ -34,10 +23,11 @@ from tasks.settings.dataset import Dataset
 from tasks.settings.place import branch_places
 from tasks.settings.request import Request
 
-MOST_CONFUSED = 5
+MANY = 25  # classes: with more, pairs and classes are picked out
+MOST_CONFUSED, MOST_CONFUSED_OF_MANY = 5, 20
 ACCURACIES = (0.0, 1.0)  # the least and the greatest that there is
 MEASURED = (
-    "accuracy", "f1_macro", "precision_macro", "recall_macro", "calibration_error", "log_loss",
+    "accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "top5_accuracy", "calibration_error", "log_loss",
     "parameters", "model_bytes", "inference_seconds_per_image",
 )  # fmt: skip
 TRAINED = ("val_accuracy", "train_seconds", "setup_seconds", "validation_seconds")
@@ -81,6 +71,7 @@ def compare(
         confidence=LEVEL,
         datasets=tuple(datasets),
         frontiers=frontiers(datasets, request.families) if request.budgets else (),
+        data=tuple(data_section(each, facts.get(each.name, {})) for each in request.datasets),
         stages=tuple(_stage(record) for record in records),
         environment=environment,
         reproduce=_command(request),
@@ -107,13 +98,14 @@ def _dataset(
     contract: Sequence[Clause],
     facts: Values,
 ) -> DatasetComparison:
-    baseline = baseline_of(facts, dataset.classes, branches)
-    models = [_model(branch, dataset, baseline, request.seed) for branch in branches]
+    names = class_names(dataset, facts)
+    baseline = baseline_of(facts, names, branches)
+    models = [_model(branch, names, baseline, request.seed) for branch in branches]
     return DatasetComparison(
         name=dataset.name,
         title=dataset.title,
         budget=dataset.budget,
-        classes=dataset.classes,
+        classes=names,
         verdict=verdict(dataset.title, dataset.budget, models, compared, contract, baseline=baseline),
         difference=compared[0] if compared else None,
         differences=tuple(compared),
@@ -124,7 +116,7 @@ def _dataset(
     )
 
 
-def _model(branch: Branch, dataset: Dataset, baseline: Baseline | None, seed: int) -> Model:
+def _model(branch: Branch, names: Sequence[str], baseline: Baseline | None, seed: int) -> Model:
     """The row of a branch; what a failed one reached before is kept."""
     tried: dict[str, Any] = _searched(branch.search) if branch.search else {}
     if branch.status != "done":
@@ -133,7 +125,8 @@ def _model(branch: Branch, dataset: Dataset, baseline: Baseline | None, seed: in
     spread = _spreads(replicates)
     means = resampled_means(hits(branch, [r.seed for r in replicates]), seed)
     low, high = percentile_interval(means, spread["accuracy"].mean, ACCURACIES)
-    matrix = np.sum([r.evaluation["confusion_matrix"] for r in branch.replicates], axis=0)
+    confusion, classes = _confusion(branch), _classes(branch, names)
+    predicted = {label for _, label, _ in confusion}
     return Model(
         family=branch.family,
         status="done",
@@ -145,11 +138,12 @@ def _model(branch: Branch, dataset: Dataset, baseline: Baseline | None, seed: in
         accuracy_interval=Interval(low=low, high=high),
         margin=margin(branch, baseline) if baseline else None,
         never_predicted=tuple(
-            name for name, count in zip(dataset.classes, matrix.sum(axis=0), strict=True) if not count
+            each.name for label, each in enumerate(classes) if each.support and label not in predicted
         ),
-        confusion_matrix=matrix.tolist(),
-        most_confused=_most_confused(matrix, dataset.classes),
-        classes=_classes(branch, dataset.classes),
+        confusion=confusion,
+        most_confused=_most_confused(confusion, names),
+        classes=classes,
+        earlier=earlier(branch),
         replicates=replicates,
         **tried,
     )
@@ -172,6 +166,7 @@ def _replicate(evidence: ReplicateEvidence) -> Replicate:
         seed=evidence.seed,
         predictions=evidence.predictions,
         predictions_sha256=evidence.predictions_sha256,
+        trained_in=evidence.trained_in,
         digests=dict(evidence.digests),
         classes_predicted=len(np.unique(evidence.y_pred)),
         history=tuple(Epoch(**epoch) for epoch in evidence.history),
@@ -203,14 +198,28 @@ def _classes(branch: Branch, names: Sequence[str]) -> tuple[ClassScore, ...]:
     )
 
 
-def _most_confused(matrix: np.ndarray, names: Sequence[str]) -> tuple[Confusion, ...]:
-    """The largest cells off the diagonal, as shares of the true class."""
-    totals = matrix.sum(axis=1)
-    cells = [(int(matrix[i, j]), i, j) for i in range(len(names)) for j in range(len(names)) if i != j and matrix[i, j]]
-    largest = sorted(cells, key=lambda cell: (-cell[0] / totals[cell[1]], cell[1:]))[:MOST_CONFUSED]
-    return tuple(
-        Confusion(true=names[i], predicted=names[j], count=number, share=number / totals[i]) for number, i, j in largest
-    )
+def _confusion(branch: Branch) -> Cells:
+    """The cells of the confusion matrix that are not 0, summed over the replicates."""
+    total: Counter[tuple[int, int]] = Counter()
+    for replicate in branch.replicates:
+        for true, predicted, number in replicate.evaluation["confusion"]:
+            total[true, predicted] += number
+    return tuple((*cell, number) for cell, number in sorted(total.items()))
+
+
+def _most_confused(confusion: Cells, names: Sequence[str]) -> tuple[Confusion, ...]:
+    """The largest cells off the diagonal, as shares of the true class; of many classes by their numbers."""
+    totals: Counter[int] = Counter()
+    for true, _, number in confusion:
+        totals[true] += number
+    pairs = [
+        Confusion(true=names[true], predicted=names[predicted], count=number, share=number / totals[true])
+        for true, predicted, number in confusion
+        if true != predicted
+    ]
+    if len(names) > MANY:
+        return tuple(sorted(pairs, key=lambda pair: (-pair.count, -pair.share))[:MOST_CONFUSED_OF_MANY])
+    return tuple(sorted(pairs, key=lambda pair: -pair.share)[:MOST_CONFUSED])
 
 
 def _stage(record: Values) -> StageRecord:

@@ -1,20 +1,25 @@
 """What a reader must know of a model before its accuracy means anything, in words without the model's name."""
 
-from collections.abc import Sequence
-
-import numpy as np
-
-from tasks.comparison.schema import Baseline, Difference, Model
+from tasks.comparison.schema.differences import Difference
+from tasks.comparison.schema.models import Baseline, Model
 from tasks.comparison.statistics import ALPHA
-from tasks.comparison.wording import enumeration, percent, quoted
-
-NAMED = 5  # classes that are named before the others are counted
+from tasks.comparison.wording import count, enumeration, percent, quoted, ranges, some
 
 
 def cautions(model: Model, baseline: Baseline | None) -> str:
     """ "predicts “cat” only and is no better than ...", or an empty text when there is nothing to say."""
     said = [_constant(model), _no_better(model, baseline), "" if _is_constant(model) else _never(model)]
     return enumeration([each for each in said if each])
+
+
+def earlier_seeds(model: Model, run: str) -> str:
+    """ "seeds 0 to 2 from earlier runs, 3 and 4 new", or an empty text when `run` trained every replicate itself."""
+    new = [replicate.seed for replicate in model.replicates if replicate.trained_in == run]
+    earlier = [replicate.seed for replicate in model.replicates if replicate.trained_in != run]
+    if not earlier:
+        return ""
+    said = f"{'seed' if len(earlier) == 1 else 'seeds'} {ranges(earlier)} from earlier runs"
+    return f"{said}, {ranges(new)} new" if new else said
 
 
 def right_together(difference: Difference) -> bool:
@@ -32,8 +37,7 @@ def _constant(model: Model) -> str:
         return ""
     if not _is_constant(model):
         return f"predicts one class only under {'seed' if len(seeds) == 1 else 'seeds'} {enumeration(seeds)}"
-    predicted = np.flatnonzero(np.sum(model.confusion_matrix or [[0]], axis=0))
-    names = [quoted(model.classes[index].name) for index in predicted.tolist()]
+    names = [quoted(model.classes[label].name) for label in sorted({predicted for _, predicted, _ in model.confusion})]
     return f"predicts {names[0]} only" if len(names) == 1 else "predicts one class only under every seed"
 
 
@@ -52,11 +56,5 @@ def _no_better(model: Model, baseline: Baseline | None) -> str:
 def _never(model: Model) -> str:
     if not model.never_predicted:
         return ""
-    return (
-        f"never predicts {len(model.never_predicted)} of {len(model.classes)} classes ({_some(model.never_predicted)})"
-    )
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - NAMED
-    return enumeration([*names[:NAMED], f"{more} more"] if more > 0 else list(names))
+    of = sum(score.support > 0 for score in model.classes)
+    return f"never predicts {count(len(model.never_predicted))} of {count(of)} classes ({some(model.never_predicted)})"

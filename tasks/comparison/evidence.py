@@ -18,6 +18,7 @@ class ReplicateEvidence:
         evaluation: the entry of this seed in the metrics.json of evaluate.
         y_true, y_pred: labels, uint16 [n], in the order of the test part.
         predictions: the store's key of the .npz that the report publishes; predictions_sha256: the digest of its bytes.
+        trained_in: the run that made the model's artifact.
         learned_from, measured_on: the content digests of the data, from the manifests of train and evaluate.
         digests: artifact keys by stage.
     """
@@ -34,6 +35,23 @@ class ReplicateEvidence:
     measured_on: str
     digests: Mapping[str, str]
     predictions_sha256: str
+    trained_in: str
+
+
+@dataclass(frozen=True)
+class EarlierEvidence:
+    """The model of the version before, on the present test part.
+
+    Attributes:
+        found: the entry `earlier` in the metrics.json of evaluate.
+        y_pred: its answers in the order of the test part; None where it could not be measured, as `found` says.
+        predictions, predictions_sha256: as those of a replicate.
+    """
+
+    found: Values
+    y_pred: NDArray | None = None
+    predictions: str | None = None
+    predictions_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +69,7 @@ class Branch:
 
     Attributes:
         error: at which stage the branch ended, and why; None when it is done.
+        earlier: for data that may change, where there was a version before.
         damaged: every stage was done, but an artifact in the store is missing or changed.
         budget: None in a run whose datasets have one budget each.
     """
@@ -62,4 +81,5 @@ class Branch:
     search: SearchEvidence | None = None
     replicates: tuple[ReplicateEvidence, ...] = ()
     damaged: bool = False
+    earlier: EarlierEvidence | None = None
     budget: int | None = field(default=None, kw_only=True)

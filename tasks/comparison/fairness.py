@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from tasks.comparison.evidence import Branch, Values
-from tasks.comparison.schema import Clause
+from tasks.comparison.schema.report import Clause
 from tasks.comparison.wording import count, enumeration, family_title, percent, plural, tricks
 from tasks.settings.dataset import Dataset
 from tasks.settings.request import Request

@@ -6,7 +6,8 @@ from itertools import groupby
 
 from tasks.comparison.cautions import cautions
 from tasks.comparison.pairing import reference_of
-from tasks.comparison.schema import DatasetComparison, Difference, Frontier, Stretch
+from tasks.comparison.schema.differences import Difference
+from tasks.comparison.schema.report import DatasetComparison, Frontier, Stretch
 from tasks.comparison.verdict import breaches, few_seeds, lost, without_result
 from tasks.comparison.wording import count, enumeration, percent, points, the_family
 

@@ -4,14 +4,15 @@ Every family is compared with the reference, and every model with the majority b
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.comparison.evidence import Branch, ReplicateEvidence, Values
 from tasks.comparison.fairness import same_examples
-from tasks.comparison.schema import Baseline, Conclusion, Difference, Margin, SeedTest
+from tasks.comparison.schema.differences import Conclusion, Difference, SeedTest
+from tasks.comparison.schema.models import Baseline, Earlier, Margin
 from tasks.comparison.statistics import (
     ALPHA,
     combine,
@@ -173,3 +174,23 @@ def margin(branch: Branch, baseline: Baseline) -> Margin:
     ]
     estimate = float(np.mean([test.estimate for test in tests]))
     return Margin(estimate=estimate, p_value=combine([test.p_value for test in tests]))
+
+
+def earlier(branch: Branch) -> Earlier | None:
+    """The model of the version before beside the present one of its seed, on the same test examples."""
+    evidence = branch.earlier
+    if evidence is None:
+        return None
+    said: dict[str, Any] = {name: evidence.found.get(name) for name in ("version", "present", "seed", "reason")}
+    if evidence.y_pred is None:
+        return Earlier(**said)
+    present = next(replicate for replicate in branch.replicates if replicate.seed == said["seed"])
+    now, before = present.y_pred == present.y_true, evidence.y_pred == present.y_true
+    return Earlier(
+        **said,
+        accuracy=float(before.mean()),
+        present_accuracy=float(now.mean()),
+        test=_test(present.seed, now, before),
+        predictions=evidence.predictions,
+        predictions_sha256=evidence.predictions_sha256,
+    )

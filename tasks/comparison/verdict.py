@@ -4,7 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from tasks.comparison.cautions import cautions, right_together
-from tasks.comparison.schema import Baseline, Clause, Difference, Model
+from tasks.comparison.schema.differences import Difference
+from tasks.comparison.schema.models import Baseline, Model
+from tasks.comparison.schema.report import Clause
 from tasks.comparison.wording import (
     count,
     enumeration,

@@ -1,12 +1,13 @@
 """How the report writes numbers and names, in its sentences, tables and figures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tasks.comparison.statistics import ALPHA
 
 UNKNOWN, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 ABBREVIATION = 4  # letters that a family's name has at most, to be one
 MORE_DIGITS = 4  # of a number that would read as another one
+NAMED = 5  # things that are named before the others are counted
 
 
 def percent(fraction: float | None, digits: int = 1) -> str:
@@ -91,6 +92,23 @@ def starting(sentence: str) -> str:
 def enumeration(parts: list[str]) -> str:
     """ "a, b and c"."""
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of many `names`, and how many more there are."""
+    more = len(names) - NAMED
+    return enumeration([*names[:NAMED], f"{count(more)} more"] if more > 0 else list(names))
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Rising whole numbers in few words: "0 to 2 and 5"."""
+    stretches: list[list[int]] = []
+    for number in sorted(numbers):
+        if stretches and number == stretches[-1][-1] + 1:
+            stretches[-1].append(number)
+        else:
+            stretches.append([number])
+    return enumeration([f"{s[0]} to {s[-1]}" if len(s) > 2 else enumeration([str(n) for n in s]) for s in stretches])
 
 
 def quoted(name: str) -> str:

@@ -1,4 +1,7 @@
-"""The scores of one model's predictions: every number of `evaluate`, computed by scikit-learn."""
+"""The scores of one model's predictions: every number of `evaluate`.
+
+Nothing here needs more memory than the probabilities themselves, so 10,000 classes are no harm.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,28 +9,33 @@ from numpy.typing import NDArray
 from tasks.settings.values import Frozen
 
 BINS = 15  # equal-width confidence bins, as Guo et al. use
+TOP = 5  # the guesses that `top5_accuracy` allows
 
 
 class Metrics(Frozen):
     """The scores of one model on one set of labelled examples.
 
     Attributes:
+        balanced_accuracy, precision_macro, f1_macro: means of recall, precision and F1 over the classes that have
+            examples here. So two models are averaged over the same classes, whatever they predict.
+        top5_accuracy: how often the true class is among the five most probable; None with no more than five classes.
         precision, recall, f1: one number for each class, in the order of the labels; 0 where it is undefined.
         support: true examples of each class.
-        confusion_matrix: examples by true class (row) and predicted class (column).
+        confusion: [true class, predicted class, examples], of every pair that occurs, in rising order.
         calibration_error: expected |accuracy - confidence|, between 0 and 1.
         log_loss: mean negative log-likelihood of the true class, in nats.
     """
 
     accuracy: float
+    balanced_accuracy: float
     precision_macro: float
-    recall_macro: float
     f1_macro: float
+    top5_accuracy: float | None
     precision: tuple[float, ...]
     recall: tuple[float, ...]
     f1: tuple[float, ...]
     support: tuple[int, ...]
-    confusion_matrix: tuple[tuple[int, ...], ...]
+    confusion: tuple[tuple[int, int, int], ...]
     calibration_error: float
     log_loss: float
 
@@ -35,33 +43,54 @@ class Metrics(Frozen):
 def measure(y_true: NDArray, y_prob: NDArray) -> Metrics:
     """The metrics of class probabilities `y_prob` [n, k] against labels `y_true` [n] in 0..k-1.
 
-    The predicted class is the most probable one; on a tie, the lower label. The macro averages cover every class, even
-    one without examples.
+    The predicted class is the most probable one; on a tie, the lower label. The balanced accuracy is that of
+    `sklearn.metrics.balanced_accuracy_score`, which leaves out classes without examples too.
 
     Raises:
         ValueError: the shapes do not fit, a label is out of range, or a row is not a probability distribution.
     """
     from sklearn import metrics  # its import takes seconds, which users of `Metrics` alone should not spend
 
-    truth, probabilities = _checked(y_true, y_prob)
-    labels = np.arange(probabilities.shape[1])
-    predicted = probabilities.argmax(axis=1)
-    precision, recall, f1, support = metrics.precision_recall_fscore_support(
-        truth, predicted, labels=labels, zero_division=0
-    )
+    truth, sums = _checked(y_true, y_prob)
+    labels = np.arange(y_prob.shape[1])
+    predicted = y_prob.argmax(axis=1)
+    scores = metrics.precision_recall_fscore_support(truth, predicted, labels=labels, zero_division=0)
+    precision, recall, f1, support = scores
+    has_examples = support > 0
     return Metrics(
         accuracy=metrics.accuracy_score(truth, predicted),
-        precision_macro=precision.mean(),
-        recall_macro=recall.mean(),
-        f1_macro=f1.mean(),
+        balanced_accuracy=recall[has_examples].mean(),
+        precision_macro=precision[has_examples].mean(),
+        f1_macro=f1[has_examples].mean(),
+        top5_accuracy=top_accuracy(truth, y_prob, TOP) if len(labels) > TOP else None,
         precision=tuple(precision.tolist()),
         recall=tuple(recall.tolist()),
         f1=tuple(f1.tolist()),
         support=tuple(support.tolist()),
-        confusion_matrix=tuple(map(tuple, metrics.confusion_matrix(truth, predicted, labels=labels).tolist())),
-        calibration_error=calibration_error(predicted == truth, probabilities.max(axis=1)),
-        log_loss=metrics.log_loss(truth, probabilities, labels=labels),
+        confusion=confusion(truth, predicted),
+        calibration_error=calibration_error(predicted == truth, y_prob.max(axis=1) / sums),
+        log_loss=log_loss(_chosen(y_prob, truth) / sums),
     )
+
+
+def top_accuracy(truth: NDArray, y_prob: NDArray, guesses: int) -> float:
+    """How often the true class is among the `guesses` most probable; of equally probable ones, the lower labels."""
+    of_truth = _chosen(y_prob, truth)[:, None]
+    is_before = np.arange(y_prob.shape[1]) < truth[:, None]
+    better = np.count_nonzero((y_prob > of_truth) | ((y_prob == of_truth) & is_before), axis=1)
+    return float(np.mean(better < guesses))
+
+
+def confusion(truth: NDArray, predicted: NDArray) -> tuple[tuple[int, int, int], ...]:
+    """True class, predicted class and number of every pair that occurs, in rising order."""
+    pairs, counts = np.unique(np.stack([truth, predicted]), axis=1, return_counts=True)
+    return tuple(map(tuple, np.column_stack([pairs.T, counts]).tolist()))
+
+
+def log_loss(probabilities: NDArray) -> float:
+    """The mean of -ln of the true classes' `probabilities`, none of them taken as 0: as scikit-learn's `log_loss`."""
+    least = np.finfo(np.float64).eps
+    return float(-np.log(np.clip(probabilities, least, 1 - least)).mean())
 
 
 def calibration_error(correct: NDArray, confidence: NDArray, bins: int = BINS) -> float:
@@ -76,17 +105,21 @@ def calibration_error(correct: NDArray, confidence: NDArray, bins: int = BINS) -
     return float(np.abs(gaps).sum() / len(confidence))
 
 
-def _checked(y_true: NDArray, y_prob: NDArray) -> tuple[NDArray, NDArray]:
-    """The labels as integers, and the probabilities as float64, each row divided by its sum."""
-    truth, probabilities = np.asarray(y_true), np.asarray(y_prob, dtype=np.float64)
-    if probabilities.ndim != 2 or truth.shape != probabilities.shape[:1] or not len(truth):
-        raise ValueError(f"expected labels [n] and probabilities [n, k], received {truth.shape}, {probabilities.shape}")
-    if not np.isfinite(probabilities).all():
-        bad = int((~np.isfinite(probabilities)).any(axis=1).sum())
+def _chosen(y_prob: NDArray, labels: NDArray) -> NDArray:
+    """From every row of `y_prob` [n, k], the probability of its label, [n]."""
+    return np.take_along_axis(y_prob, labels[:, None], axis=1)[:, 0]
+
+
+def _checked(y_true: NDArray, y_prob: NDArray) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The labels as integers, and the sum of each row, float64 [n], by which its probabilities are divided."""
+    truth = np.asarray(y_true)
+    if y_prob.ndim != 2 or truth.shape != y_prob.shape[:1] or not len(truth):
+        raise ValueError(f"expected labels [n] and probabilities [n, k], received {truth.shape}, {y_prob.shape}")
+    sums = y_prob.sum(axis=1, dtype=np.float64)
+    if bad := int((~np.isfinite(sums)).sum()):  # NaN and infinity stay in a sum
         raise ValueError(f"expected finite probabilities, received NaN or infinity in {bad} of {len(truth)} rows")
-    sums = probabilities.sum(axis=1, keepdims=True)
-    if probabilities.min() < 0 or np.abs(sums - 1).max() > 1e-3:
+    if y_prob.min() < 0 or np.abs(sums - 1).max() > 1e-3:
         raise ValueError("expected rows of probabilities that sum to 1; received others (logits? apply softmax)")
-    if truth.min() < 0 or truth.max() >= probabilities.shape[1]:
-        raise ValueError(f"expected labels in 0..{probabilities.shape[1] - 1}, received {truth.min()} to {truth.max()}")
-    return truth.astype(np.int64), probabilities / sums
+    if truth.min() < 0 or truth.max() >= y_prob.shape[1]:
+        raise ValueError(f"expected labels in 0..{y_prob.shape[1] - 1}, received {truth.min()} to {truth.max()}")
+    return truth.astype(np.int64), sums

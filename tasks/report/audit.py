@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tasks.comparison.schema import Comparison
+from tasks.comparison.schema.report import Comparison
 
 PRECISION = 1e-9  # relative: the order of a sum may differ between machines, but no digit that a reader sees
 

@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from tasks.comparison.evidence import Branch, ReplicateEvidence, SearchEvidence
-from tasks.comparison.schema import Environment
+from tasks.comparison.data import class_names
+from tasks.comparison.evidence import Branch, EarlierEvidence, ReplicateEvidence, SearchEvidence
+from tasks.comparison.schema.data import Strip
+from tasks.comparison.schema.report import Environment
 from tasks.report.documents import renderer
+from tasks.report.strips import strips
 from tasks.runs.reasons import relative
 from tasks.runs.records import now, recorded_manifest
 from tasks.settings.place import Place, branch_places
@@ -22,6 +25,8 @@ from tasks.storage.contract import Store
 from tasks.storage.documents import DamagedError
 from tasks.storage.provenance import lock_digest, machine, versions
 
+EXAMPLES = "examples.npy"  # what normalize calls the images of its examples
+EARLIER = "earlier.npz"  # what evaluate calls the predictions of the model of the version before
 Records = list[dict[str, Any]]
 Say = Callable[[str], None]
 Publish = Callable[[str, bytes], object]
@@ -48,6 +53,19 @@ def facts_of(request: Request, store: Store, records: Records) -> dict[str, dict
             manifest = _BranchRecords(store, Place(dataset.name), records).manifest("normalize")
             facts |= {dataset.name: manifest.summary} if manifest else {}
     return facts
+
+
+def examples_of(request: Request, store: Store, records: Records) -> dict[str, tuple[Strip, ...]]:
+    """Pictures of the classes of each dataset whose data are there, and not damaged."""
+    found: dict[str, tuple[Strip, ...]] = {}
+    for dataset in request.datasets:
+        with suppress(DamagedError):
+            place = _BranchRecords(store, Place(dataset.name), records)
+            manifest = place.manifest("normalize")
+            if manifest and EXAMPLES in manifest.files:
+                names, labels = class_names(dataset, manifest.summary), manifest.summary["examples"]
+                found |= {dataset.name: strips(place.array(manifest, EXAMPLES), [names[label] for label in labels])}
+    return found
 
 
 def collect(request: Request, records: Records, store: Store, progress: Say, publish: Publish) -> list[Branch]:
@@ -91,6 +109,10 @@ class _BranchRecords:
         """A JSON file of an artifact, verified."""
         return json.loads(read_file(self.store, manifest, name))
 
+    def array(self, manifest: Manifest, name: str) -> np.ndarray:
+        """An array of an artifact, verified; nothing is unpickled."""
+        return np.load(io.BytesIO(read_file(self.store, manifest, name)), allow_pickle=False)
+
     @property
     def damaged(self) -> bool:
         """Whether a record of the branch cannot be read."""
@@ -115,13 +137,17 @@ def _branch(request: Request, place: Place, records: _BranchRecords, publish: Pu
         records.manifest("normalize")
         branch = replace(branch, search=_search(records))
         replicates = _replicates(request, records)
+        earlier = _earlier(request.run, records)
     except DamagedError as error:
         return replace(branch, error=f"damaged: {relative(str(error), request, records.store)}", damaged=True)
     if replicates is None:
         return replace(branch, error=records.reason(), damaged=records.damaged)
     for evidence, predictions in replicates:
         publish(evidence.predictions, predictions)
-    return replace(branch, status="done", replicates=tuple(evidence for evidence, _ in replicates))
+    if earlier and earlier[0].predictions:
+        publish(earlier[0].predictions, earlier[1])
+    seeds = tuple(evidence for evidence, _ in replicates)
+    return replace(branch, status="done", replicates=seeds, earlier=earlier[0] if earlier else None)
 
 
 def _search(records: _BranchRecords) -> SearchEvidence | None:
@@ -148,9 +174,7 @@ def _replicate(
 ) -> tuple[ReplicateEvidence, bytes]:
     """One replicate's evidence, and the predictions that the report publishes."""
     seed = score["seed"]
-    body = read_file(records.store, evaluated, f"seed-{seed}.npz")
-    with np.load(io.BytesIO(body), allow_pickle=False) as stored:
-        y_true, y_pred = stored["y_true"], stored["y_pred"]
+    body, (y_true, y_pred) = _predictions(records, evaluated, f"seed-{seed}.npz")
     evidence = ReplicateEvidence(
         seed=seed,
         training=records.json(trained, "metrics.json"),
@@ -159,10 +183,36 @@ def _replicate(
         evaluation=score,
         y_true=y_true,
         y_pred=y_pred,
-        predictions=report_key(run, f"predictions/{str(replace(records.place, seed=seed)).replace('/', '-')}.npz"),
+        predictions=_published(run, str(replace(records.place, seed=seed))),
         learned_from=trained.made["inputs"]["data"],
         measured_on=evaluated.made["inputs"]["data"],
+        trained_in=trained.made["run"],
         digests={"train": trained.key, "evaluate": evaluated.key},
         predictions_sha256=evaluated.files[f"seed-{seed}.npz"].sha256,
     )
     return evidence, body
+
+
+def _earlier(run: str, records: _BranchRecords) -> tuple[EarlierEvidence, bytes] | None:
+    """The model of the version before, where `evaluate` had one, and its predictions, where it could be measured."""
+    evaluated = records.manifest("evaluate")
+    found = records.json(evaluated, "metrics.json").get("earlier") if evaluated else None
+    if evaluated is None or found is None:
+        return None
+    if EARLIER not in evaluated.files:
+        return EarlierEvidence(found), b""
+    body, (_, y_pred) = _predictions(records, evaluated, EARLIER)
+    key = _published(run, f"{records.place}/earlier")
+    return EarlierEvidence(found, y_pred, key, evaluated.files[EARLIER].sha256), body
+
+
+def _predictions(records: _BranchRecords, evaluated: Manifest, name: str) -> tuple[bytes, list[np.ndarray]]:
+    """A file of predictions, with the labels and the answers in it."""
+    body = read_file(records.store, evaluated, name)
+    with np.load(io.BytesIO(body), allow_pickle=False) as stored:
+        return body, [stored["y_true"], stored["y_pred"]]
+
+
+def _published(run: str, place: str) -> str:
+    """The key of the predictions that the report publishes for a place."""
+    return report_key(run, f"predictions/{place.replace('/', '-')}.npz")

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
-from tasks.comparison.schema import Comparison
+from tasks.comparison.schema.models import Earlier, Replicate
+from tasks.comparison.schema.report import Comparison
 from tasks.report import pages
 from tasks.report.pages.html import to_html
 from tasks.report.pages.markdown import to_markdown
@@ -19,7 +20,7 @@ CHECKSUMS = "SHA256SUMS"
 # The documents, and what the bytes of each depend on beside the comparison: `renderer` says which these are here.
 DOCUMENTS = {
     "report.json": ("schema",),
-    "report.html": ("schema", "code", "jinja2", "matplotlib", "machine"),
+    "report.html": ("schema", "code", "jinja2", "matplotlib", "pillow", "machine"),
     "report.md": ("schema", "code", "jinja2"),
     "report.csv": ("schema", "code"),
 }
@@ -45,6 +46,7 @@ def renderer() -> dict[str, str]:
         "code": digest_of(code)[:12],
         "jinja2": metadata.version("jinja2"),
         "matplotlib": metadata.version("matplotlib"),
+        "pillow": metadata.version("pillow"),
         "machine": platform.machine(),
     }
 
@@ -54,10 +56,19 @@ def made_by(name: str, renderer: Mapping[str, str]) -> dict[str, str]:
     return {part: renderer.get(part, "of an unknown release") for part in DOCUMENTS[name]}
 
 
+def with_predictions(comparison: Comparison) -> list[Replicate | Earlier]:
+    """Every model of the report whose predictions it publishes."""
+    models = [model for dataset in comparison.datasets for model in dataset.models]
+    earlier = [model.earlier for model in models if model.earlier and model.earlier.predictions]
+    return [*(replicate for model in models for replicate in model.replicates), *earlier]
+
+
 def prediction_files(comparison: Comparison) -> dict[str, str]:
     """The digest of every file of predictions, by its name in the report."""
-    replicates = (r for dataset in comparison.datasets for model in dataset.models for r in model.replicates)
-    return {r.predictions.removeprefix(report_key(comparison.run)): r.predictions_sha256 for r in replicates}
+    start = report_key(comparison.run)
+    return {
+        str(each.predictions).removeprefix(start): str(each.predictions_sha256) for each in with_predictions(comparison)
+    }
 
 
 def checksums(comparison: Comparison, documents: Mapping[str, bytes]) -> bytes:

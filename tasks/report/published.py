@@ -9,7 +9,8 @@ from hashlib import sha256
 import numpy as np
 from pydantic import ValidationError
 
-from tasks.comparison.schema import SCHEMA_VERSION, Comparison, Replicate
+from tasks.comparison.schema.models import Earlier, Replicate
+from tasks.comparison.schema.report import SCHEMA_VERSION, Comparison
 from tasks.learning.metrics import measure
 from tasks.report.audit import Audit
 from tasks.report.documents import CHECKSUMS, DOCUMENTS, made_by, prediction_files, render, renderer
@@ -108,16 +109,16 @@ class PublishedReport:
             found = _first(made, received)
             self._audit.findings.append(f"{name}: expected the bytes that report.json gives, {found}")
 
-    def predictions(self, run: str, replicate: Replicate) -> dict[str, np.ndarray] | None:
-        """The arrays of a replicate's predictions, or None when they cannot be used."""
-        name = replicate.predictions.removeprefix(report_key(run))
+    def predictions(self, run: str, model: Replicate | Earlier) -> dict[str, np.ndarray] | None:
+        """The arrays of a model's predictions, or None when they cannot be used."""
+        name = str(model.predictions).removeprefix(report_key(run))
         if not re.fullmatch(r"predictions/[\w-]+\.npz", name, re.ASCII):
             self._audit.findings.append(f"{name}: expected a file predictions/NAME.npz of this report")
             return None
         body = self.body(name)
         if body is None:
             return None
-        self._audit.expect("digests", f"{name}: SHA-256", replicate.predictions_sha256, sha256(body).hexdigest())
+        self._audit.expect("digests", f"{name}: SHA-256", model.predictions_sha256, sha256(body).hexdigest())
         try:
             with np.load(io.BytesIO(body), allow_pickle=False) as stored:
                 arrays = {array: stored[array] for array in ("y_true", "y_pred", "y_prob")}

@@ -14,12 +14,16 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tasks.comparison.assembly import MEASURED, TRAINED, compare
-from tasks.comparison.evidence import Branch, ReplicateEvidence, SearchEvidence
-from tasks.comparison.schema import Comparison, DatasetComparison, Model, Replicate
+from tasks.comparison.data import illustrated
+from tasks.comparison.evidence import Branch, EarlierEvidence, ReplicateEvidence, SearchEvidence
+from tasks.comparison.schema.data import Strip
+from tasks.comparison.schema.models import Earlier, Model, Replicate
+from tasks.comparison.schema.report import Comparison, DatasetComparison
 from tasks.errors import DataError, RequestError
 from tasks.learning.metrics import measure
 from tasks.report.audit import Audit, stage_place
-from tasks.report.collection import collect, facts_of, legible
+from tasks.report.collection import collect, examples_of, facts_of, legible
+from tasks.report.documents import renderer, with_predictions
 from tasks.report.published import PublishedReport, Read
 from tasks.runs.records import read_records
 from tasks.runs.requests import read_request
@@ -61,7 +65,7 @@ def verify_run(store: Store, run: str) -> Audit:
     if comparison is None or request is None or not whole or None in manifests.values():
         audit.findings.append("the report was not made again from its artifacts, as some of these cannot be read")
     else:
-        _check("artifacts", comparison, lambda: _compiled(comparison, request, records, store), audit)
+        _check("artifacts", comparison, lambda: _compiled(comparison, request, records, store, audit), audit)
     return audit
 
 
@@ -73,8 +77,7 @@ def verify_report(read: Read, names: Iterable[str], audit: Audit) -> Comparison 
     if comparison is None:
         return None
     report.check_views(comparison)
-    replicates = [r for dataset in comparison.datasets for model in dataset.models for r in model.replicates]
-    predictions = {r.predictions: report.predictions(comparison.run, r) for r in replicates}
+    predictions = {m.predictions: report.predictions(comparison.run, m) for m in with_predictions(comparison)}
     if None in predictions.values():
         audit.findings.append("the numbers were not computed again, as some predictions cannot be read")
     else:
@@ -121,15 +124,27 @@ def _same_stages(comparison: Comparison, records: Sequence[Mapping[str, Any]], a
     return len(audit.findings) == before
 
 
-def _compiled(comparison: Comparison, request: Request, records: list[dict[str, Any]], store: Store) -> Comparison:
+def _compiled(
+    comparison: Comparison, request: Request, records: list[dict[str, Any]], store: Store, audit: Audit
+) -> Comparison:
     """The comparison made again from the artifacts; the stages and the environment are those of the report."""
     records = legible(records, request, store)
     branches = collect(request, records, store, lambda _: None, lambda *_: None)
     stages = [stage.model_dump() for stage in comparison.stages]
-    return compare(request, branches, stages, facts_of(request, store, records), comparison.environment)
+    facts, made = facts_of(request, store, records), comparison.environment.renderer.get("pillow", "of an old release")
+    if made == (here := renderer()["pillow"]):
+        examples = examples_of(request, store, records)
+    else:  # another release may code the same picture in other bytes
+        audit.unchecked.append(f"report.json: data: examples: not made again: pillow {made} made them, here is {here}")
+        examples = _examples(comparison)
+    return illustrated(compare(request, branches, stages, facts, comparison.environment), examples)
 
 
-def _recomputed(comparison: Comparison, predictions: Mapping[str, Any]) -> Comparison:
+def _examples(comparison: Comparison) -> dict[str, tuple[Strip, ...]]:
+    return {section.name: section.examples for section in comparison.data}
+
+
+def _recomputed(comparison: Comparison, predictions: Mapping[str | None, Any]) -> Comparison:
     """The comparison computed from the predictions. Everything that does not follow from them is from `comparison`."""
     several = bool(comparison.request.budgets)
     branches = [
@@ -137,7 +152,7 @@ def _recomputed(comparison: Comparison, predictions: Mapping[str, Any]) -> Compa
         for d in comparison.datasets
         for model in d.models
     ]
-    return compare(
+    computed = compare(
         comparison.request,
         branches,
         [stage.model_dump() for stage in comparison.stages],
@@ -145,14 +160,25 @@ def _recomputed(comparison: Comparison, predictions: Mapping[str, Any]) -> Compa
         comparison.environment,
         {(dataset.name, dataset.budget): dataset.fairness for dataset in comparison.datasets},
     )
+    return illustrated(computed, _examples(comparison))
 
 
-def _branch(dataset: DatasetComparison, model: Model, predictions: Mapping[str, Any]) -> Branch:
+def _branch(dataset: DatasetComparison, model: Model, predictions: Mapping[str | None, Any]) -> Branch:
     trials: list[Mapping[str, Any]] = [trial.model_dump(exclude={"chosen"}) for trial in model.trials]
     best = next((trial.number for trial in model.trials if trial.chosen), None)
     search = SearchEvidence(trials, {"trial": best, "hyperparameters": model.hyperparameters}, {})
     replicates = tuple(_replicate(replicate, **predictions[replicate.predictions]) for replicate in model.replicates)
-    return Branch(dataset.name, model.family, model.status, model.error, search, replicates)
+    earlier = _earlier(model.earlier, predictions) if model.earlier else None
+    return Branch(dataset.name, model.family, model.status, model.error, search, replicates, earlier=earlier)
+
+
+def _earlier(reported: Earlier, predictions: Mapping[str | None, Any]) -> EarlierEvidence:
+    """The answers of the model of the version before; what it is, as the report has it."""
+    found = reported.model_dump(include={"version", "present", "seed", "reason"})
+    if reported.predictions is None:
+        return EarlierEvidence(found)
+    y_pred = predictions[reported.predictions]["y_pred"]
+    return EarlierEvidence(found, y_pred, reported.predictions, reported.predictions_sha256)
 
 
 def _replicate(reported: Replicate, y_true: np.ndarray, y_pred: np.ndarray, y_prob: np.ndarray) -> ReplicateEvidence:
@@ -174,6 +200,7 @@ def _replicate(reported: Replicate, y_true: np.ndarray, y_pred: np.ndarray, y_pr
         measured_on="",
         digests=reported.digests,
         predictions_sha256=reported.predictions_sha256,
+        trained_in=reported.trained_in,
     )
 
 

@@ -4,9 +4,10 @@ A branch whose artifacts are damaged is such a row too. Then the stage writes th
 """
 
 from tasks.comparison.assembly import compare
+from tasks.comparison.data import illustrated
 from tasks.comparison.evidence import Branch
 from tasks.errors import DataError
-from tasks.report.collection import collect, environment, facts_of, legible
+from tasks.report.collection import collect, environment, examples_of, facts_of, legible
 from tasks.report.documents import CHECKSUMS, checksums, render
 from tasks.runs.order import publish
 from tasks.runs.records import read_records, recorded
@@ -27,6 +28,7 @@ def report(request: Request, store: Store) -> None:
         predictions: dict[str, bytes] = {}
         branches = collect(request, records, store, record.progress, predictions.__setitem__)
         comparison = compare(request, branches, records, facts_of(request, store, records), environment())
+        comparison = illustrated(comparison, examples_of(request, store, records))
         documents = render(comparison)
         record.check_newest()
         for key, body in predictions.items():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from tasks.comparison.evidence import Branch, ReplicateEvidence, SearchEvidence
-from tasks.comparison.schema import Environment
+from tasks.comparison.schema.report import Environment
 from tasks.learning.metrics import measure
 from tasks.settings.dataset import Augmentation, Dataset, Source, Splits
 from tasks.settings.request import Request
@@ -17,6 +17,7 @@ ENVIRONMENT = Environment(
     machine={"processor": "x86-64, 4 cores", "system": "Linux"},
     created="2026-11-23T11:40:00+00:00",
 )
+VERSIONS = ("1a" * 32, "2b" * 32)
 ACCURACY = {"ann": 0.52, "cnn": 0.71, "mixer": 0.6}
 TRAINING = Training(replicates=3, epochs=6, batch_size=256)
 
@@ -57,16 +58,23 @@ def request(datasets=None, families=("ann", "cnn"), replicates: int = 3, budgets
 
 
 def branch(
-    params: Request, about: Dataset, family: str, *, examples: int = 400, accuracy: float | None = None
+    params: Request,
+    about: Dataset,
+    family: str,
+    *,
+    examples: int = 400,
+    accuracy: float | None = None,
+    classes: int = 0,
 ) -> Branch:
-    """A branch that is done, with an accuracy near what the family reaches."""
+    """A branch that is done, with an accuracy near what the family reaches; `classes` where the data tell them."""
+    number = classes or len(about.classes)
     reached = ACCURACY[family] if accuracy is None else accuracy
     return Branch(
         about.name,
         family,
         "done",
         search=search(params, about, family),
-        replicates=tuple(replicate(params, about, family, seed, examples, reached) for seed in params.seeds),
+        replicates=tuple(replicate(params, about, family, seed, examples, reached, number) for seed in params.seeds),
         budget=about.budget if params.budgets else None,
     )
 
@@ -106,9 +114,9 @@ def settings(params: Request, about: Dataset, family: str) -> dict:
     }
 
 
-def replicate(params: Request, about: Dataset, family: str, seed: int, examples: int, accuracy: float):
+def replicate(params: Request, about: Dataset, family: str, seed: int, examples: int, accuracy: float, classes: int):
     """One trained model whose errors partly repeat those of other seeds."""
-    return measured(params, about, family, seed, *predictions(family, seed, examples, accuracy, len(about.classes)))
+    return measured(params, about, family, seed, *predictions(family, seed, examples, accuracy, classes))
 
 
 def measured(params: Request, about: Dataset, family: str, seed: int, truth: np.ndarray, probabilities: np.ndarray):
@@ -128,11 +136,12 @@ def measured(params: Request, about: Dataset, family: str, seed: int, truth: np.
         settings=settings(params, about, family),
         evaluation=evaluation,
         y_true=truth,
-        y_pred=probabilities.argmax(axis=1).astype(np.uint8),
+        y_pred=probabilities.argmax(axis=1).astype(np.uint16),
         predictions=f"reports/{params.run}/predictions/{about.name}-{family}{at}-seed-{seed}.npz",
         learned_from="d" * 40,
         measured_on="d" * 40,
         predictions_sha256="0" * 64,
+        trained_in=params.run,
         digests={"search": "a" * 40, "train": f"{seed}" * 40, "evaluate": "e" * 40},
     )
 
@@ -142,7 +151,7 @@ def predictions(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Labels, the same for every family and seed, and probabilities that mistake classes for their neighbours."""
     common = np.random.default_rng(0)
-    truth = common.integers(0, classes, examples).astype(np.uint8)
+    truth = common.integers(0, classes, examples).astype(np.uint16)
     hardness = common.uniform(size=examples)
     own = np.random.default_rng([seed, len(family), ord(family[0])])
     right = 0.8 * hardness + 0.2 * own.uniform(size=examples) < accuracy
@@ -201,11 +210,51 @@ def record(
 
 
 def facts(params: Request) -> dict[str, dict]:
-    """What normalize found in every dataset."""
+    """What normalize found in every dataset: 60,000 images, all classes alike."""
     counts = {"train": 45_000, "validation": 5_000, "test": 10_000}
     found = {"counts": counts, "duplicates": {"train_test": 3}}
-    balanced = {about.name: {"train": [4_500] * len(about.classes)} for about in params.datasets}
-    return {name: found | {"class_counts": by_part} for name, by_part in balanced.items()}
+    return {
+        about.name: found
+        | {
+            "class_counts": {
+                part: [number // len(about.classes)] * len(about.classes) for part, number in counts.items()
+            }
+        }
+        for about in params.datasets
+        if about.classes
+    }
+
+
+def living(name: str = "flowers", title: str = "Flowers", budget: int = 250_000) -> Dataset:
+    """A dataset of single images whose data may change and tell the classes."""
+    return Dataset(
+        name=name, title=title, reader="folder", image_size=(32, 32), budget=budget, location="/photos/flowers"
+    )
+
+
+def living_facts(classes: tuple[str, ...], counts: dict[str, list[int]], **more) -> dict:
+    """What normalize found in a dataset of single images, of the second version of its data."""
+    return {
+        "shape": [32, 32, 3],
+        "classes": list(classes),
+        "counts": {part: sum(numbers) for part, numbers in counts.items()},
+        "class_counts": counts,
+        "duplicates": {},
+        "version": VERSIONS[1],
+        "gate": [
+            finding("corrupt", 3, 620, 0.05, ["a/broken.jpg", "<script>.png", "b|c`d.jpg"]),
+            {"name": "imbalance", "found": 400, "of": 3, "share": 133.3, "limit": 1000.0, "files": []},
+        ],
+        "changes": {
+            "previous": VERSIONS[0], "added": 100, "removed": 1, "relabelled": 0, "shifted": 0.021,
+            "files": {"added": ["roses/new-1.jpg", "roses/new-2.jpg"], "removed": ["tulips/old.jpg"], "relabelled": []},
+        },
+    } | more  # fmt: skip
+
+
+def finding(name: str, found: int, of: int, limit: float, files: list[str]) -> dict:
+    """What the gate writes of one threshold."""
+    return {"name": name, "found": found, "of": of, "share": found / of, "limit": limit, "files": files}
 
 
 def everything(params: Request, **options) -> list[Branch]:

@@ -10,7 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from tasks.comparison.schema import Comparison, DatasetComparison, Difference, Model
+from tasks.comparison.schema.differences import Difference
+from tasks.comparison.schema.models import Model
+from tasks.comparison.schema.report import Comparison, DatasetComparison
 from tasks.comparison.wording import family_title, points
 from tasks.report.pages.labels import ROOM, labels
 from tasks.report.pages.svg import (
@@ -152,7 +154,9 @@ def class_scores(dataset: DatasetComparison) -> str | None:
     if not models:
         return None
     scores = np.array([[score.f1 for score in model.classes] for _, model in models])
-    shown = sorted(np.argsort(scores.mean(axis=0), kind="stable")[:CLASSES].tolist())
+    measured = np.flatnonzero([score.support for score in models[0][1].classes])
+    lowest = np.argsort(scores[:, measured].mean(axis=0), kind="stable")[:CLASSES]
+    shown = sorted(measured[lowest].tolist())
     title = "F1 by class" if len(shown) == len(dataset.classes) else f"The {len(shown)} classes of lowest F1"
     legend, rows, names = Legend([model.family for _, model in models]), range(len(shown)), labels(dataset.classes)
     with style():

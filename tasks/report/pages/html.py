@@ -5,9 +5,11 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from tasks.comparison.schema import Comparison, DatasetComparison, Frontier
+from tasks.comparison.assembly import MANY
+from tasks.comparison.schema.report import Comparison, DatasetComparison, Frontier
 from tasks.report.pages.figures import class_scores, difference_figure, key, learning_curves, trial_figures
 from tasks.report.pages.frontier_figures import frontier_figures
+from tasks.report.pages.heat_maps import heat_map
 from tasks.report.pages.templates import render_template
 
 
@@ -41,7 +43,9 @@ def _sections(comparison: Comparison) -> list[Section]:
 
 
 def _figures(dataset: DatasetComparison) -> dict[str, Any]:
+    many = len(dataset.classes) > MANY
     return {
+        "confusion": [Markup(heat_map(dataset, each)) for each in dataset.models if many and each.status == "done"],  # noqa: S704
         "curves": [Markup(figure) for figure in learning_curves(dataset)],  # noqa: S704
         "classes": Markup(class_scores(dataset) or ""),  # noqa: S704
         "trials": [Markup(figure) for figure in trial_figures(dataset)],  # noqa: S704

@@ -4,7 +4,7 @@ import re
 
 from markupsafe import Markup
 
-from tasks.comparison.schema import Comparison
+from tasks.comparison.schema.report import Comparison
 from tasks.report.pages.templates import render_template
 
 

@@ -4,17 +4,20 @@ import csv
 import io
 from typing import Any
 
-from tasks.comparison.schema import Comparison, DatasetComparison, Model
+from tasks.comparison.schema.models import Model
+from tasks.comparison.schema.report import Comparison, DatasetComparison
 
 OF_REPLICATE = (
-    "seed", "parameters", "accuracy", "f1_macro", "precision_macro", "recall_macro", "calibration_error", "log_loss",
-    "classes_predicted", "val_accuracy", "train_seconds", "setup_seconds", "validation_seconds",
-    "inference_seconds_per_image", "model_bytes", "predictions",
+    "seed", "parameters", "accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "top5_accuracy",
+    "calibration_error", "log_loss", "classes_predicted", "val_accuracy", "train_seconds", "setup_seconds",
+    "validation_seconds", "inference_seconds_per_image", "model_bytes", "trained_in", "predictions",
 )  # fmt: skip
 COLUMNS = (
     "run",
     "dataset",
     "title",
+    "data_version",
+    "classes",
     "budget",
     "sample",
     "baseline_accuracy",
@@ -29,7 +32,8 @@ def to_csv(comparison: Comparison) -> str:
     """The table. A branch without a result has rows too, with the reason in place of numbers.
 
     `sample` is the greatest number of images of a part that were used. It is empty where all were. `baseline_accuracy`
-    is what always answering the largest class of the training part reaches.
+    is what always answering the largest class of the training part reaches. `data_version` is empty for pinned data,
+    and `trained_in` is the run that trained the model.
     """
     stream = io.StringIO()
     writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
@@ -45,6 +49,8 @@ def _rows(comparison: Comparison, dataset: DatasetComparison, model: Model) -> l
         "run": _inert(comparison.run),
         "dataset": dataset.name,
         "title": _inert(dataset.title),
+        "data_version": next((each.version for each in comparison.data if each.name == dataset.name), None) or "",
+        "classes": len(dataset.classes),
         "budget": dataset.budget,
         "sample": comparison.request.examples or "",
         "baseline_accuracy": dataset.baseline.accuracy if dataset.baseline else "",

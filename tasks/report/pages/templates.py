@@ -9,11 +9,28 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tasks.comparison import wording
-from tasks.comparison.cautions import cautions
-from tasks.comparison.schema import ClassScore, Comparison, DatasetComparison, Frontier, StageRecord
+from tasks.comparison.assembly import MANY
+from tasks.comparison.cautions import cautions, earlier_seeds
+from tasks.comparison.data import earlier_in_words, in_words, short
+from tasks.comparison.schema.data import ClassCount, Finding
+from tasks.comparison.schema.models import ClassScore, Model
+from tasks.comparison.schema.report import Comparison, DatasetComparison, Frontier, StageRecord
 from tasks.comparison.verdict import lost, without_result
+from tasks.report.pages.heat_maps import CELLS
 from tasks.report.pages.labels import labels
 
+ENDS = 10  # of many classes, those at each end of a list
+FOLDED = 1_000  # classes whose scores a page has room for, folded
+LOOKED_FOR = {
+    "corrupt": "corrupt images",
+    "conflicting": "one image under two labels",
+    "crossing": "one image in two parts",
+    "imbalance": "images of the largest class for one of the smallest",
+    "added": "added since the version before",
+    "removed": "removed since the version before",
+    "relabelled": "put under another label since the version before",
+    "shifted": "largest change of a class's share",
+}
 NUMBERS = (
     wording.count, wording.duration, wording.family_title, wording.fixed, wording.p_value, wording.percent,
     wording.plural, wording.points, wording.quoted, wording.significant, wording.size, wording.starting,
@@ -33,9 +50,10 @@ def render_template(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    own = (by_class, choices, conclusion, place, shares)
-    words = (cautions, labels, lost, without_result)
+    own = (by_class, by_size, choices, conclusion, found, limit, looked_for, place, shares)
+    words = (cautions, earlier_in_words, earlier_seeds, in_words, labels, lost, short, without_result)
     environment.filters |= {each.__name__: each for each in (*NUMBERS, *words, *own)}
+    environment.globals |= {"MANY": MANY, "ENDS": ENDS, "FOLDED": FOLDED, "CELLS": CELLS}
     environment.globals |= {"duration": wording.duration, "percent2": partial(wording.percent, digits=2)}
     return environment.get_template(name).render(comparison=comparison, **_shared(comparison), **values)
 
@@ -49,6 +67,8 @@ def _shared(comparison: Comparison) -> dict[str, Any]:
         "replicates": wording.plural(len(request.seeds), "seed"),
         "settings": settings(comparison),
         "duplicates": {dataset.name: duplicates(dataset) for dataset in comparison.datasets},
+        "data": {section.name: section for section in comparison.data},
+        "has_many": any(len(dataset.classes) > MANY for dataset in comparison.datasets),
         "cached": sum(stage.cached for stage in comparison.stages),
     }
 
@@ -93,12 +113,13 @@ class ClassRow(NamedTuple):
 
 
 def by_class(dataset: DatasetComparison) -> list[ClassRow]:
-    """Every class of a dataset, the lowest F1 first, in the mean of its families; nothing without a result."""
+    """Every class with test examples, the lowest F1 first, in the mean of its families; nothing without a result."""
     done = [model for model in dataset.models if model.status == "done"]
     columns = zip(*(model.classes for model in done), strict=True)
     rows = [
         ClassRow(scores[0].name, scores[0].support, {m.family: score for m, score in zip(done, scores, strict=True)})
         for scores in columns
+        if scores[0].support
     ]
     return sorted(rows, key=lambda row: sum(score.f1 for score in row.scores.values()))
 
@@ -121,6 +142,37 @@ def place(stage: StageRecord) -> str:
     return ", ".join(part for part in (stage.dataset, family, budget, seed, shard) if part)
 
 
-def shares(matrix: Sequence[Sequence[int]]) -> list[list[float]]:
-    """Each row divided by its sum; the row of a class without examples is all zero."""
-    return [[cell / max(1, sum(row)) for cell in row] for row in matrix]
+def shares(model: Model) -> list[list[float]]:
+    """The confusion matrix, each row divided by its sum; the row of a class without examples is all zero."""
+    rows = [[0.0] * len(model.classes) for _ in model.classes]
+    for true, predicted, number in model.confusion:
+        rows[true][predicted] = float(number)
+    return [[cell / max(1.0, sum(row)) for cell in row] for row in rows]
+
+
+def by_size(classes: Sequence[ClassCount]) -> list[ClassCount]:
+    """The largest class first."""
+    return sorted(classes, key=lambda each: -sum(each.counts.values()))
+
+
+def looked_for(finding: Finding) -> str:
+    """What the gate looked for, in words."""
+    return LOOKED_FOR.get(finding.name, finding.name)
+
+
+def found(finding: Finding) -> str:
+    """How much of it there is: "3 of 620, 0.5 %"."""
+    if finding.name == "imbalance":
+        return _ratio(finding.share)
+    parts = [wording.significant(n, 12) for n in (finding.found, finding.of) if n is not None]
+    shares = [] if finding.share is None else [wording.percent(finding.share)]
+    return ", ".join([" of ".join(parts), *shares] if parts else shares)
+
+
+def limit(finding: Finding) -> str:
+    """How much the gate lets pass."""
+    return _ratio(finding.limit) if finding.name == "imbalance" else wording.percent(finding.limit)
+
+
+def _ratio(number: float | None) -> str:
+    return wording.UNKNOWN if number is None else f"{wording.ratio(number)} for one"

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from tasks.comparison.assembly import compare
 from tasks.comparison.evidence import Branch
-from tasks.comparison.schema import Difference, Interval
+from tasks.comparison.schema.differences import Difference
+from tasks.comparison.schema.values import Interval
 from tests.support import synthetic
 
 ABOUT = synthetic.dataset()

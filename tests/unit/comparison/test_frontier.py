@@ -10,7 +10,9 @@ import pytest
 
 from tasks.comparison.assembly import compare
 from tasks.comparison.frontier import frontiers
-from tasks.comparison.schema import DatasetComparison, Difference, Model, SeedTest
+from tasks.comparison.schema.differences import Difference, SeedTest
+from tasks.comparison.schema.models import Model
+from tasks.comparison.schema.report import DatasetComparison
 from tasks.report.documents import render
 from tests.support import synthetic
 from tests.unit.report.test_documents import EVIL, Page

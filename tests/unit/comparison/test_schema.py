@@ -6,7 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.comparison.assembly import compare
-from tasks.comparison.schema import Comparison, Epoch, Model, Spread
+from tasks.comparison.schema.models import Epoch, Model
+from tasks.comparison.schema.report import Comparison
+from tasks.comparison.schema.values import Spread
 from tests.support import synthetic
 
 
@@ -47,6 +49,6 @@ def test_the_report_has_the_fields_that_others_build_on():
     assert {"estimate", "low", "high", "p_value"} <= dataset["difference"].keys()
     model = dataset["models"][1]
     wanted = {"family", "status", "error", "parameters", "train_seconds", "accuracy", "f1_macro"}
-    assert wanted | {"confusion_matrix", "replicates", "hyperparameters"} <= model.keys()
+    assert wanted | {"confusion", "replicates", "hyperparameters"} <= model.keys()
     wanted = {"seed", "parameters", "accuracy", "f1_macro", "train_seconds", "predictions"}
     assert wanted <= model["replicates"][0].keys()

@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.comparison import wording
-from tasks.comparison.schema import Difference, SeedTest
+from tasks.comparison.schema.differences import Difference, SeedTest
 from tasks.comparison.verdict import verdict
 
 

@@ -1,10 +1,12 @@
 """The promises of `tasks.learning.metrics`."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import classification_report
+from sklearn.metrics import balanced_accuracy_score, classification_report, log_loss, top_k_accuracy_score
 
 from tasks.learning.metrics import calibration_error, measure
 
@@ -24,6 +26,40 @@ def test_scores_are_those_of_scikit_learn():
     assert found.f1_macro == pytest.approx(expected["macro avg"]["f1-score"])
     assert found.recall[2] == pytest.approx(expected["2"]["recall"])
     assert found.precision_macro == pytest.approx(expected["macro avg"]["precision"])
+    assert found.balanced_accuracy == pytest.approx(balanced_accuracy_score(truth, probabilities.argmax(axis=1)))
+
+
+def test_every_score_of_many_classes_is_that_of_scikit_learn():
+    """Loss, top-5 and balanced accuracy of rows that do not sum to 1 exactly equal scikit-learn's."""
+    truth, probabilities = _predictions(4, 300, 40)
+    rows = probabilities.astype(float) / probabilities.sum(axis=1, dtype=float)[:, None]
+    found = measure(truth, probabilities)
+    assert found.log_loss == pytest.approx(log_loss(truth, rows, labels=range(40)), rel=1e-12)
+    assert found.top5_accuracy == top_k_accuracy_score(truth, rows, k=5, labels=range(40))
+    assert found.balanced_accuracy == pytest.approx(balanced_accuracy_score(truth, rows.argmax(axis=1)))
+
+
+def test_of_equal_probabilities_the_lower_labels_are_guessed():
+    """A model that finds all ten classes alike has the first five among its guesses, and no class more than once."""
+    assert measure(np.arange(10), np.full((10, 10), 0.1)).top5_accuracy == 0.5
+    assert measure(np.arange(5), np.full((5, 5), 0.2)).top5_accuracy is None
+
+
+def test_a_sure_mistake_has_a_finite_loss():
+    """A probability of 0 for the true class counts as the least that a number can tell from 0."""
+    assert measure(np.array([0, 1]), np.eye(2)[[1, 1]]).log_loss == pytest.approx(-np.log(np.finfo(float).eps) / 2)
+
+
+def test_ten_thousand_classes_need_little_memory():
+    """10,000 examples of 10,000 classes are measured in less memory than their probabilities take."""
+    truth = np.arange(10_000) % 9_999
+    probabilities = np.full((10_000, 10_000), 1e-4, np.float32)
+    tracemalloc.start()
+    found = measure(truth, probabilities)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < probabilities.nbytes
+    assert len(found.confusion) == 9_999
 
 
 def test_log_loss_is_the_mean_surprise():
@@ -33,14 +69,17 @@ def test_log_loss_is_the_mean_surprise():
     assert measure(truth, probabilities).log_loss == pytest.approx(surprise.mean(), rel=1e-5)
 
 
-def test_a_class_without_examples_is_still_there():
-    """A class that is never true and never predicted has a row, scores 0 and lowers the macro average."""
+def test_a_class_without_examples_counts_in_no_average():
+    """A class without examples has its row; whether a model predicts it changes what the others reach, nothing else."""
     truth = np.array([0, 1, 0, 1], np.uint8)
-    probabilities = np.eye(3, dtype=np.float32)[truth]
-    found = measure(truth, probabilities)
-    assert found.confusion_matrix == ((2, 0, 0), (0, 2, 0), (0, 0, 0))
-    assert (found.f1, found.support) == ((1.0, 1.0, 0.0), (2, 2, 0))
-    assert found.f1_macro == pytest.approx(2 / 3)
+    right = measure(truth, np.eye(3, dtype=np.float32)[truth])
+    assert right.confusion == ((0, 0, 2), (1, 1, 2))
+    assert (right.f1, right.support) == ((1.0, 1.0, 0.0), (2, 2, 0))
+    assert right.f1_macro == right.balanced_accuracy == right.precision_macro == 1
+    stray = measure(truth, np.eye(3, dtype=np.float32)[[0, 1, 0, 2]])
+    assert stray.confusion == ((0, 0, 2), (1, 1, 1), (1, 2, 1))
+    assert stray.balanced_accuracy == pytest.approx(3 / 4)
+    assert stray.f1_macro == pytest.approx((1 + 2 / 3) / 2)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(2, 6))
@@ -49,8 +88,9 @@ def test_the_numbers_agree_with_one_another(seed, examples, classes):
     """The confusion matrix holds every example, its diagonal is the accuracy, its rows are the support."""
     truth, probabilities = _predictions(seed, examples, classes)
     found = measure(truth, probabilities)
-    matrix = np.array(found.confusion_matrix)
-    assert matrix.shape == (classes, classes)
+    matrix = np.zeros((classes, classes), int)
+    for true, predicted, count in found.confusion:
+        matrix[true, predicted] = count
     assert matrix.sum() == examples
     assert found.accuracy == pytest.approx(matrix.trace() / examples)
     assert found.support == tuple(matrix.sum(axis=1))

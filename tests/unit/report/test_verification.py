@@ -129,7 +129,7 @@ CONTRADICTION = "datasets.0.differences.0.cnn: expected an interval, a p-value a
     [
         ((*MODEL, "accuracy"), 0.9, "datasets[cifar10].models[cnn].accuracy"),
         ((*MODEL, "f1_macro"), 0.9, "datasets[cifar10].models[cnn].f1_macro"),
-        ((*MODEL, "confusion_matrix", 0, 0), 1, "datasets[cifar10].models[cnn].confusion_matrix[0][0]"),
+        ((*MODEL, "confusion", 0, 2), 1, "datasets[cifar10].models[cnn].confusion[0][2]"),
         ((*MODEL, "classes", 2, "recall"), 0.9, "datasets[cifar10].models[cnn].classes[bird].recall"),
         ((*MODEL, "spread", "accuracy", "std"), 0.9, "datasets[cifar10].models[cnn].spread.accuracy.std"),
         ((*MODEL, "accuracy_interval", "low"), 0.1, "datasets[cifar10].models[cnn].accuracy_interval.low"),

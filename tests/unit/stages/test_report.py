@@ -69,7 +69,7 @@ def leave(store, place, stage, files, summary=None, **made):
             (folder / name).write_text(json.dumps(content))
     with recorded(store, REQUEST.run, place, stage) as record:
         key = record.fields["key"] = f"{place}".replace("/", "-")
-        commit(store, stage, key, folder, made, summary or {})
+        commit(store, stage, key, folder, {"run": REQUEST.run} | made, summary or {})
 
 
 def object_of(store, place, stage, name):

@@ -1,0 +1,80 @@
+"""What the report says of a dataset itself: its version, its images by class and part, and what the gate found."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tasks.comparison.schema.values import Count, Known, Number
+from tasks.settings.values import Frozen
+
+Image = Annotated[str, Field(pattern="^[A-Za-z0-9+/]+={0,2}$")]  # Base64
+
+
+class ClassCount(Frozen):
+    """One class and its images by part."""
+
+    name: str
+    counts: dict[str, Count]
+
+
+class Finding(Frozen):
+    """One thing that the gate looked for: `found` `of` so many are `share`, and more than `limit` would be refused.
+
+    `files` are the first names. What is not a share (the imbalance, a ratio) has its number in `share`.
+    """
+
+    name: str
+    found: Known = None
+    of: Known = None
+    share: Known = None
+    limit: Known = None
+    files: tuple[str, ...] = ()
+
+
+class Changes(Frozen):
+    """What became of the images since the version `previous`.
+
+    `shifted` is the largest change of a class's share; `files` are the first names, by what became of them.
+    """
+
+    previous: str
+    added: Count
+    removed: Count
+    relabelled: Count
+    shifted: Number
+    files: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+
+class Strip(Frozen):
+    """Examples of one class side by side in one picture: `count` images of `width` by `height` pixels.
+
+    `jpeg` is the picture. It is smaller, and less sharp, than what a model learns from.
+    """
+
+    name: str
+    count: Count
+    width: Count
+    height: Count
+    jpeg: Image
+
+
+class DataSection(Frozen):
+    """One dataset of the run, whatever its budgets.
+
+    Attributes:
+        version: the digest of the list of its files; null where these are pinned, and where `normalize` found nothing.
+        counts: images by part; empty where `normalize` did not finish.
+        classes: in the order of their labels.
+        remarks: sentences on what the numbers say: balance, classes that a part lacks, where the parts come from.
+        examples: of the training part.
+    """
+
+    name: str
+    title: str
+    version: str | None = None
+    changes: Changes | None = None
+    counts: dict[str, Count] = Field(default_factory=dict)
+    classes: tuple[ClassCount, ...] = ()
+    gate: tuple[Finding, ...] = ()
+    remarks: tuple[str, ...] = ()
+    examples: tuple[Strip, ...] = ()

@@ -1,0 +1,144 @@
+"""The comparison of one run: the typed, versioned report whose JSON, `report.json`, is the source of truth.
+
+`report.html`, `report.md` and `report.csv` are views of it. Fractions (accuracy, F1, differences) are between 0 and 1,
+times in seconds, sizes in bytes. What is not known is null; NaN and infinity never appear. A field may be added without
+a new version; one that changes its meaning or goes makes a new `schema_version`. What contradicts itself is refused.
+"""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from tasks.comparison.schema.data import DataSection
+from tasks.comparison.schema.differences import Conclusion, Difference
+from tasks.comparison.schema.models import Baseline, Model
+from tasks.comparison.schema.values import Count, Number
+from tasks.settings.request import Request
+from tasks.settings.values import Frozen
+
+SCHEMA_VERSION: Literal[3] = 3
+
+
+class Clause(Frozen):
+    """One clause of the fairness contract: what it promises, what was found; `holds` is null when nothing could be."""
+
+    name: str
+    promise: str
+    found: str
+    holds: bool | None
+
+
+class DatasetComparison(Frozen):
+    """One dataset at one budget: the verdict first, then its evidence.
+
+    Attributes:
+        difference: the first of `differences`; null when a side of it has no result.
+        differences: one for every family but the reference (`ann`, or the run's first family), where both have results.
+        baseline: null where no family has a result, or where the training part's counts are not known.
+        facts: what `normalize` found: examples by part, duplicates across parts, per-channel statistics.
+    """
+
+    name: str
+    title: str
+    budget: Count
+    classes: tuple[str, ...]
+    verdict: str
+    difference: Difference | None
+    differences: tuple[Difference, ...]
+    baseline: Baseline | None = None
+    models: tuple[Model, ...]
+    fairness: tuple[Clause, ...]
+    facts: dict[str, Any]
+
+
+class Stretch(Frozen):
+    """Neighbouring budgets of a run, rising, at all of which `family` stands alike to `reference`.
+
+    `conclusion` is that of their differences; unknown where there are none.
+    """
+
+    family: str
+    reference: str
+    conclusion: Conclusion | Literal["unknown"]
+    budgets: tuple[Count, ...]
+
+
+class Frontier(Frozen):
+    """One dataset over the several budgets of a run: where a family's advantage begins and where it ends.
+
+    The stretches of a family cover the budgets in order. Between two budgets nothing was measured.
+    """
+
+    name: str
+    title: str
+    verdict: str
+    stretches: tuple[Stretch, ...]
+
+
+class StageRecord(Frozen):
+    """What one stage did in this run; `cached` when it reused an earlier run's artifact."""
+
+    stage: str
+    dataset: str | None = None
+    family: str | None = None
+    budget: int | None = None
+    seed: int | None = None
+    shard: int | None = None
+    status: str
+    cached: bool
+    key: str | None = None
+    seconds: Number
+    setup_seconds: Number = 0.0
+    started: str | None = None
+    ended: str | None = None
+    error: str | None = None
+
+
+class Environment(Frozen):
+    """Where and when: releases by name, facts of the machine by name, the moment of the report (ISO 8601, UTC).
+
+    `renderer` is what made the documents: the same renderer makes the same bytes again.
+    """
+
+    versions: dict[str, str]
+    machine: dict[str, str]
+    created: str
+    renderer: dict[str, str] = Field(default_factory=dict)
+
+
+class Comparison(Frozen):
+    """The whole report of one run.
+
+    Attributes:
+        status: complete when every family of every dataset has a result at every budget, else partial.
+        notice: a sentence that every view shows first; null unless the run used a sample of the images.
+        datasets: one for each dataset of the run, at each of its budgets where there are several.
+        frontiers: one for each dataset of a run with several budgets.
+        data: one for each dataset of the run.
+        confidence: of every interval; 1 - confidence is the level of every test.
+        reproduce: the command that asks for the same run again.
+        request: all that the run was asked, but for the mirror: the digests say what was read, and an address may hold
+            a password.
+    """
+
+    schema_version: Literal[3] = SCHEMA_VERSION
+    run: str
+    status: Literal["complete", "partial"]
+    notice: str | None = None
+    confidence: Number
+    datasets: tuple[DatasetComparison, ...]
+    frontiers: tuple[Frontier, ...] = ()
+    data: tuple[DataSection, ...] = ()
+    stages: tuple[StageRecord, ...]
+    environment: Environment
+    reproduce: str
+    request: Request
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """The run's answers: each dataset's over its budgets where there are several, else at its one budget."""
+        return tuple(part.verdict for part in self.frontiers or self.datasets)
+
+    def label(self, dataset: DatasetComparison) -> str:
+        """The title, with the budget where that alone does not say which comparison it is."""
+        return f"{dataset.title}, {dataset.budget:,} parameters" if self.frontiers else dataset.title
