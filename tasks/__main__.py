@@ -29,7 +29,6 @@ from tasks.storage.contract import Store
 from tasks.storage.location import open_store
 
 SWEEP = "remove what no run can use any more: files without a manifest or snapshot, old checkpoints, unfinished writes"
-WATCH = "tell whether a dataset's files have changed since the last run: 0 when they have, 99 when they have not"
 VERIFY = "make a report's numbers and documents again, and check every file and digest within reach"
 ENVIRONMENT = """environment:
   STORE             s3://bucket/prefix or file:///folder

@@ -24,7 +24,11 @@ INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the command line says; the exit code: 0 done, 1 failed, 64 a bad request, 65 bad data, 130 interrupted."""
+    """Do what the command line says.
+
+    Returns:
+        0 done, 1 failed, 64 a bad request, 65 bad data, 130 interrupted.
+    """
     speak_any_text()
     options = _parser().parse_args(arguments)
     console = Console()

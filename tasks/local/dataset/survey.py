@@ -1,4 +1,4 @@
-"""A survey of images before they are a dataset: what there is, what it would become, and what a run would find wrong."""
+"""A survey of images before they are a dataset: what there is, what it becomes, what a run would find wrong."""
 
 import io
 from collections import Counter
