@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 from itertools import islice
 
-from tasks.comparison.schema import Comparison
+from tasks.comparison.schema.report import Comparison
 from tasks.data.sources.locations import location_at
 from tasks.data.sources.looks import is_changed
 from tasks.errors import DataError, UnchangedError
