@@ -18,6 +18,7 @@ from tests.bench.learning import learning
 from tests.bench.orchestration import orchestration
 from tests.bench.searching import searching
 from tests.bench.section import Section
+from tests.bench.snapshots import snapshots
 from tests.bench.throughput import throughput
 
 
@@ -25,7 +26,7 @@ def main() -> None:
     """Measure the parts that are asked for, all of them by default."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="What it costs, measured.")
     parser.add_argument(
-        "parts", nargs="*", metavar="PART", help="orchestration, cores, learning, throughput, search, growth"
+        "parts", nargs="*", metavar="PART", help="orchestration, cores, learning, throughput, search, growth, snapshots"
     )
     parser.add_argument("--state", type=Path, default=Path(".state"), help="where Airflow's database of the run is")
     parser.add_argument("--reports", type=Path, default=Path("reports"), help="where the run's report is")
@@ -40,6 +41,7 @@ def main() -> None:
         "throughput": throughput,
         "search": searching,
         "growth": partial(growth, options.rounds),
+        "snapshots": snapshots,
     }
     if unknown := set(options.parts) - set(parts):
         parser.error(f"expected parts among {', '.join(parts)}, received {', '.join(sorted(unknown))}")

@@ -69,7 +69,7 @@ class _Take:
         self._location, self._address, self._shelf, self._progress = location, address, shelf, progress
         self._last = None if is_afresh else shelf.last()
         known = self._last.entries if self._last and self._last.location == address else ()
-        self._known = {_entry(taken): taken.files for taken in known if all(map(shelf.has, taken.files))}
+        self._known = {_entry(taken): taken for taken in known if all(map(shelf.has, taken.files))}
         self._listing = Listing([], is_file=False)
         self._listings = self._read = 0
         self._next_keep = time.monotonic() + KEPT_EVERY
@@ -95,10 +95,9 @@ class _Take:
 
     def _remember(self) -> Look:
         """The listed entries that are known, which are now the last look."""
-        known = (entry for entry in self._listing.entries if entry in self._known)
-        entries = tuple(Taken(**entry._asdict(), files=self._known[entry]) for entry in known)
-        look = Look(location=self._address, entries=entries)
-        if entries and look != self._last:
+        known = tuple(self._known[entry] for entry in self._listing.entries if entry in self._known)
+        look = Look(location=self._address, entries=known)
+        if known and look != self._last:
             self._shelf.keep(look)
             self._last = look
         return look
@@ -110,10 +109,14 @@ class _Take:
             if isinstance(found, UnsettledError):
                 yield found
                 continue
-            self._known[entry], self._read = (found,), self._read + 1
+            self._know(entry, (found,))
             if time.monotonic() >= self._next_keep:
                 self._remember()
                 self._next_keep = time.monotonic() + KEPT_EVERY
+
+    def _know(self, entry: Entry, files: tuple[StoredFile, ...]) -> None:
+        self._known[entry] = Taken(name=entry.name, size=entry.size, mark=entry.mark, files=files)
+        self._read += 1
 
     def _stored(self, scratch: Path, pulse: Pulse, entry: Entry) -> StoredFile | UnsettledError:
         """The file of an entry, read and stored, or why it could not be."""
@@ -138,7 +141,7 @@ class _Take:
                 yield error
                 return
             members = spread(partial(self._stored_member, pulse), self._members(packed, scratch))
-            self._known[entry], self._read = tuple(file for _, file in members), self._read + 1
+            self._know(entry, tuple(sorted((file for _, file in members), key=lambda file: file.name)))
 
     def _members(self, packed: Path, scratch: Path) -> Iterator[tuple[str, Path]]:
         """Name and place of each member that counts."""

@@ -181,6 +181,8 @@ def test_a_bomb_does_not_go_off(tmp_path, folder, archive, expected):
     with pytest.raises(DataError, match=expected):
         extract(tmp_path / "a.tar.gz", folder)
     assert names(folder) == []
+    with pytest.raises(DataError, match=expected):
+        list(archives.unpack(tmp_path / "a.tar.gz", folder, "http://example.org/a.tar.gz"))
 
 
 TWO = {"top/two.bin": b"two", "top/one.bin": b"one"}
@@ -234,3 +236,26 @@ def test_a_zip_that_unpacks_to_more_than_its_bound_is_left(tmp_path, folder, mon
     (tmp_path / "a").write_bytes(zip_bytes({name: bytes(2**19 + 1) for name in TWO}))
     with pytest.raises(DataError, match="expected at most 1 MiB unpacked"):
         extract(tmp_path / "a", folder)
+
+
+@pytest.mark.parametrize("archive", KINDS.values(), ids=KINDS)
+def test_a_whole_archive_is_unpacked_file_by_file(tmp_path, folder, archive):
+    """Each file under a number, with its name beside it; the next is unpacked when the last was taken away."""
+    (tmp_path / "a").write_bytes(archive)
+    found = {}
+    for name, path in archives.unpack(tmp_path / "a", folder, "http://example.org/a"):
+        assert names(folder) == [path.name]
+        found[name] = path.read_bytes()
+        path.unlink()
+    assert found == GOOD
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
+def test_a_whole_archive_has_files_and_folders_only(tmp_path, folder, kind):
+    """A link or a device is named, and never made; a folder is no fault."""
+    (tmp_path / "a").write_bytes(archive_with(type=tarfile.DIRTYPE))
+    assert list(archives.unpack(tmp_path / "a", folder, "a")) == []
+    (tmp_path / "a").write_bytes(archive_with(type=kind, linkname="/etc/passwd"))
+    with pytest.raises(DataError, match=r"received the member 'top/one.bin', which is not a plain file"):
+        list(archives.unpack(tmp_path / "a", folder, "a"))
+    assert names(folder) == []
