@@ -15,21 +15,27 @@ import tempfile
 import time
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
+from pyarrow import parquet
 
-from tasks.data.readers import read
+from tasks.data.images import CorruptImageError, decoded
+from tasks.data.part import Given
+from tasks.data.readers import read, samples
 from tasks.data.sources.downloads import bring
 from tasks.errors import DataError, RequestError
 from tasks.settings.addresses import checked_address, folder_of
-from tasks.settings.dataset import Source
+from tasks.settings.dataset import Canvas, Source
 from tasks.settings.loading import load_configuration, resolve
 from tasks.settings.perimeter import Perimeter
 from tasks.settings.request import Parameters, RunId, slug
@@ -43,6 +49,7 @@ TEXT = st.text(st.characters(), max_size=80)  # lone surrogates and control char
 SCRAP = st.binary(max_size=20)
 NAMES = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1, max_size=80)
 IMAGES, LABELS = images_and_labels(4, 1, seed=0)
+CANVAS = Canvas(6, 7, "rgb", "pad")
 SCRATCH = tempfile.TemporaryDirectory(prefix="fuzz-")  # goes with the process
 FOLDER = Path(SCRATCH.name)
 CONFIG = make_configuration(FOLDER / "config")
@@ -91,6 +98,81 @@ def _check_reader(reader: str, files: tuple[bytes, ...]) -> None:
         part = read(reader, paths, (8, 8, 1), 3)
         assert part.images.shape == (len(part.labels), 8, 8, 1)
         assert part.labels.max() < 3
+
+
+def check_image(body: bytes) -> None:
+    """An array of the canvas' shape, or a short reason why the bytes are no image."""
+    try:
+        assert decoded(body, CANVAS).shape == CANVAS.shape
+    except CorruptImageError as error:
+        _check_lines(DataError(str(error)))
+
+
+def check_samples(files: tuple[str, dict[str, bytes]]) -> None:
+    """Labelled images that can be shown to people, or DataError."""
+    reader, bodies = files
+    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+        found = [Given(name, Path(folder, str(number))) for number, name in enumerate(bodies)]
+        for file in found:
+            file.path.write_bytes(bodies[file.name])
+        try:
+            for sample in samples(reader, found):
+                assert (sample.name + sample.label).isprintable()
+                assert isinstance(sample.image(), bytes | np.ndarray)
+        except DataError as error:
+            _check_lines(error)
+
+
+def image_files() -> st.SearchStrategy[bytes]:
+    """Image files of every format and many kinds of colour, most of them damaged."""
+    return st.sampled_from([*_image_files()]).flatmap(mutated)
+
+
+def _image_files() -> Iterator[bytes]:
+    picture = Image.fromarray(IMAGES[0, ..., 0]).resize((20, 30))
+    kinds = {"1": "PNG TIFF", "P": "PNG GIF", "LA": "PNG TIFF", "RGB": "JPEG WEBP BMP TIFF", "CMYK": "JPEG TIFF"}
+    for mode, formats in {**kinds, "RGBA": "PNG WEBP TIFF", "I;16": "PNG TIFF", "F": "TIFF"}.items():
+        for kind in formats.split():
+            stream, exif = BytesIO(), Image.Exif()
+            exif[0x0112] = 6
+            picture.convert(mode).save(stream, kind, **({"exif": exif} if kind in ("JPEG", "WEBP") else {}))
+            yield stream.getvalue()
+
+
+def files_of(reader: str) -> st.SearchStrategy[tuple[str, dict[str, bytes]]]:
+    """Files that a format of single images reads, one of which may be damaged."""
+    whole = {
+        "folder": [{"a/1.png": b"", f"a/metadata.{kind}": body} for kind, body in _tables().items()],
+        "parquet": [{"a.parquet": _tables()["parquet"]}],
+        "npz": [{"a.npz": _archive(np.savez)}, {"a.npz": _archive(np.savez_compressed)}, _loose()],
+    }[reader]
+    pairs = st.sampled_from([(files, name) for files in whole for name in files])
+    return pairs.flatmap(lambda pair: mutated(pair[0][pair[1]]).map(lambda body: (reader, {**pair[0], pair[1]: body})))
+
+
+def _tables() -> dict[str, bytes]:
+    rows = [{"file_name": "1.png", "label": "one", "group": "g", "image": {"bytes": b"1", "path": "1.png"}}]
+    sink = pa.BufferOutputStream()
+    parquet.write_table(pa.Table.from_pylist(rows), sink)
+    return {
+        "csv": b"file_name,label,group\r\n1.png,one,g\r\n",
+        "jsonl": b'{"file_name": "1.png", "label": 1, "group": "g"}\n',
+        "parquet": sink.getvalue().to_pybytes(),
+    }
+
+
+def _archive(save: Callable[..., None]) -> bytes:
+    stream = BytesIO()
+    save(stream, x_train=IMAGES, y_train=LABELS)
+    return stream.getvalue()
+
+
+def _loose() -> dict[str, bytes]:
+    found = {}
+    for name, array in (("images", IMAGES), ("labels", LABELS.astype(str))):
+        np.save(stream := BytesIO(), array)
+        found[f"{name}.npy"] = stream.getvalue()
+    return found
 
 
 def archives() -> st.SearchStrategy[bytes]:
@@ -241,6 +323,8 @@ TARGETS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], None]]] = {
         check_idx,
     ),
     "cifar": (st.lists(mutated(cifar_bytes(IMAGES, LABELS)), min_size=1, max_size=3).map(tuple), check_cifar),
+    "image": (image_files(), check_image),
+    **{reader: (files_of(reader), check_samples) for reader in ("folder", "parquet", "npz")},
     "archive": (packed(), check_archive),
     "parameters": (
         FORMS | FORMS.map(str.encode).flatmap(mutated).map(lambda b: b.decode(errors="replace")),

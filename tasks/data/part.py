@@ -1,5 +1,6 @@
 """What formats make and stages use: one part of a dataset as arrays, and one labelled image on its way there."""
 
+import errno
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -82,3 +83,8 @@ def listed(names: Sequence[str], most: int = 5) -> str:
     """The first of `names` on one line, and how many more there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(shown(name) for name in names[:most]) + more
+
+
+def tells_of_content(error: Exception) -> bool:
+    """Whether an error of a library tells of what a file says. Some are OSError, like those of the disk."""
+    return not isinstance(error, OSError) or error.errno in (None, errno.EINVAL)  # a file's own offset was no place

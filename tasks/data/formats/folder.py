@@ -14,12 +14,13 @@ from typing import Any
 import pyarrow
 from pyarrow import parquet
 
-from tasks.data.part import PART_WORDS, Given, Sample, label_text, listed, part_in, shown
+from tasks.data.part import PART_WORDS, Given, Sample, label_text, listed, part_in, shown, tells_of_content
 from tasks.errors import DataError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 HIDDEN = (".", "__")  # such as .DS_Store and __MACOSX
 FILE_NAME, LABEL, GROUP = "file_name", "label", "group"
+DAMAGE = (OSError, ValueError, TypeError, ArithmeticError, RecursionError, csv.Error, pyarrow.ArrowException)
 Row = tuple[str, Mapping[str, Any]]  # its place, for messages, and its cells
 
 
@@ -121,7 +122,11 @@ def _rows(table: Given) -> Iterator[Row]:
             if not isinstance(row, Mapping):
                 raise ValueError(f"row {number} is no object with names and values")
             yield f"{shown(table.name)}, row {number}", row
-    except (ValueError, TypeError, ArithmeticError, RecursionError, csv.Error, pyarrow.ArrowException) as error:
+    except MemoryError:
+        raise
+    except DAMAGE as error:
+        if not tells_of_content(error):
+            raise
         reason = shown(str(error))
         raise DataError(f"{shown(table.name)}: expected a table, received one that cannot be read ({reason})") from None
 

@@ -8,6 +8,7 @@ whole numbers or texts, [n] or [n, 1]. An archive is read image by image, and no
 
 import math
 import re
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from tasks.data.part import PART_WORDS, Given, PartName, Sample, label_text, listed, part_in, shown
+from tasks.data.part import PART_WORDS, Given, PartName, Sample, label_text, listed, part_in, shown, tells_of_content
 from tasks.errors import DataError, RequestError
 
 NAMES: dict[str, tuple[str, PartName | None]] = {  # of the labels that belong to images of a name, and their part
@@ -116,7 +117,7 @@ def _of_arrays(name: str, group: Mapping[str, Stored]) -> Iterator[Sample]:
     except MemoryError:
         raise
     except (OSError, EOFError, LookupError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, OSError) and error.errno:  # of the disk, not of what the file says
+        if not tells_of_content(error):
             raise
         raise DataError(f"{place}: {shown(str(error), MAX_REASON)}; {CORRECT}") from None
 
@@ -133,7 +134,11 @@ def _labels(stored: Stored) -> NDArray[Any]:
             raise ValueError(f"expected labels that are whole numbers or texts, received {kind}")
         if len(shape) not in (1, 2) or shape[1:] not in ((), (1,)):
             raise ValueError(f"expected labels [n] or [n, 1], received {list(shape)}")
-        return np.frombuffer(_read(stream, shape, kind, MAX_LABELS), kind)
+        body = _read(stream, shape, kind, MAX_LABELS)
+    # NumPy would make strings of letters that do not exist, which end Python.
+    if kind.kind == "U" and np.frombuffer(body, f"{kind.byteorder}u4").max() > sys.maxunicode:
+        raise ValueError("expected labels that are texts, received letters that Unicode does not have")
+    return np.frombuffer(body, kind)
 
 
 def _rows(stored: Stored, count: int) -> Iterator[NDArray[np.uint8]]:

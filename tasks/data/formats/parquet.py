@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from pyarrow import parquet
 
-from tasks.data.part import Given, Sample, label_text, listed, part_in, shown
+from tasks.data.part import Given, Sample, label_text, listed, part_in, shown, tells_of_content
 from tasks.errors import DataError
 
 IMAGE_NAMES = ("image", "img")
@@ -71,7 +71,7 @@ def _of_table(file: Given, labels: str | None) -> Iterator[Sample]:
     except MemoryError:
         raise
     except (OSError, LookupError, ValueError, pa.ArrowException) as error:
-        if isinstance(error, OSError) and error.errno:  # of the disk, not of what the file says
+        if not tells_of_content(error):
             raise
         raise DataError(f"{place}: {shown(str(error), MAX_REASON)}; {CORRECT}") from None
 
