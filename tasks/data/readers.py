@@ -84,11 +84,13 @@ def samples(reader: str, files: Sequence[Given], labels: str | None = None) -> I
 
     Raises:
         RequestError: there is no such format of single images.
-        DataError: the files are not what the format expects, or the name of a class is not fit to be shown.
+        DataError: the files are not what the format expects, or the name of a class or group cannot be shown.
     """
     seen: dict[str, str] = {}
     for sample in _offered(reader, "samples")(files, labels):
         _check_class(sample, seen)
+        if sample.group is not None:
+            _visible(sample.group, f"{shown(sample.name)}: its group")
         yield sample if sample.name.isprintable() else sample._replace(name=shown(sample.name))
     if not seen:
         raise DataError(f"{listed([file.name for file in files])}: expected images, received none; {CORRECT}")
@@ -128,10 +130,7 @@ def _check_class(sample: Sample, seen: dict[str, str]) -> None:
     """The label can be shown to people, who can tell it from those `seen`, by appearance; it joins them."""
     known = seen.get(appearance(sample.label))
     if known is None:
-        try:
-            known = visible(sample.label)
-        except ValueError as error:
-            raise DataError(f"{shown(sample.name)}: the name of its class: {error}; rename it") from None
+        known = _visible(sample.label, f"{shown(sample.name)}: the name of its class")
         seen[appearance(known)] = known
     if known != sample.label:
         raise DataError(
@@ -140,6 +139,13 @@ def _check_class(sample: Sample, seen: dict[str, str]) -> None:
         )
     if len(seen) > MAX_CLASSES:
         raise DataError(f"expected at most {MAX_CLASSES:,} classes, received more; {CORRECT}")
+
+
+def _visible(text: str, what: str) -> str:
+    try:
+        return visible(text)
+    except ValueError as error:
+        raise DataError(f"{what}: {error}; rename it") from None
 
 
 def _bytes(array: object, what: str, where: str) -> np.ndarray:

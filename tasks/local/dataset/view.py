@@ -84,7 +84,10 @@ def _formats(look: Look) -> str:
 
 def _classes(survey: Survey) -> Table:
     """The classes with their counts as bars; of many, the largest and the smallest."""
-    totals = {name: sum(counts) for name, counts in zip(survey.classes, zip(*survey.counts.values(), strict=True), strict=True)}
+    totals = {
+        name: sum(counts)
+        for name, counts in zip(survey.classes, zip(*survey.counts.values(), strict=True), strict=True)
+    }
     shown = Counter(totals).most_common()
     greatest = max(1, shown[0][1])
     table = Table("class", *survey.counts, "all", "", title_justify="left")

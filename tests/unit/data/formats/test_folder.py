@@ -162,6 +162,7 @@ def test_the_dataset_says_which_column_counts(tmp_path):
             '{"file_name": "1.png", "label": 1, "group": []}',
             "row 1: expected a text or a whole number",
         ),
+        ("metadata.jsonl", '{"file_name": "1.png", "label": 1, "group": "\\ud800"}', r"1.png: its group: .* U\+D800"),
         ("metadata.jsonl", "[1]", "expected a table, .*row 1 is no object"),
         ("metadata.jsonl", "[" * 100_000, "expected a table, received one that cannot be read"),
         ("metadata.jsonl", "{", "expected a table, received one that cannot be read"),
