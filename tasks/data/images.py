@@ -20,6 +20,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 MAX_PIXELS = 2**26  # of one image: a bomb of some bytes could ask for 2**32
 EXPECTED_SIZE = f"expected 1 to {MAX_PIXELS:,} pixels"
 CHANNELS = ((), (1,), (3,), (4,))  # what may follow height and width in the shape of pixels
+MODES = {"rgb": "RGB", "grey": "L"}  # of Pillow's images, by the colour of a canvas
 MAX_REASON = 100  # characters
 SCALING = Image.Resampling.BICUBIC
 # How good a scaled-down decoding must be: so many times the canvas, before the scaling that is exact.
@@ -45,8 +46,8 @@ def decoded(image: bytes | NDArray[np.uint8], canvas: Canvas) -> NDArray[np.uint
     """
     try:
         opened = _from_file(image, canvas) if isinstance(image, bytes) else _from_pixels(image)
-        fitted = _fitted(_flattened(opened), canvas)
-        return np.array(fitted.convert("RGB" if canvas.color == "rgb" else "L")).reshape(canvas.shape)
+        fitted, mode = _fitted(_flattened(opened), canvas), MODES[canvas.color]
+        return np.asarray(fitted if fitted.mode == mode else fitted.convert(mode)).reshape(canvas.shape)
     except (CorruptImageError, MemoryError):  # too little memory is not the image's fault
         raise
     except UnidentifiedImageError:

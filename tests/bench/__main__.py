@@ -13,6 +13,7 @@ from typing import Any
 
 from tasks.storage.provenance import machine, versions
 from tests.bench.cores import cores
+from tests.bench.decoding import decoding
 from tests.bench.growth import growth
 from tests.bench.learning import learning
 from tests.bench.orchestration import orchestration
@@ -26,12 +27,13 @@ def main() -> None:
     """Measure the parts that are asked for, all of them by default."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="What it costs, measured.")
     parser.add_argument(
-        "parts", nargs="*", metavar="PART", help="orchestration, cores, learning, throughput, search, growth, snapshots"
+        "parts", nargs="*", metavar="PART", help="one or several, by their names in tests/bench/README.md"
     )
     parser.add_argument("--state", type=Path, default=Path(".state"), help="where Airflow's database of the run is")
     parser.add_argument("--reports", type=Path, default=Path("reports"), help="where the run's report is")
     parser.add_argument("--run", default="latest", help="what the first three parts are read of")
-    parser.add_argument("--rounds", type=int, default=3, help="runs that growth takes the median of, at each size")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of growth, at each size, and of decoding")
+    parser.add_argument("--images", type=int, default=50_000, help="JPEGs that decoding decodes")
     options = parser.parse_args()
     report = partial(_report, options.reports / options.run / "report.json")
     parts: Mapping[str, Callable[[], Iterable[Section]]] = {
@@ -42,6 +44,7 @@ def main() -> None:
         "search": searching,
         "growth": partial(growth, options.rounds),
         "snapshots": snapshots,
+        "decoding": partial(decoding, options.images, options.rounds),
     }
     if unknown := set(options.parts) - set(parts):
         parser.error(f"expected parts among {', '.join(parts)}, received {', '.join(sorted(unknown))}")
