@@ -45,8 +45,12 @@ def format_named(reader: str) -> ModuleType:
         raise RequestError(f"reader: expected a file of tasks/data/formats/, received {reader!r}") from None
 
 
-def _offered(reader: str, entry: str) -> Callable[..., Any]:
-    """What the format `reader` offers under that name, which is one of `OFFERS`."""
+def offered(reader: str, entry: str) -> Callable[..., Any]:
+    """What the format `reader` offers under that name, which is one of `OFFERS`.
+
+    Raises:
+        RequestError: there is no such format, or it offers the other one.
+    """
     try:
         return getattr(format_named(reader), entry)
     except AttributeError:
@@ -62,7 +66,7 @@ def read(reader: str, paths: Sequence[Path], shape: Shape, classes: int, labels:
         RequestError: there is no such format of arrays, or it has no such labels.
         DataError: the bytes are not of that format, of exactly that shape, or have a label of no class.
     """
-    part = _offered(reader, "read")(paths, shape, labels)
+    part = offered(reader, "read")(paths, shape, labels)
     where = file_names(paths)
     images, numbers = (_bytes(array, what, where) for array, what in zip(part, ("images", "labels"), strict=True))
     _check_shape(images.shape[1:], shape, where)
@@ -87,7 +91,7 @@ def samples(reader: str, files: Sequence[Given], labels: str | None = None) -> I
         DataError: the files are not what the format expects, or the name of a class or group cannot be shown.
     """
     seen: dict[str, str] = {}
-    for sample in _offered(reader, "samples")(files, labels):
+    for sample in offered(reader, "samples")(files, labels):
         _check_class(sample, seen)
         if sample.group is not None:
             _visible(sample.group, f"{shown(sample.name)}: its group")

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from tasks.data.readers import format_named
+from tasks.data.readers import format_named, offered
 from tasks.errors import RequestError
 from tasks.settings.dataset import Dataset
 from tasks.settings.request import Request
@@ -44,8 +44,11 @@ def _missing_backend(backend: str) -> str | None:
 
 
 def _formats(request: Request) -> Iterator[str]:
-    """A format that says how many `FILES` make a part gets so many."""
+    """A format reads what its dataset is made of, and gets as many `FILES` for a part as it says."""
     for dataset in request.datasets:
+        if problem := _problem(partial(offered, dataset.reader, "read" if dataset.shape else "samples")):
+            yield f"{dataset.name}: {problem}"
+            continue
         wanted = getattr(format_named(dataset.reader), "FILES", None)
         parts = (("train", dataset.splits.train), ("test", dataset.splits.test)) if dataset.splits else ()
         for part, files in parts:

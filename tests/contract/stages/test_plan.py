@@ -177,3 +177,20 @@ def test_a_backend_that_keras_does_not_know_is_refused():
         RequestError, match=r"KERAS_BACKEND: expected one of .*; received 'TensorFlow'; .* tensorflow\?"
     ):
         resolve(load_configuration(), Parameters(), "r", "TensorFlow")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"reader": "folder"}, "cifar10: reader: expected a format of arrays, .* received 'folder'"),
+        (
+            {"shape": None, "splits": None, "image_size": (8, 8)},
+            "cifar10: reader: expected a format of single images, .* received 'cifar'",
+        ),
+        ({"reader": "nobody_s"}, "cifar10: reader: expected a file of tasks/data/formats/, received 'nobody_s'"),
+    ],
+)
+def test_a_format_of_the_other_kind_is_known_before_anything_is_spent(request_of, changes, words):
+    """A format of single images beside `shape`, one of arrays beside `image_size`, and one that is not there."""
+    with pytest.raises(RequestError, match=words):
+        check(request_of(changes), None)
