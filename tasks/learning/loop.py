@@ -1,4 +1,4 @@
-"""Training, the same for every family: in-memory arrays, one fixed schedule, the weights of the last epoch.
+"""Training, the same for every family: images read piece by piece, one fixed schedule, the weights of the last epoch.
 
 `fit` trains a network that it builds itself, so that the seed comes before the first weight. All random numbers come
 from the seed. A training that was killed goes on from its last checkpoint, and takes the same steps as an undisturbed
@@ -8,13 +8,14 @@ one.
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from tasks.learning.augmentation import augment, erased, mirrors, mixed
+from tasks.learning.mapped import Images, pieces, row_bytes
 from tasks.learning.network import adapt
 from tasks.learning.optimizers import optimizer, optimizer_from
 from tasks.learning.pace import Pace, Pulse
@@ -24,7 +25,8 @@ from tasks.settings.dataset import Augmentation
 from tasks.settings.training import Training
 
 Report = Callable[[str], None]
-Arrays = tuple[np.ndarray, np.ndarray]
+Arrays = tuple[Images, np.ndarray]
+FLOAT = 4  # bytes
 VALIDATION_BATCH = 1024
 PULSE_SECONDS = 5.0  # between two lines from within an epoch
 
@@ -75,7 +77,7 @@ def fit(
     """Train what `build` builds, from where the last checkpoint was taken, if there is one.
 
     Args:
-        train, validation: images, uint8 [n, h, w, c], and labels, uint8 [n].
+        train, validation: images, uint8 [n, h, w, c], which may be larger than the memory, and labels, [n].
         report: gets a line an epoch, and within a long one a line every PULSE_SECONDS.
         checkpoints: of this very training; without them nothing is kept.
 
@@ -133,10 +135,9 @@ class _Session:
     """One training in progress: its arrays, its compiled model, its history and its clocks."""
 
     def __init__(self, model: keras.Model, train: Arrays, validation: Arrays, recipe: Recipe, pulse: Pulse):
-        classes = model.output_shape[-1]
-        self._model = model
-        self._images, self._targets = train[0], keras.utils.to_categorical(train[1], classes)
-        self._validation = validation[0], keras.utils.to_categorical(validation[1], classes)
+        self._model, self._classes = model, model.output_shape[-1]
+        self._images, self._labels = train[0], np.asarray(train[1])
+        self._validation = validation[0], np.asarray(validation[1])
         self._augmentation = _wanted(recipe)
         self._rng = np.random.default_rng(recipe.seed)
         # Whole batches only: a small last batch would upset batch normalisation. What is left out changes every epoch.
@@ -180,12 +181,10 @@ class _Session:
         On one CPU thread, a loop over `train_on_batch` is up to a half faster than `Model.fit` and its input pipeline.
         """
         start, said = time.perf_counter(), self._pulse.spent
-        images = self._augmented(epoch)
-        order = self._rng.permutation(len(images))[: self._steps * self._batch]
         logs, compiling = [], 0.0
-        for rows in np.split(order, self._steps):
+        for images, targets in self._batches(epoch):
             begin = time.perf_counter()
-            logs.append(self._model.train_on_batch(*self._mixed(images[rows], self._targets[rows]), return_dict=True))
+            logs.append(self._model.train_on_batch(*self._mixed(images, targets), return_dict=True))
             if not self._is_compiled:
                 self._is_compiled, compiling = True, time.perf_counter() - begin
             self._pulse.beat(f"{epoch}/{self._recipe.training.epochs}", len(logs) / self._steps, logs[-1]["loss"])
@@ -201,23 +200,56 @@ class _Session:
         self._model.optimizer.finalize_variable_values(self._model.trainable_variables)
         self._model.set_weights(self._model.get_weights())
 
-    def _augmented(self, epoch: int) -> np.ndarray:
-        """The epoch's images."""
-        tricks = self._recipe.training.tricks
-        mirrored = mirrors(len(self._images), epoch, self._recipe.seed, tricks.alternating_flip)
-        images = augment(self._images, self._augmentation, mirrored, self._rng)
-        return erased(images, tricks.erasing, self._rng) if tricks.erasing else images
+    def _batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The epoch's batches in random order: images, and targets [batch, classes]."""
+        alternating = self._recipe.training.tricks.alternating_flip
+        mirrored = mirrors(len(self._images), epoch, self._recipe.seed, alternating)
+        for rows in self._pieces():
+            yield from self._batches_of(rows, mirrored[rows])
 
-    def _mixed(self, images: np.ndarray, targets: np.ndarray) -> Arrays:
+    def _pieces(self) -> list[np.ndarray]:
+        """The rows of each piece of the epoch: whole batches of rows from everywhere, sorted for the disk."""
+        number = len(self._images)
+        cuts = pieces(number, row_bytes(self._images), self._batch)
+        if len(cuts) == 1:
+            return [np.arange(number)]
+        order = self._rng.permutation(number)[: self._steps * self._batch]
+        return [np.sort(order[cut]) for cut in cuts if cut.start < len(order)]
+
+    def _batches_of(self, rows: np.ndarray, mirrored: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The batches of one piece, which is in the memory as long as they are taken."""
+        images = self._augmented(rows, mirrored)
+        steps = len(rows) // self._batch
+        for places in np.split(self._rng.permutation(len(rows))[: steps * self._batch], steps):
+            yield images[places], self._one_hot(self._labels[rows[places]])
+
+    def _one_hot(self, labels: np.ndarray) -> np.ndarray:
+        return keras.utils.to_categorical(labels, self._classes)
+
+    def _augmented(self, rows: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
+        """The images of a piece."""
+        erasing = self._recipe.training.tricks.erasing
+        images = self._images[:] if len(rows) == len(self._images) else self._images[rows]
+        images = augment(images, self._augmentation, mirrored, self._rng)
+        return erased(images, erasing, self._rng) if erasing else images
+
+    def _mixed(self, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The batch as it is, or mixed with itself."""
         strength = self._recipe.training.tricks.mixup
         return mixed(images, targets, self._rng.beta(strength, strength)) if strength else (images, targets)
 
     def _validated(self) -> dict[str, float]:
+        """Mean loss and accuracy over the validation part."""
         start = time.perf_counter()
-        logs = self._model.evaluate(*self._validation, batch_size=VALIDATION_BATCH, verbose=0, return_dict=True)
+        images, labels = self._validation
+        cuts = pieces(len(labels), row_bytes(images) + FLOAT * self._classes, VALIDATION_BATCH)
+        logs = [self._evaluated(images[cut], self._one_hot(labels[cut])) for cut in cuts]
+        sizes = [cut.stop - cut.start for cut in cuts]
         self._validation_seconds += time.perf_counter() - start
-        return {name: float(value) for name, value in logs.items()}
+        return {name: float(np.average([log[name] for log in logs], weights=sizes)) for name in logs[0]}
+
+    def _evaluated(self, images: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+        return self._model.evaluate(images, targets, batch_size=VALIDATION_BATCH, verbose=0, return_dict=True)
 
     @property
     def epochs(self) -> int:

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from tasks.errors import RequestError
 from tasks.learning.initialisation import PatchWhitening, PrincipalDense
+from tasks.learning.mapped import PIECE, Images, pieces, row_bytes
 from tasks.settings.training import Tricks
 from tasks.settings.values import Budget, Frozen, Name
 
@@ -24,6 +25,7 @@ WEIGHTS = "model.weights.h5"
 CONFIGURATION = "model.json"
 FAMILIES = "tasks.models"
 SAMPLE = 5_000  # training images, evenly spaced, that are enough to adapt a layer
+FLOAT = 4  # bytes of a standardised value
 
 
 class Description(Frozen):
@@ -81,10 +83,11 @@ def assemble(description: Description) -> keras.Model:
     return keras.Model(images, core(description, hp)(standardised), name=description.family)
 
 
-def adapt(model: keras.Model, images: np.ndarray) -> None:
+def adapt(model: keras.Model, images: Images) -> None:
     """Adapt those layers of an assembled `model` that start from data, to a sample of the training images, uint8."""
     _, standardisation, network = model.layers
-    standardised = standardisation(images[:: -(-len(images) // SAMPLE)])
+    sample = max(1, min(SAMPLE, PIECE // (FLOAT * row_bytes(images))))
+    standardised = standardisation(images[:: -(-len(images) // sample)])
     for layer in network.layers:
         if isinstance(layer, PatchWhitening | PrincipalDense):
             features = keras.Model(network.input, layer.input)(standardised)
@@ -114,8 +117,14 @@ def load(folder: Path) -> keras.Model:
 
 
 def probabilities(model: keras.Model, images: np.ndarray, batch_size: int = 512) -> np.ndarray:
-    """Class probabilities, float32 [n, classes], of images, uint8 [n, h, w, c]: the softmax of the logits."""
-    logits = model.predict(images, batch_size=batch_size, verbose=0).astype(np.float64)
+    """Class probabilities, float32 [n, classes], of images, uint8 [n, h, w, c], which may be larger than the memory."""
+    cuts = pieces(len(images), row_bytes(images), batch_size)
+    return np.concatenate([_softmax(model.predict(images[cut], batch_size=batch_size, verbose=0)) for cut in cuts])
+
+
+def _softmax(values: np.ndarray) -> np.ndarray:
+    """The probabilities, float32 [n, classes], that logits stand for."""
+    logits = values.astype(np.float64)
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
 

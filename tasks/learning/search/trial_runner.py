@@ -21,6 +21,7 @@ from keras_tuner.errors import FailedTrialError, FatalError
 
 from tasks.learning.budget import BudgetError
 from tasks.learning.loop import Arrays, DivergenceError, Recipe, Report, fit
+from tasks.learning.mapped import chosen
 from tasks.learning.network import Description, assemble
 from tasks.learning.search.proposals import OBJECTIVE, TrialShare, oracle_for, space
 from tasks.learning.search.trials import Trial
@@ -235,4 +236,4 @@ def _subset(arrays: Arrays, fraction: float, seed: int) -> Arrays:
     order = np.random.default_rng(seed).permutation(len(labels))
     classes = [order[labels[order] == label] for label in np.unique(labels)]
     rows = np.sort(np.concatenate([members[: max(1, round(fraction * len(members)))] for members in classes]))
-    return images[rows], labels[rows]
+    return chosen(images, rows), labels[rows]

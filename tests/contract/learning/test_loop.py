@@ -237,6 +237,58 @@ def test_an_interrupted_training_goes_on_from_what_it_kept():
     assert resumed.train_seconds == pytest.approx(sum(line["seconds"] for line in resumed.history))
 
 
+@pytest.fixture
+def mapped_in_pieces(tmp_path, monkeypatch):
+    """The training data in files, read about 70 images at a time."""
+    monkeypatch.setattr("tasks.learning.mapped.PIECE", 70 * 64)
+    images, labels = data(300, 1)
+    np.save(tmp_path / "images.npy", images)
+    return np.load(tmp_path / "images.npy", mmap_mode="r", allow_pickle=False), labels
+
+
+@pytest.mark.parametrize("family", ["ann", "cnn"])
+def test_images_in_pieces_are_learnt_like_images_in_one(family, mapped_in_pieces):
+    """What does not fit into the memory is learnt too, the same under the same seed, and a killed training goes on."""
+    kept = Notebook()
+    first, again, resumed = (
+        trained(family, train=mapped_in_pieces, learning_rate=0.004, checkpoints=checkpoints)
+        for checkpoints in (kept, None, kept)
+    )
+    assert first.history[-1]["val_accuracy"] > 0.6
+    assert kept.states
+    for other in (again, resumed):
+        assert without_seconds(other.history) == without_seconds(first.history)
+        assert all(map(np.array_equal, first.model.get_weights(), other.model.get_weights()))
+
+
+def test_an_epoch_in_pieces_shows_an_image_at_most_once(mapped_in_pieces, monkeypatch):
+    """Each batch is whole, images keep their labels, and what is left out of an epoch is less than a batch."""
+    images, _ = mapped_in_pieces
+    numbers = np.arange(300)
+    monkeypatch.setattr(loop.keras.utils, "to_categorical", lambda labels, classes: np.asarray(labels))
+    build = partial(network.assemble, network.Description(**FACTS, family="ann"))
+    recipe = loop.Recipe(TRAINING, Augmentation(), {}, 0)
+    session = loop._Session(build(), (images, numbers), data(90, 2), recipe, None)
+    batches = list(session._batches(1))
+    shown = np.concatenate([numbers for _, numbers in batches])
+    assert [len(batch) for batch, _ in batches] == [32] * 9
+    assert len({*shown.tolist()}) == len(shown) == 288
+    np.testing.assert_array_equal(np.concatenate([batch for batch, _ in batches]), images[shown])
+    assert shown[:32].max() > 200 > 100 > shown[:32].min()
+
+
+def test_a_validation_in_pieces_gives_the_same_numbers(monkeypatch):
+    """Loss and accuracy of several pieces are those of all images together."""
+    monkeypatch.setattr(loop, "VALIDATION_BATCH", 16)
+    together = trained("ann")
+    monkeypatch.setattr("tasks.learning.mapped.PIECE", 80 * 64)
+    monkeypatch.setattr(loop._Session, "_pieces", lambda session: [np.arange(300)])
+    apart = trained("ann")
+    for one, other in zip(together.history, apart.history, strict=True):
+        assert one["val_loss"] == pytest.approx(other["val_loss"], rel=1e-6)
+        assert one["val_accuracy"] == pytest.approx(other["val_accuracy"], rel=1e-6)
+
+
 def without_seconds(history):
     return [{name: value for name, value in line.items() if name != "seconds"} for line in history]
 

@@ -45,6 +45,14 @@ def test_probabilities_are_a_distribution():
     assert np.array_equal(odds.argmax(axis=1), keras.ops.convert_to_numpy(model(images())).argmax(axis=1))
 
 
+def test_probabilities_of_many_images_are_read_in_pieces(monkeypatch):
+    """More images than fit into the memory have the probabilities that they have together."""
+    model = network.assemble(described())
+    together = network.probabilities(model, images(50), batch_size=8)
+    monkeypatch.setattr("tasks.learning.mapped.PIECE", 16 * 8 * 8 * 3)
+    assert np.array_equal(network.probabilities(model, images(50), batch_size=8), together)
+
+
 def test_standardisation_happens_inside_without_weights():
     """uint8 goes in; mean and deviation shape the result but are no parameters."""
     model = network.assemble(described())

@@ -329,3 +329,13 @@ def test_a_subset_keeps_every_class():
     labels = np.array([0] * 90 + [1] * 9 + [2], np.uint8)
     _, chosen = trial_runner._subset((np.arange(100), labels), 0.3, seed=0)
     assert np.bincount(chosen).tolist() == [27, 3, 1]
+
+
+def test_a_subset_of_images_on_the_disk_is_not_copied(monkeypatch):
+    """A share that is larger than the memory is read when it is asked for, and is the same images."""
+    arrays = np.arange(100), np.arange(100) % 2
+    images, _ = trial_runner._subset(arrays, 0.3, seed=0)
+    monkeypatch.setattr("tasks.learning.mapped.PIECE", 100)
+    rows, _ = trial_runner._subset(arrays, 0.3, seed=0)
+    assert not isinstance(rows, np.ndarray)
+    np.testing.assert_array_equal(rows[:], images)
