@@ -27,10 +27,13 @@ def sampled_parts(parts: Mapping[str, Selection], examples: int, seed: int) -> d
     Raises:
         DataError: `examples` are too few for every class.
     """
-    learnt, validated = len(parts["train"].rows), len(parts["validation"].rows)
-    validation = min(examples - 1, max(1, examples * validated // (learnt + validated)))
+    classes = {name: len(np.unique(part.labels)) for name, part in parts.items()}
+    _check(examples, max(classes["train"] + classes["validation"], classes["test"]), 1, max(classes.values()))
+    validated = len(parts["validation"].rows)
+    share = examples * validated // (len(parts["train"].rows) + validated)
+    validation = min(max(share, classes["validation"]), examples - classes["train"])
     numbers = {"train": examples - validation, "validation": validation, "test": examples}
-    return {name: part.at(sample(part.labels, max(1, numbers[name]), seed)) for name, part in parts.items()}
+    return {name: part.at(sample(part.labels, numbers[name], seed)) for name, part in parts.items()}
 
 
 def sample_sizes(official: Mapping[str, Selection], used: Mapping[str, Selection]) -> dict[str, dict[str, int]]:
@@ -71,11 +74,7 @@ def shares(sizes: np.ndarray, examples: int, least: int = 1) -> np.ndarray:
         DataError: `examples` are too few for `least` images of each class.
     """
     floor = np.minimum(least, sizes)
-    if examples < floor.sum():
-        raise DataError(
-            f"expected a sample of at least {floor.sum():,} images, {least} of each of {len(sizes)} classes, "
-            f"received examples = {examples:,}; raise `examples` in the profile, or leave it out to use all images"
-        )
+    _check(examples, int(floor.sum()), least, len(sizes))
     exact = examples * sizes / sizes.sum()
     counts = np.maximum(np.floor(exact).astype(int), floor)
     while counts.sum() < examples:  # the largest remainders are rounded up
@@ -83,3 +82,11 @@ def shares(sizes: np.ndarray, examples: int, least: int = 1) -> np.ndarray:
     while counts.sum() > examples:  # small classes were raised to `least`: the others give way
         counts[np.argmax(np.where(counts > floor, counts - exact, -np.inf))] -= 1
     return counts
+
+
+def _check(examples: int, enough: int, least: int, classes: int) -> None:
+    if examples < enough:
+        raise DataError(
+            f"expected a sample of at least {enough:,} images, {least} of each of {classes} classes, "
+            f"received examples = {examples:,}; raise `examples` in the profile, or leave it out to use all images"
+        )

@@ -87,7 +87,7 @@ def test_parts_that_are_there_already_share_the_sample():
     assert {name: len(each.rows) for name, each in used.items()} == {"train": 45, "validation": 5, "test": 50}
     whole_parts = sampled_parts(parts, 1000, 0)
     assert all(np.array_equal(whole_parts[name].rows, each.rows) for name, each in parts.items())
-    with pytest.raises(DataError, match="at least 2 images, 1 of each of 2 classes"):
+    with pytest.raises(DataError, match=r"at least 4 images, 1 of each of 2 classes, received examples = 3"):
         sampled_parts(parts, 3, 0)
 
 
