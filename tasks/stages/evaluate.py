@@ -1,6 +1,7 @@
 """Evaluate: every replicate of a family is measured once on the test part, and its predictions are kept.
 
-No other stage measures a model on the test part.
+No other stage measures a model on the test part. For data that may change, the model of the version before is measured
+on the present test part too, so that a report can say what the new data are worth.
 """
 
 import json
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.data import arrays
-from tasks.data.part import LABELS
+from tasks.data.part import LABELS, Part
+from tasks.errors import RequestError
 from tasks.runs.stage import Input, Stage, Work
 from tasks.settings.place import Place
 from tasks.settings.request import Request
@@ -33,35 +35,91 @@ def settings(request: Request, place: Place) -> Settings:
 
 
 def inputs(request: Request, place: Place) -> dict[str, Input]:
-    """The test part, and the model of every seed."""
+    """The test part, and the model of every seed; of data that may change, the first seed's model before they did."""
     models = {f"seed-{seed}": Input("train", replace(place, seed=seed), MODEL_FILES) for seed in request.seeds}
-    return {"data": Input("normalize", place.at("dataset"), arrays.files("test"))} | models
+    data = {"data": Input("normalize", place.at("dataset"), (*arrays.files("test"), arrays.FACTS))}
+    if request.dataset(place.dataset).location is None:
+        return data | models
+    first = replace(place, seed=request.seeds[0])
+    return (
+        data
+        | models
+        | {
+            "earlier-data": Input("normalize", place.at("dataset"), (arrays.FACTS,), version="previous"),
+            "earlier": Input("train", first, MODEL_FILES, version="previous"),
+        }
+    )
 
 
 def run(work: Work) -> dict[str, Any]:
-    """Write seed-N.npz (y_true, y_pred, y_prob) for every seed, and metrics.json."""
+    """Write seed-N.npz (y_true, y_pred, y_prob) for every seed, and metrics.json; `earlier.npz` where there is one."""
+    from tasks.learning import network
+
+    test = arrays.read(work.inputs["data"], "test")
+    replicates = [
+        _measured(work, f"seed-{seed}", network.load(work.inputs[f"seed-{seed}"]), test) | {"seed": seed}
+        for seed in work.settings.seeds
+    ]
+    found: dict[str, Any] = {"replicates": replicates}
+    if {"earlier", "earlier-data"} <= work.inputs.keys():
+        found["earlier"] = _earlier(work, test)
+    (work.output / "metrics.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+    return {"accuracy": [replicate["accuracy"] for replicate in replicates]}
+
+
+def _measured(work: Work, name: str, model: Any, test: Part) -> dict[str, Any]:
+    """The numbers of a model from the input `name`. Its predictions are kept as NAME.npz."""
     import numpy as np
 
     from tasks.learning import network
     from tasks.learning.metrics import measure
 
-    test = arrays.read(work.inputs["data"], "test")
-    replicates = []
-    for seed in work.settings.seeds:
-        folder = work.inputs[f"seed-{seed}"]
-        model = network.load(folder)
-        y_prob, seconds = network.timed_probabilities(model, test.images)
-        metrics = measure(test.labels, y_prob)
-        y_pred = y_prob.argmax(axis=1).astype(LABELS)
-        np.savez_compressed(work.output / f"seed-{seed}.npz", y_true=test.labels, y_pred=y_pred, y_prob=y_prob)
-        replicates.append(
-            metrics.model_dump(mode="json")
-            | {"seed": seed, "parameters": model.count_params(), "inference_seconds_per_image": seconds}
-            | {"model_bytes": _size(folder)}
-        )
-        work.progress(f"seed {seed}: accuracy {metrics.accuracy:.4f}")
-    (work.output / "metrics.json").write_text(json.dumps({"replicates": replicates}, indent=1), encoding="utf-8")
-    return {"accuracy": [replicate["accuracy"] for replicate in replicates]}
+    y_prob, seconds = network.timed_probabilities(model, test.images)
+    metrics = measure(test.labels, y_prob)
+    y_pred = y_prob.argmax(axis=1).astype(LABELS)
+    np.savez_compressed(work.output / f"{name}.npz", y_true=test.labels, y_pred=y_pred, y_prob=y_prob)
+    work.progress(f"{name}: accuracy {metrics.accuracy:.4f}")
+    return metrics.model_dump(mode="json") | {
+        "parameters": model.count_params(),
+        "inference_seconds_per_image": seconds,
+        "model_bytes": _size(work.inputs[name]),
+    }
+
+
+def _earlier(work: Work, test: Part) -> dict[str, Any]:
+    """What the model of the version before reaches on the present test part, or the reason why it cannot be asked."""
+    before, present = (_facts(work.inputs[name]) for name in ("earlier-data", "data"))
+    said = {"version": before.get("version"), "present": present.get("version"), "seed": work.settings.seeds[0]}
+    if reason := incomparable(before, present):
+        return said | {"reason": reason}
+    if (model := _loaded(work.inputs["earlier"])) is None:
+        return said | {"reason": "the present code no longer builds it"}
+    return said | {"accuracy": _measured(work, "earlier", model, test)["accuracy"], "n": len(test.labels)}
+
+
+def _loaded(folder: Path) -> Any:
+    """The model of an earlier run, or None where its family has changed since."""
+    from tasks.learning import network
+
+    try:
+        return network.load(folder)
+    except (ValueError, RequestError):
+        return None
+
+
+def incomparable(before: dict[str, Any], present: dict[str, Any]) -> str | None:
+    """Why a model that learned from data of the facts `before` has no answers for the `present` ones, or None."""
+    if before["shape"] != present["shape"]:
+        sizes = [" x ".join(map(str, facts["shape"])) for facts in (before, present)]
+        return f"its images were {sizes[0]}, and are {sizes[1]} now"
+    if before["classes"] != present["classes"]:
+        new, gone = (len({*b["classes"]} - {*a["classes"]}) for a, b in ((before, present), (present, before)))
+        return f"its classes were others ({new} new, {gone} gone)" if new or gone else "its classes had another order"
+    return None
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / arrays.FACTS).read_text(encoding="utf-8"))
 
 
 def _size(folder: Path) -> int:

@@ -135,7 +135,7 @@ def _official(work: Work, settings: Settings, origin: OfficialArrays) -> Prepare
     check_classes(used["train"].labels, settings.classes)
     parts = partition(used["train"], origin.validation_fraction, settings.seed) | {"test": used["test"]}
     facts = {"sample": sample_sizes(official, used)} if settings.examples else {}
-    return Prepared(settings.classes, origin.shape, parts, facts)
+    return Prepared(settings.classes, origin.shape, parts, facts | {"version": version(work.inputs["raw"])})
 
 
 def _read(settings: Settings, origin: OfficialArrays, folder: Path, files: Sequence[str]) -> Part:

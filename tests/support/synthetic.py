@@ -243,7 +243,9 @@ def living_facts(classes: tuple[str, ...], counts: dict[str, list[int]], **more)
         "version": VERSIONS[1],
         "gate": [
             finding("corrupt", 3, 620, 0.05, ["a/broken.jpg", "<script>.png", "b|c`d.jpg"]),
-            {"name": "imbalance", "found": 400, "of": 3, "share": 133.3, "limit": 1000.0, "files": []},
+            {"name": "imbalance", "found": 400, "of": 3, "share": 133.3, "limit": 1000.0, "files": ["roses", "weeds"]},
+            finding("repeated", 2, 620, None, ["a/1.jpg", "a/2.jpg"]),
+            finding("added", 100, 520, 10.0, ["roses/new-1.jpg", "roses/new-2.jpg"]),
         ],
         "changes": {
             "previous": VERSIONS[0], "added": 100, "removed": 1, "relabelled": 0, "shifted": 0.021,
@@ -252,7 +254,7 @@ def living_facts(classes: tuple[str, ...], counts: dict[str, list[int]], **more)
     } | more  # fmt: skip
 
 
-def finding(name: str, found: int, of: int, limit: float, files: list[str]) -> dict:
+def finding(name: str, found: int, of: int, limit: float | None, files: list[str]) -> dict:
     """What the gate writes of one threshold."""
     return {"name": name, "found": found, "of": of, "share": found / of, "limit": limit, "files": files}
 

@@ -18,9 +18,10 @@ class ClassCount(Frozen):
 
 
 class Finding(Frozen):
-    """One thing that the gate looked for: `found` `of` so many are `share`, and more than `limit` would be refused.
+    """One thing that the gate found: `found` `of` so many are `share`; more than `limit` would have been refused.
 
-    `files` are the first names. What is not a share (the imbalance, a ratio) has its number in `share`.
+    `files` are the first names. Of `imbalance`, `found` and `of` are images of the largest and of the smallest class,
+    and `share` is the one for one of the other. Without a `limit` it is only listed.
     """
 
     name: str
@@ -37,7 +38,7 @@ class Changes(Frozen):
     `shifted` is the largest change of a class's share; `files` are the first names, by what became of them.
     """
 
-    previous: str
+    previous: str | None
     added: Count
     removed: Count
     relabelled: Count

@@ -18,8 +18,8 @@ def heat_map(dataset: DatasetComparison, model: Model) -> str:
     with style(**{"axes.grid": False}):
         figure = canvas(WIDTH)
         axes = figure.add_subplot(xlabel="predicted class", ylabel="true class", title=family_title(model.family))
-        edges = (0.5, classes + 0.5)
-        axes.imshow(_painted(binned_shares(model, classes)), interpolation="none", extent=(*edges, *reversed(edges)))
+        low, high = 0.5, classes + 0.5
+        axes.imshow(_painted(binned_shares(model, classes)), interpolation="none", extent=(low, high, high, low))
     label = f"Confusion of {family_title(model.family)} over {count(classes)} classes of {dataset.title}"
     return inline(figure, f"{dataset.name}-{dataset.budget}-confusion-{model.family}".replace("_", "-"), label)
 

@@ -24,7 +24,11 @@ FOLDED = 1_000  # classes whose scores a page has room for, folded
 LOOKED_FOR = {
     "corrupt": "corrupt images",
     "conflicting": "one image under two labels",
-    "crossing": "one image in two parts",
+    "crossing": "images that a given part shares with another",
+    "alike": "images left out, as one in another part looks the same",
+    "repeated": "the same image once more",
+    "tiny": "classes of fewer than ten images",
+    "untrained": "classes without a training image",
     "imbalance": "images of the largest class for one of the smallest",
     "added": "added since the version before",
     "removed": "removed since the version before",

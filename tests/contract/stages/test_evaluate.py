@@ -1,0 +1,66 @@
+"""The evaluation of the model of the version before, by real models."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tasks.data import arrays
+from tasks.runs.stage import Work
+from tests.support.lazy import Lazy
+from tests.support.tiny_data import images_and_labels
+
+network = Lazy("tasks.learning.network")
+evaluate = Lazy("tasks.stages.evaluate")
+FACTS = {"shape": [8, 8, 3], "classes": ["a", "b", "c"], "mean": [100.0] * 3, "std": [50.0] * 3}
+
+
+@pytest.fixture
+def work(tmp_path):
+    """A present model, one of the version before, and a test part of 30 images."""
+    folders = {name: tmp_path / name for name in ("data", "earlier-data", "seed-0", "earlier", "output")}
+    for name, folder in folders.items():
+        folder.mkdir()
+        if name.endswith("data"):
+            (folder / arrays.FACTS).write_text(json.dumps(FACTS | {"version": f"of {name}"}))
+        elif name != "output":
+            described = network.Description(
+                family="ann", budget=6_000, **FACTS | {"classes": 3}
+            )  # untrained, so each has weights of its own
+            network.save(network.assemble(described), described, folder)
+    images, labels = images_and_labels(30, 3, seed=0)
+    for file, array in zip(arrays.files("test"), (images, labels.astype(np.uint16)), strict=True):
+        np.save(folders["data"] / file, array)
+    settings = evaluate.Settings(family="ann", seeds=(0,), backend="tensorflow")
+    return Work(settings, {**folders}, folders["output"], print, None)
+
+
+def found(work):
+    evaluate.run(work)
+    return json.loads((work.output / "metrics.json").read_text())
+
+
+def test_the_earlier_model_answers_for_the_present_test_part(work):
+    """Its accuracy is that of its predictions, which are kept beside those of the present model."""
+    earlier = found(work)["earlier"]
+    assert (earlier["version"], earlier["present"], earlier["n"]) == ("of earlier-data", "of data", 30)
+    with np.load(work.output / "earlier.npz") as before, np.load(work.output / "seed-0.npz") as now:
+        assert earlier["accuracy"] == np.mean(before["y_pred"] == before["y_true"])
+        assert np.array_equal(before["y_true"], now["y_true"])
+        assert not np.array_equal(before["y_prob"], now["y_prob"])
+
+
+def test_a_model_that_the_code_no_longer_builds_fails_nothing(work):
+    """A family that has changed since is no reason to lose the present result: why there is no number is said."""
+    described = work.inputs["earlier"] / "model.json"
+    described.write_text(json.dumps(json.loads(described.read_text()) | {"parameters": 7}))
+    earlier = found(work)["earlier"]
+    assert earlier["reason"] == "the present code no longer builds it"
+    assert not (work.output / "earlier.npz").exists()
+
+
+def test_without_a_version_before_there_is_nothing_to_say(work):
+    """Where the store has no earlier version the present models are measured, and nothing else."""
+    for name in ("earlier", "earlier-data"):
+        work.inputs.pop(name)
+    assert found(work).keys() == {"replicates"}

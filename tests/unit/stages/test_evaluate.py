@@ -1,0 +1,35 @@
+"""What evaluate asks for, and which earlier models it can ask."""
+
+import pytest
+
+from tasks.settings.place import Place
+from tasks.stages.evaluate import incomparable, inputs
+from tests.support import synthetic
+
+FACTS = {"shape": [16, 16, 3], "classes": ["a", "b"]}
+
+
+def test_data_that_may_change_have_a_version_before():
+    """Of a living dataset the first seed's model of the version before is asked for too; of a pinned one it is not."""
+    request = synthetic.request((synthetic.living(), synthetic.dataset()), replicates=2)
+    living, pinned = (inputs(request, Place(name, "cnn")) for name in ("flowers", "cifar10"))
+    assert pinned.keys() == {"data", "seed-0", "seed-1"}
+    assert {input_.version for input_ in pinned.values()} == {"present"}
+    assert living.keys() - pinned.keys() == {"earlier", "earlier-data"}
+    assert (living["earlier"].version, living["earlier"].place.seed) == ("previous", 0)
+    assert living["earlier-data"].version == "previous"
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        ({}, None),
+        ({"classes": ["a", "b", "c"]}, "its classes were others (1 new, 0 gone)"),
+        ({"classes": ["a", "x"]}, "its classes were others (1 new, 1 gone)"),
+        ({"classes": ["b", "a"]}, "its classes had another order"),
+        ({"shape": [32, 32, 3]}, "its images were 16 x 16 x 3, and are 32 x 32 x 3 now"),
+    ],
+)
+def test_a_model_of_other_classes_or_images_is_not_asked(now, reason):
+    """A label means the same only where the classes are the same, one by one; the reason is said."""
+    assert incomparable(FACTS, FACTS | now) == reason
