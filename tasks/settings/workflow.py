@@ -69,7 +69,10 @@ TASKS = (
 STAGES = {task.name: task for task in TASKS if task.limit}
 # No stage: it belongs to no run, and makes nothing.
 WATCH = Task(
-    "watch", "dataset", "Ring when the dataset's location lists other files than a run last saw.", timedelta(minutes=30)
+    "watch",
+    "dataset",
+    "Tell whether a dataset's files have changed since the last run; if so, its asset rings.",
+    timedelta(minutes=30),
 )
 COMMANDS = STAGES | {WATCH.name: WATCH}  # what a runner runs: `python -m tasks NAME`
 # Their results are artifacts, which later runs reuse; the stages of the whole run are done in every run.

@@ -1,6 +1,7 @@
 """Runs that nobody asked for: a dataset has changed, and somebody rings, or `watch_data` finds out."""
 
 import secrets
+import sys
 import time
 from datetime import UTC, datetime
 
@@ -9,6 +10,8 @@ import pytest
 from tasks.local.airflow import Secrets
 from tasks.local.airflow_api import ACTIVE, AirflowApi
 from tasks.local.server import read_server
+from tests.support import photographs
+from tests.support.living import add_living
 from tests.support.machine import Machine
 from tests.support.patience import PATIENCE
 
@@ -19,6 +22,19 @@ schedule = ""
 scheduled_profile = "smoke"
 [orchestration.retraining]
 watch = "0 0 1 1 *"
+[profiles.smoke.search]
+trials = 1
+shards = 1
+[profiles.smoke.training]
+replicates = 1
+"""
+# Photographs that wait in the folder `later` arrive in the folder `photos` while it is evaluated for the first time.
+STAND_IN = """#!/bin/sh
+case " $* " in
+  *" evaluate "*" flowers "*)
+    mv "{folder}/later" "{folder}/arrived" 2>/dev/null && cp -R "{folder}/arrived/." "{folder}/photos/" ;;
+esac
+exec "{python}" "$@"
 """
 COMPARISON, WATCH = "compare_image_models", "watch_data"
 
@@ -76,8 +92,18 @@ def awaited(look):
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory):
-    machine = Machine(tmp_path_factory.mktemp("doorbells"))
+    """A person's machine, with two pinned datasets and a folder of photographs that may change."""
+    folder = tmp_path_factory.mktemp("doorbells")
+    stand_in = folder / "python"
+    stand_in.write_text(STAND_IN.format(folder=folder, python=sys.executable))
+    stand_in.chmod(0o755)
+    machine = Machine(folder, STAGE_PYTHON=str(stand_in))
     (machine.folder / "config" / "site.toml").write_text(SITE)
+    photographs.write(folder / "photos", images=60, classes=2)
+    for path in photographs.more(folder / "photos", images=10, classes=2):
+        (folder / "later" / path.parent.name).mkdir(parents=True, exist_ok=True)
+        path.rename(folder / "later" / path.relative_to(folder / "photos"))
+    add_living(folder / "config", "flowers", folder / "photos")
     yield machine
     machine.type("down")
 
@@ -101,7 +127,7 @@ def test_a_ring_from_outside_starts_a_run_about_that_dataset_alone(bells, rung):
     assert (rung["run_type"], rung["state"]) == ("asset_triggered", "success")
     states = bells.states(COMPARISON, rung)
     assert states["cifar10.train_cnn"] == states["report"] == states["complete"] == "success"
-    assert states["fashion_mnist.fetch"] == states["fashion_mnist.train_cnn"] == "skipped"
+    assert states["fashion_mnist.fetch"] == states["flowers.fetch"] == states["flowers.train_cnn"] == "skipped"
 
 
 def test_a_second_ring_does_nothing(bells, rung):
@@ -111,3 +137,31 @@ def test_a_second_ring_does_nothing(bells, rung):
     states = bells.states(COMPARISON, again)
     assert again["state"] == states.pop("complete") == "success"
     assert {task: state for task, state in states.items() if state != "skipped"} == {}
+
+
+@pytest.fixture(scope="module")
+def grown(machine, bells, rung):
+    """A look at a dataset that was never fetched, and the two runs that come of it: photographs arrive in the first."""
+    before = len(bells.runs())
+    looked = bells.look()
+    awaited(lambda: len(bells.runs()) > before + 1)
+    awaited(lambda: not bells.active())
+    return looked, bells.runs()[before:]
+
+
+def test_new_photographs_start_a_run_about_them_alone(bells, grown):
+    """`watch_data` rings for a dataset that was never fetched. What arrived during the run rings at the run's end."""
+    looked, runs = grown
+    assert looked == {"no_run_is_active": "success", "flowers.watch": "success"}
+    states = [bells.states(COMPARISON, run) for run in runs]
+    assert [(run["run_type"], run["state"]) for run in runs] == 2 * [("asset_triggered", "success")]
+    assert {each["flowers.train_cnn"] for each in states} == {each["report"] for each in states} == {"success"}
+    assert {each["cifar10.fetch"] for each in states} == {each["fashion_mnist.fetch"] for each in states} == {"skipped"}
+    assert [each["flowers.watch"] for each in states] == ["success", "skipped"]
+
+
+def test_a_look_that_finds_nothing_new_starts_nothing(bells, grown):
+    """After the run that read the last photographs the look is skipped, and no run starts."""
+    before = len(bells.runs())
+    assert bells.look() == {"no_run_is_active": "success", "flowers.watch": "skipped"}
+    assert (len(bells.runs()), bells.active()) == (before, [])
