@@ -19,6 +19,7 @@ from tasks.learning.mapped import Images, pieces, row_bytes
 from tasks.learning.network import adapt
 from tasks.learning.optimizers import optimizer, optimizer_from
 from tasks.learning.pace import Pace, Pulse
+from tasks.learning.rhythm import rhythm
 from tasks.learning.snapshot import restore, snapshot
 from tasks.runs.stage import Checkpoints
 from tasks.settings.dataset import Augmentation
@@ -140,15 +141,13 @@ class _Session:
         self._validation = validation[0], np.asarray(validation[1])
         self._augmentation = _wanted(recipe)
         self._rng = np.random.default_rng(recipe.seed)
-        # Whole batches only: a small last batch would upset batch normalisation. What is left out changes every epoch.
-        self._batch = min(recipe.training.batch_size, len(self._images))
-        self._steps = len(self._images) // self._batch
+        self._plan = rhythm(len(self._images), recipe.training)
         self._history: list[dict[str, float]] = []
         self._is_compiled = False
         self.setup_seconds = self._validation_seconds = 0.0
         self._recipe, self._pulse = recipe, pulse
         adapt(model, self._images)
-        compile_for(model, recipe, steps=recipe.training.epochs * self._steps)
+        compile_for(model, recipe, steps=recipe.training.epochs * self._plan.steps)
 
     def epoch(self, epoch: int) -> dict[str, float]:
         """Train one epoch, validate, and note both."""
@@ -187,7 +186,7 @@ class _Session:
             logs.append(self._model.train_on_batch(*self._mixed(images, targets), return_dict=True))
             if not self._is_compiled:
                 self._is_compiled, compiling = True, time.perf_counter() - begin
-            self._pulse.beat(f"{epoch}/{self._recipe.training.epochs}", len(logs) / self._steps, logs[-1]["loss"])
+            self._pulse.beat(f"{epoch}/{self._recipe.training.epochs}", len(logs) / self._plan.steps, logs[-1]["loss"])
         means = {name: float(np.mean([log[name] for log in logs])) for name in ("loss", "accuracy")}
         self.setup_seconds += compiling
         return means, time.perf_counter() - start - compiling - (self._pulse.spent - said)
@@ -203,24 +202,26 @@ class _Session:
     def _batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The epoch's batches in random order: images, and targets [batch, classes]."""
         alternating = self._recipe.training.tricks.alternating_flip
-        mirrored = mirrors(len(self._images), epoch, self._recipe.seed, alternating)
-        for rows in self._pieces():
-            yield from self._batches_of(rows, mirrored[rows])
+        for showing in range((epoch - 1) * self._plan.showings, epoch * self._plan.showings):
+            mirrored = mirrors(len(self._images), showing + 1, self._recipe.seed, alternating)
+            for rows in self._pieces():
+                yield from self._batches_of(rows, mirrored[rows])
 
     def _pieces(self) -> list[np.ndarray]:
         """The rows of each piece of the epoch: whole batches of rows from everywhere, sorted for the disk."""
         number = len(self._images)
-        cuts = pieces(number, row_bytes(self._images), self._batch)
+        batch = self._plan.batch
+        cuts = pieces(number, row_bytes(self._images), batch)
         if len(cuts) == 1:
             return [np.arange(number)]
-        order = self._rng.permutation(number)[: self._steps * self._batch]
+        order = self._rng.permutation(number)[: number // batch * batch]
         return [np.sort(order[cut]) for cut in cuts if cut.start < len(order)]
 
     def _batches_of(self, rows: np.ndarray, mirrored: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The batches of one piece, which is in the memory as long as they are taken."""
         images = self._augmented(rows, mirrored)
-        steps = len(rows) // self._batch
-        for places in np.split(self._rng.permutation(len(rows))[: steps * self._batch], steps):
+        steps = len(rows) // self._plan.batch
+        for places in np.split(self._rng.permutation(len(rows))[: steps * self._plan.batch], steps):
             yield images[places], self._one_hot(self._labels[rows[places]])
 
     def _one_hot(self, labels: np.ndarray) -> np.ndarray:

@@ -87,11 +87,15 @@ class Tricks(Frozen):
 
 
 class Training(Frozen):
-    """How every model, of either family, is trained: the fairness contract in numbers."""
+    """How every model, of either family, is trained: the fairness contract in numbers.
+
+    An epoch has at least `least_steps` batches: few images come in smaller batches, and are shown several times in it.
+    """
 
     replicates: Replicates
     epochs: Count
     batch_size: Count
+    least_steps: Annotated[Whole, Field(ge=0, le=10_000)] = 0
     augment: Switch = True
     shift_limit: Annotated[Whole, Field(ge=0, le=MAX_SHIFT)] = MAX_SHIFT  # pixels, even where a dataset allows more
     deterministic: Switch = False
