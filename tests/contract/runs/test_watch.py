@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tasks.data.sources import web_file
 from tasks.data.sources.locations import Folder
 from tasks.data.sources.looks import take
 from tasks.project import PROJECT
@@ -15,6 +16,7 @@ from tasks.settings.loading import load_configuration, resolve
 from tasks.settings.place import Place
 from tasks.settings.request import Parameters
 from tasks.storage.location import open_store
+from tasks.storage.retries import RetryPolicy
 from tasks.storage.snapshots import Shelf, fetched
 from tests.support.patience import PATIENCE
 from tests.support.stage_commands import in_a_process, speaking
@@ -95,6 +97,15 @@ def test_watch_of_what_cannot_be_seen_is_an_error(command, fetch, flowers, envir
     assert (unknown.code, "trees" in unknown.output) == (64, True)
     pinned = command("watch", "--dataset", "cifar10")
     assert (pinned.code, "its files are pinned by their digests" in pinned.output) == (99, True)
+
+
+def test_watch_of_what_is_away_is_an_outage(command, environment, monkeypatch, tmp_path):
+    """Code 1, which may be retried, and one line without a traceback."""
+    monkeypatch.setattr(web_file, "PATIENT", RetryPolicy(0))
+    (tmp_path / "config" / "datasets" / "flowers.toml").write_text(FLOWERS.format(location="http://127.0.0.1:9/a.zip"))
+    away = command("watch", "--dataset", "flowers")
+    assert (away.code, "Traceback" in away.output) == (1, False)
+    assert "watch: http://127.0.0.1:9/a.zip: expected an answer, received ConnectionRefusedError" in away.output
 
 
 def test_watch_is_a_process_like_a_stage(environment):
