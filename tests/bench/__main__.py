@@ -16,6 +16,7 @@ from tests.bench.cores import cores
 from tests.bench.decoding import decoding
 from tests.bench.growth import growth
 from tests.bench.learning import learning
+from tests.bench.memory import memory
 from tests.bench.orchestration import orchestration
 from tests.bench.searching import searching
 from tests.bench.section import Section
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("--run", default="latest", help="what the first three parts are read of")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of growth, at each size, and of decoding")
     parser.add_argument("--images", type=int, default=50_000, help="JPEGs that decoding decodes")
+    parser.add_argument("--gigabytes", type=float, default=20, help="of arrays on the disk, for memory")
     options = parser.parse_args()
     report = partial(_report, options.reports / options.run / "report.json")
     parts: Mapping[str, Callable[[], Iterable[Section]]] = {
@@ -45,6 +47,7 @@ def main() -> None:
         "growth": partial(growth, options.rounds),
         "snapshots": snapshots,
         "decoding": partial(decoding, options.images, options.rounds),
+        "memory": partial(memory, options.gigabytes),
     }
     if unknown := set(options.parts) - set(parts):
         parser.error(f"expected parts among {', '.join(parts)}, received {', '.join(sorted(unknown))}")
