@@ -6,12 +6,16 @@ import signal
 from hypothesis import settings
 
 from dags.stage_operators import THREADS
+from tasks.settings import loading
 
 # Read by the numeric libraries when they are imported: as many workers as cores must not fight for the cores.
 os.environ.update(dict.fromkeys(THREADS, "1"))
 
 # A shell lets what it starts in the background ignore Ctrl-C, and the commands under test would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A person's own datasets, in config/site/, are no part of what is tested.
+loading.SITE = "nobody's"
 
 pytest_plugins = ["tests.support.object_store_fixture"]
 

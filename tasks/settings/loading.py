@@ -163,8 +163,13 @@ def _datasets(layers: Iterable[Path], formats: Offered) -> tuple[dict[str, Datas
         try:
             datasets[name] = _dataset(TomlFile(path), formats)
         except RequestError as error:
-            unusable[name] = str(error)
+            unusable[_readable(name)] = _readable(str(error))
     return datasets, unusable
+
+
+def _readable(text: str) -> str:
+    """`text` that can be stored and shown: a file's name need not be UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _dataset(file: TomlFile, formats: Offered) -> Dataset:

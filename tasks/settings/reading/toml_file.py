@@ -1,5 +1,6 @@
 """A TOML file: its table, and the lines on which its keys stand."""
 
+import stat
 import tomllib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -8,21 +9,25 @@ from pathlib import Path
 from tasks.errors import RequestError
 from tasks.settings.reading.messages import Location
 
+MAX_SIZE = 4 * 2**20  # bytes: ten thousand classes take a tenth of it, and the DAG's parser reads every file
+
 
 class TomlFile:
     """A TOML file that was read; `table` is what it says.
 
     Raises:
-        RequestError: there is none, or it is not TOML.
+        RequestError: there is none, it cannot be read, or it is not TOML.
     """
 
     def __init__(self, path: Path):
         self.path = path
         try:
-            self._text = path.read_text(encoding="utf-8")
+            self._text = _text(path)
             self.table = tomllib.loads(self._text)
         except FileNotFoundError:
             raise RequestError(f"{path}: expected a configuration file, found none") from None
+        except OSError as error:
+            raise RequestError(f"{path}: expected a file that may be read, received: {error.strerror}") from None
         except (ValueError, RecursionError) as error:  # TOML's own, a byte that is no text, a list a thousand deep
             raise RequestError(f"{path}: not valid TOML: {error}") from None
 
@@ -60,6 +65,16 @@ class TomlFile:
                 yield number, table
             elif entry := _keys(f"{line.partition('=')[0]} = 0"):
                 yield number, (*table, *entry)
+
+
+def _text(path: Path) -> str:
+    """What a file says. A pipe or a device is not opened, since that could wait for ever."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise RequestError(f"{path}: expected a file, received a folder or a device")
+    if status.st_size > MAX_SIZE:
+        raise RequestError(f"{path}: expected at most {MAX_SIZE:,} bytes, received {status.st_size:,}")
+    return path.read_text(encoding="utf-8")
 
 
 def _keys(line: str) -> Location:

@@ -8,6 +8,7 @@ import pytest
 from tasks.settings.loading import load_configuration, resolve
 from tasks.settings.request import MAX_BUDGETS, Parameters
 from tasks.settings.values import parse
+from tests.support.broken_datasets import broken_datasets
 from tests.support.lazy import Lazy
 from tests.support.tiny_data import make_configuration
 
@@ -63,12 +64,22 @@ def test_the_form_says_what_cannot_be_used(tmp_path):
     datasets = trigger_form.trigger_form(load_configuration(folder))["datasets"]
     assert datasets.resolve() == ["cifar10", "fashion_mnist"]
     told = (
-        r"The datasets to compare on\. mine cannot be used: .*mine.toml:1: title: expected a text, .* \(and 7 more\)\."
+        r"The datasets to compare on\. mine cannot be used: .*mine.toml:1: title: expected a text, .* \(and 2 more\)\."
     )
     assert re.fullmatch(told, datasets.description)
     for path in (folder / "datasets").glob("*.toml"):
         path.write_text("title = ")
     assert trigger_form.trigger_form(load_configuration(folder))["datasets"].resolve() == []
+
+
+def test_every_kind_of_bad_file_is_named_in_the_form(tmp_path):
+    """Whatever is wrong with a dataset's file, the form stands, offers the others, and can be stored as JSON."""
+    folder = make_configuration(tmp_path / "config")
+    names = dict(broken_datasets(folder / "datasets"))
+    datasets = trigger_form.trigger_form(load_configuration(folder))["datasets"]
+    assert datasets.resolve() == ["cifar10", "fashion_mnist"]
+    assert [name for name in names if f" {name} cannot be used: " not in datasets.description] == []
+    json.dumps(datasets.dump(), ensure_ascii=False).encode()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import pytest
 
 from tasks.errors import RequestError
 from tasks.project import CONFIG
-from tasks.settings.loading import config_file, load_configuration
+from tasks.settings import loading
+from tasks.settings.loading import config_file, config_folder, load_configuration, site_folder
 from tests.support.tiny_data import make_configuration
 
 
@@ -82,3 +83,30 @@ def test_a_wrong_way_to_the_store_or_to_python_is_one_line(site, line, complaint
     (site / "site.toml").write_text(f"[orchestration]\n{line}\n")
     with pytest.raises(RequestError, match=complaint):
         load_configuration(site)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder that stands for the project's own configuration, with two datasets."""
+    monkeypatch.setattr(loading, "SITE", "site")
+    monkeypatch.setattr(loading, "CONFIG", make_configuration(tmp_path / "config"))
+    return tmp_path / "config"
+
+
+def test_the_projects_own_folder_takes_what_its_site_folder_adds(project):
+    """One's own datasets and settings lie in `config/site/`, which git ignores, and no variable has to name it."""
+    own = site_folder({})
+    assert (config_folder({}), own) == (project, project / "site")
+    (own / "datasets").mkdir(parents=True)
+    shutil.copy(project / "datasets" / "cifar10.toml", own / "datasets" / "mine.toml")
+    (own / "site.toml").write_text("[orchestration]\nthreads = 3\n")
+    after = load_configuration(project)
+    assert list(after.datasets) == ["cifar10", "fashion_mnist", "mine"]
+    assert after.orchestration.threads == 3
+    (project / "site.toml").write_text("[orchestration]\nthreads = 2\n")
+    assert load_configuration(project).orchestration.threads == 3
+
+
+def test_the_folder_that_is_named_is_ones_own(project, tmp_path):
+    """Whoever sets WORKFLOW_CONFIG keeps everything of their own there."""
+    assert site_folder({"WORKFLOW_CONFIG": str(tmp_path / "mine")}) == tmp_path / "mine"
