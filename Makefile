@@ -33,8 +33,8 @@ run: setup $(if $(filter docker,$(RUNNER)),images) ## compare and report [PROFIL
 	@$(PYTHON) -m tasks.local run --profile "$(PROFILE)" --datasets "$(DATASETS)" --budgets "$(BUDGETS)" \
 		--mirror "$(MIRROR)" --force "$(FORCE)"
 
-dataset: setup ## your own images as a dataset: NAME=flowers FROM=folder|archive|Parquet file|s3://|https://
-	@$(PYTHON) -m tasks.local dataset add "$(NAME)" --from "$(FROM)"
+dataset: setup ## your own images as a dataset: NAME=flowers FROM=folder|archive|Parquet file|s3://|https:// [LABELS=column]
+	@$(PYTHON) -m tasks.local dataset add "$(NAME)" --from "$(FROM)" $(if $(LABELS),--labels "$(LABELS)")
 
 up: setup ## start Airflow and the store and leave them running; prints the UI's address and login [STORE=URI] [RUNNER=docker]
 	@$(PYTHON) -m tasks.local up

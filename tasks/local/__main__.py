@@ -10,15 +10,12 @@ from pathlib import Path
 from rich.console import Console
 
 from tasks.environment import speak_any_text
-from tasks.errors import DataError, RequestError, shown
+from tasks.errors import DiscreetError, RequestError, shown
 from tasks.local import workflow
-from tasks.local.airflow import AirflowError
-from tasks.local.patience import StalledError
 from tasks.local.server import serve
 from tasks.local.startup import state_folder
 from tasks.settings.request import Parameters
 from tasks.settings.values import parse
-from tasks.storage.contract import StoreError
 
 INTERRUPTED = 130
 
@@ -40,12 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(signal.SIGHUP, partial(_hang_up, terminals))
     try:
         return _command(options, console)
-    except (RequestError, DataError) as error:
+    except DiscreetError as error:
         print(error, file=sys.stderr)
-        return error.exit_code
-    except (AirflowError, StalledError, StoreError) as error:
-        print(error, file=sys.stderr)
-        return 1
+        return getattr(error, "exit_code", 1)
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept, and the next run reuses it", file=sys.stderr)
         return INTERRUPTED
@@ -63,7 +57,7 @@ def _dataset(options: argparse.Namespace, console: Console) -> int:
     from tasks.local.dataset import command  # it imports what reads images, which the other commands do without
 
     if options.action == "add":
-        command.add(options.name, options.source, console)
+        command.add(options.name, options.source, options.labels, console)
     elif options.action == "list":
         command.list_all(console)
     else:
@@ -148,6 +142,7 @@ def _add_dataset(parser: argparse.ArgumentParser) -> None:
     add.add_argument(
         "--from", dest="source", required=True, help="a folder, an archive, a Parquet file, .npz, s3:// or https://"
     )
+    add.add_argument("--labels", help="the column that tells the classes, of a table with several")
     actions.add_parser("show", help="what a dataset is, and what lies at its location now").add_argument("name")
     actions.add_parser("list", help="all datasets")
     actions.add_parser("remove", help="remove the TOML of your own dataset").add_argument("name")

@@ -22,36 +22,59 @@ from tasks.settings.values import Frozen, Name, parse
 from tasks.storage.provenance import cores
 
 RULE = re.compile(r"[^a-z0-9_]+")
+EXAMPLE = "make dataset NAME=flowers FROM=/photos/flowers"
+REMOVE = "python -m tasks.local dataset remove"
 
 
 class _Named(Frozen):
     name: Name
 
 
-def add(name: str, source: str, console: Console) -> None:
+def add(name: str, source: str, labels: str | None, console: Console) -> None:
     """Look at the images at `source`, show what is there, and write the TOML of the dataset `name`.
+
+    `labels` names the column that tells the classes, where there are several.
 
     Raises:
         RequestError: the name or the address is wrong, or the name is taken; nothing was written.
         DataError: the images make no dataset; nothing was written.
         StoreError, DownloadError: the source cannot be reached.
     """
+    if not (name and source):
+        raise RequestError(f"expected a name and a source, received one or none; for example: {EXAMPLE}")
     _check_name(name)
     configuration = configured(os.environ)
     path = _own_file(name)
-    if path.exists():
-        raise RequestError(f"{path}: expected a new name, received one that has this file; remove it first")
-    if name in configuration.datasets or name in configuration.unusable.get("datasets", {}):
-        raise RequestError(f"{name}: expected a new name, received that of a dataset of the project; choose another")
-    address = _address(source)
-    dataset, found = _surveyed(name, address, configuration.datasets.get(name), console)
-    text = toml(dataset, found.classes)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("x", encoding="utf-8") as file:
-        file.write(text)
+    _check_new(name, path, configuration)
+    dataset, found = _surveyed(name, _address(source), None, labels, console)
     _show(dataset, found, configuration, console)
+    _write(path, toml(dataset, found.classes))
     view.print_line(console, f"written: {_relative(path)}; look into it and change what you like")
     view.print_line(console, f"next: make run DATASETS={name}", style="bold")
+
+
+def _check_new(name: str, path: Path, configuration: Configuration) -> None:
+    if os.path.lexists(path):
+        raise RequestError(
+            f"{name}: expected a new name, received one that has the file {_relative(path)}; "
+            f"choose another, or remove it first: {REMOVE} {name}"
+        )
+    if name in configuration.datasets or name in configuration.unusable.get("datasets", {}):
+        raise RequestError(f"{name}: expected a new name, received that of a dataset of the project; choose another")
+
+
+def _write(path: Path, text: str) -> None:
+    """Make a new file of this text.
+
+    Raises:
+        RequestError: it was written meanwhile, or must not be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise RequestError(f"{_relative(path)}: expected to write a new file: {error.strerror}") from None
 
 
 def show(name: str, console: Console) -> None:
@@ -68,7 +91,7 @@ def show(name: str, console: Console) -> None:
         for line in _described(dataset):
             view.print_line(console, line)
         return
-    _, found = _surveyed(name, dataset.location, dataset, console)
+    _, found = _surveyed(name, dataset.location, dataset, dataset.labels, console)
     _show(dataset, found, configuration, console)
 
 
@@ -87,10 +110,13 @@ def remove(name: str, console: Console) -> None:
     """
     _check_name(name)
     path = _own_file(name)
-    if not path.exists():
+    if not os.path.lexists(path):
         known = "one of the project, which stays" if name in configured(os.environ).datasets else "none of that name"
         raise RequestError(f"{name}: expected a dataset of your own in {_relative(path.parent)}, found {known}")
-    path.unlink()
+    try:
+        path.unlink()
+    except OSError as error:
+        raise RequestError(f"{_relative(path)}: expected a file to remove: {error.strerror}") from None
     view.print_line(console, f"removed: {_relative(path)}; the images and all results stay")
 
 
@@ -126,20 +152,22 @@ def _address(text: str) -> str:
         raise RequestError(f"FROM: {error}, received {shown(text)}") from None
 
 
-def _surveyed(name: str, address: str, known: Dataset | None, console: Console) -> tuple[Dataset, Survey]:
+def _surveyed(
+    name: str, address: str, known: Dataset | None, labels: str | None, console: Console
+) -> tuple[Dataset, Survey]:
     """The dataset at an address, the `known` one or a proposal, and what lies there."""
     voice = Voice(console)
     with tempfile.TemporaryDirectory(prefix="dataset-") as scratch, voice.keeping_alive():
         with voice.busy(f"reading {shown(address)}"):
             files = files_at(address, name, Path(scratch), lambda line: view.print_line(console, line))
-        reader, labels = (known.reader, known.labels) if known else (reader_of(files), None)
+        reader = known.reader if known else reader_of(files)
         with view.tracking(console, "looking at images") as track:
             seen = look(reader, files, labels, track)
         if not len(seen.sizes):
             raise DataError(
                 f"{shown(address)}: expected images, received {seen.labels.total():,} that cannot be decoded"
             )
-        dataset = known or proposal(name, address, seen)
+        dataset = known or proposal(name, address, seen, labels)
         with view.tracking(console, "decoding images") as track:
             return dataset, survey(seen, files, dataset, Path(scratch), track)
 

@@ -23,10 +23,10 @@ TEXT = """\
 title = {title}
 reader = {reader}
 location = {location}
-image_size = [{height}, {width}]             # height and width that every image is brought to
+{labels}{image_size:<32} # height and width that every image is brought to
 fit = "crop"                     # "pad" keeps all of an image, with black beside it; "stretch" changes its proportions
 color = "{color}"
-budget = {budget}                 # parameters of each model
+{budget:<32} # parameters of each model
 
 # The classes come from the data: {classes}.
 # A new one joins by itself. To fix them and their order, list them:  classes = ["...", "..."]
@@ -37,11 +37,11 @@ test = 0.2
 
 [augmentation]
 flip = false                     # true where a mirrored image has the same class: not for text or digits
-shift = {shift}                        # pixels, each way
+{shift:<32} # pixels, each way
 """
 
 
-def proposal(name: str, location: str, look: Look) -> Dataset:
+def proposal(name: str, location: str, look: Look, labels: str | None) -> Dataset:
     """A dataset of the images that were looked at.
 
     Images of one size keep it, up to 96 pixels a side. Others become squares of the median of their shorter sides, from
@@ -53,6 +53,7 @@ def proposal(name: str, location: str, look: Look) -> Dataset:
         title=name.replace("_", " ").capitalize(),
         reader=look.reader,
         location=location,
+        labels=labels,
         image_size=(height, width),
         color="grey" if look.is_grey else "rgb",
         budget=min(MAX_BUDGET, max(BUDGET, FOR_CLASS * len(look.labels))),
@@ -77,12 +78,12 @@ def toml(dataset: Dataset, classes: tuple[str, ...]) -> str:
         title=_quoted(dataset.title),
         reader=_quoted(dataset.reader),
         location=_quoted(dataset.location or ""),
-        height=height,
-        width=width,
+        labels=f"labels = {_quoted(dataset.labels)}\n" if dataset.labels else "",
+        image_size=f"image_size = [{height}, {width}]",
         color=dataset.color,
-        budget=f"{dataset.budget:_}",
+        budget=f"budget = {dataset.budget:_}",
         classes=_brief(classes),
-        shift=dataset.augmentation.shift,
+        shift=f"shift = {dataset.augmentation.shift}",
     )
 
 

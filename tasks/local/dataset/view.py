@@ -155,9 +155,10 @@ def _bytes(number: float) -> str:
 def show_all(console: Console, configuration: Configuration, own: Sequence[str]) -> None:
     """A table of all datasets; `own` are those of the site's folder."""
     table = Table("name", "title", "reader", "image size", "source", "")
+    table.columns[4].overflow = "fold"
     for name, dataset in configuration.datasets.items():
         size = " x ".join(map(str, dataset.image_shape))
-        source = dataset.location or f"{len(dataset.sources)} pinned files"
+        source = dataset.location or f"pinned: {len(dataset.sources)} file{'s' * (len(dataset.sources) > 1)}"
         table.add_row(name, escape(dataset.title), dataset.reader, size, escape(source), "yours" if name in own else "")
     console.print(table)
     for name, reason in configuration.unusable.get("datasets", {}).items():
