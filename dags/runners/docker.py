@@ -21,12 +21,15 @@ from dags.site import surroundings
 from dags.stage_command import SKIPPED, RunnerError, StageOperator, command_among
 from dags.store_access import addressed, known_before, store_environment
 from tasks.errors import RequestError
+from tasks.settings.addresses import folder_of
+from tasks.settings.loading import configured
 from tasks.settings.orchestration import Docker, Orchestration
-from tasks.settings.workflow import COMMANDS
+from tasks.settings.workflow import COMMANDS, WATCH
 
 LABEL = "like-for-like"
 # Folders of the worker that a stage reads, by the variable that names them; they keep their path in the container.
 FOLDERS = ("DATASET_MIRROR", "WORKFLOW_CONFIG")
+LOOKING = ("plan", "fetch", WATCH.name)  # what looks at the location of a dataset
 # What DockerOperator does not offer: nothing in the container can be changed but its scratch space, no right can be
 # gained, and a small init passes the engine's signals on to the stage.
 CONFINED = {
@@ -82,7 +85,7 @@ class DockerStage(StageOperator, DockerOperator):
             environment = store_environment()
             require_bucket(environment.get("STORE"))
             self._private_environment = store_variables(environment)
-            self.mounts = [_mount(folder) for folder in _folders(environment)]
+            self.mounts = [_mount(folder) for folder in folders(environment, self.stage, self.dataset)]
             require_image(self.cli, self.image)
             require_portable(environment, _set_in(self.cli, self.image))
             self._remove_orphans(labels)
@@ -210,9 +213,16 @@ def _no_gpu(requests: list[DeviceRequest] | None) -> str:
     )
 
 
-def _folders(environment: Mapping[str, str]) -> list[str]:
-    """The folders that the worker itself names: never what a run's parameters name."""
-    return [path for name in FOLDERS if (path := environment.get(name)) and Path(path).is_dir()]
+def folders(environment: Mapping[str, str], stage: str, dataset: str | None) -> list[str]:
+    """What of the worker's machine a stage reads, and its owner names: never what a run's parameters name.
+
+    Where datasets lie that may change, `plan` looks at all of them.
+    """
+    named = [Path(path) for name in FOLDERS if (path := environment.get(name))]
+    datasets = configured(environment).datasets if stage in LOOKING else {}
+    addresses = [each.location for name, each in datasets.items() if each.location and dataset in (None, name)]
+    locations = [place for address in addresses if (place := folder_of(address))]
+    return [str(place) for place in (*named, *locations) if place.exists()]
 
 
 def _mount(folder: str) -> Mount:
