@@ -21,7 +21,7 @@ docker = Lazy("dags.runners.docker")
     ],
 )
 def test_a_container_sees_the_location_that_it_looks_at(tmp_path, stage, dataset, expected):
-    """Where a dataset lies that may change, `fetch` and `watch` see that place, and `plan` all of them; no other does."""
+    """Of the places where datasets lie that may change, `fetch` and `watch` see their own, `plan` all, others none."""
     config = make_configuration(tmp_path / "config")
     (tmp_path / "photos").mkdir()
     (tmp_path / "leaves.zip").touch()
