@@ -54,16 +54,15 @@ class Forecast:
         return self._found[name, place]
 
     def _looked_up(self, name: str, place: Place, request: Request) -> Manifest | None:
-        """The artifact of a stage at a place; None where it, or something that it is made from, is not there."""
+        """The artifact of a stage at a place; None where it, or something that it is made from, is not there.
+
+        Without a version, or an input, the key is one that no artifact has.
+        """
         stage = self._stages[name]
         sources = stage.inputs(request, place)
         found = {name: manifest for name, source in sources.items() if (manifest := self._input(source))}
         is_living = stage.look is not None and request.dataset(place.dataset).location is not None
         version = self._version(place.dataset or "") if is_living else None
-        if any(source.version == "present" and name not in found for name, source in sources.items()):
-            return None
-        if is_living and version is None:
-            return None
         try:
             return find(self._store, name, artifact_key(name, **parts_of_key(stage, request, place, found, version)))
         except DamagedError as error:
