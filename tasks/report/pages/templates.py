@@ -174,8 +174,11 @@ def found(finding: Finding) -> str:
 
 
 def limit(finding: Finding) -> str:
-    """How much the gate lets pass."""
-    return _ratio(finding.limit) if finding.name == "imbalance" else wording.percent(finding.limit)
+    """How much the gate lets pass: a ratio, or a share of the images, which may be several times their number."""
+    if finding.name == "imbalance":
+        return _ratio(finding.limit)
+    many = finding.limit is not None and finding.limit > 1
+    return f"{wording.ratio(finding.limit or 0)} times as many" if many else wording.percent(finding.limit)
 
 
 def _ratio(number: float | None) -> str:

@@ -56,6 +56,7 @@ def test_the_page_shows_the_data(few):
     assert "The data" in page.text
     assert "Version 2b2b2b2b. Since version 1a1a1a1a 100 images were added and 1 image was removed" in page.text
     assert "added since the version before" in page.text
+    assert "10 times as many" in page.text
     assert "roses/new-1.jpg, roses/new-2.jpg" in page.text
     assert "corrupt images" in page.text
     assert "3 of 620, 0.5 %" in page.text
