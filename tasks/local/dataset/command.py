@@ -23,7 +23,7 @@ from tasks.storage.provenance import cores
 
 RULE = re.compile(r"[^a-z0-9_]+")
 EXAMPLE = "make dataset NAME=flowers FROM=/photos/flowers"
-REMOVE = "python -m tasks.local dataset remove"
+REMOVE = ".venv/bin/python -m tasks.local dataset remove"
 
 
 class _Named(Frozen):

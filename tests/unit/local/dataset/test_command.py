@@ -168,7 +168,7 @@ def test_nothing_is_overwritten_and_only_ones_own_is_removed(config, photos, cap
     path.write_text(path.read_text() + "# mine\n")
     before = path.read_bytes()
     assert main(arguments) == 64
-    assert "remove it first: python -m tasks.local dataset remove shapes" in capsys.readouterr().err
+    assert "remove it first: .venv/bin/python -m tasks.local dataset remove shapes" in capsys.readouterr().err
     assert path.read_bytes() == before
     assert main(["dataset", "remove", "shapes"]) == 0
     assert not path.exists()

@@ -1,0 +1,31 @@
+"""What a run is expected to take, against what runs took."""
+
+import pytest
+
+from tasks.local.dataset.estimate import START, estimate
+from tasks.settings.loading import load_configuration
+
+CONFIGURATION = load_configuration()
+IMAGES = {"cifar10": 60_000, "fashion_mnist": 70_000}
+TEST = 10_000  # images of each
+MEASURED = 18 * 60 + 2  # seconds of the quick profile on both, on 2 cores (README.md)
+
+
+def estimated(name, profile, cores=2):
+    chosen = CONFIGURATION.profiles[profile]
+    train = round((IMAGES[name] - TEST) * (1 - chosen.validation_fraction))
+    return estimate(CONFIGURATION.datasets[name], chosen, train, IMAGES[name], cores)
+
+
+def test_the_quick_profile_takes_about_what_it_took():
+    """The estimate of the two pinned datasets is within a quarter of the measured run."""
+    seconds = sum(estimated(name, "quick").seconds for name in IMAGES) - START
+    assert seconds == pytest.approx(MEASURED, rel=0.25)
+
+
+def test_more_work_takes_longer_and_more_cores_less():
+    """Profiles, classes of size, and cores have their effect; a sample of a thousand images takes hardly any time."""
+    smoke, quick, full = (estimated("cifar10", profile).seconds for profile in ("smoke", "quick", "full"))
+    assert START < smoke < quick < full
+    assert estimated("cifar10", "quick", cores=4).seconds < quick
+    assert estimated("cifar10", "smoke").disk == 1_000 * 32 * 32 * 3
