@@ -88,8 +88,7 @@ def show(name: str, console: Console) -> None:
     configuration.chosen("datasets", [name])
     dataset = configuration.datasets[name]
     if dataset.location is None or dataset.canvas is None:
-        for line in _described(dataset):
-            view.print_line(console, line)
+        view.describe(console, dataset)
         return
     _, found = _surveyed(name, dataset.location, dataset, dataset.labels, console)
     _show(dataset, found, configuration, console)
@@ -173,6 +172,7 @@ def _surveyed(
 
 
 def _show(dataset: Dataset, found: Survey, configuration: Configuration, console: Console) -> None:
+    view.describe(console, dataset)
     view.show(console, dataset, found)
     sizes = {name: sum(counts) for name, counts in found.counts.items()}
     estimates = {
@@ -181,17 +181,6 @@ def _show(dataset: Dataset, found: Survey, configuration: Configuration, console
         if name != "gpu"  # its time on these cores says nothing of a GPU
     }
     view.show_estimates(console, estimates, cores())
-
-
-def _described(dataset: Dataset) -> list[str]:
-    """What the TOML of a dataset says."""
-    size = " x ".join(map(str, dataset.image_shape))
-    source = dataset.location or ", ".join(source.name for source in dataset.sources)
-    return [
-        f"{dataset.title}: images of {size}, {len(dataset.classes):,} classes, {dataset.budget:,} parameters",
-        f"reader: {dataset.reader}; from {source}",
-        f"classes: {', '.join(dataset.classes[:20])}{', ...' * (len(dataset.classes) > 20)}",
-    ]
 
 
 def _relative(path: Path) -> Path:

@@ -53,6 +53,18 @@ def tracking(console: Console, task: str) -> Iterator[Callable[[Iterable[Thing],
         yield tracked
 
 
+def describe(console: Console, dataset: Dataset) -> None:
+    """What the TOML of a dataset says."""
+    size = " x ".join(map(str, dataset.image_shape))
+    fit = f", made to fit by `{dataset.fit}`" if dataset.canvas else ""
+    print_line(console, f"{dataset.title}: images of {size}{fit}; models of {dataset.budget:,} parameters")
+    source = dataset.location or ", ".join(source.name for source in dataset.sources)
+    print_line(console, f"read as `{dataset.reader}` from {source}")
+    if dataset.classes:
+        more = f" and {len(dataset.classes) - MANY:,} more" if len(dataset.classes) > MANY else ""
+        print_line(console, f"{len(dataset.classes):,} classes: {', '.join(dataset.classes[:MANY])}{more}")
+
+
 def show(console: Console, dataset: Dataset, survey: Survey) -> None:
     """What was found."""
     look = survey.look

@@ -40,6 +40,7 @@ def test_a_folder_becomes_a_dataset(config, photos, capsys):
     """What is shown is what was found, and the file that is written is a dataset of it."""
     assert main(["dataset", "add", "shapes", "--from", str(photos)]) == 0
     shown = capsys.readouterr().out
+    assert "Shapes: images of 64 x 64 x 3, made to fit by `crop`; models of 125,000 parameters" in shown
     assert "98 images in 3 classes: " in shown
     assert re.search(r"│ bricks +│ +\d+ │ +\d+ │ +\d+ │ +\d\d │ █", shown)
     assert "parts: train " in shown
@@ -212,7 +213,9 @@ def test_a_bad_file_can_be_removed(config, capsys):
 def test_show_says_what_is_known_of_a_pinned_dataset(config, capsys):
     """Its TOML tells all; an unknown name gets the names that there are."""
     assert main(["dataset", "show", "cifar10"]) == 0
-    assert "images of 8 x 8 x 3, 3 classes" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "images of 8 x 8 x 3; models of " in shown
+    assert "3 classes: " in shown
     assert main(["dataset", "show", "cifar"]) == 64
     assert "expected one of cifar10, fashion_mnist; received 'cifar'" in capsys.readouterr().err
 
