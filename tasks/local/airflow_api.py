@@ -50,6 +50,15 @@ class AirflowApi:
         except AirflowError:
             return None
 
+    def datasets(self) -> set[str]:
+        """The datasets that the form offers, as the DAG was last parsed."""
+        return set(self._call("GET", f"/dags/{DAG_ID}/details")["params"]["datasets"]["schema"]["items"]["enum"])
+
+    def read_again(self) -> None:
+        """Let the DAG be parsed before its time."""
+        token = self._call("GET", f"/dags/{DAG_ID}")["file_token"]
+        self._call("PUT", f"/parseDagFile/{token}")
+
     def import_error(self) -> str | None:
         """The last line of what keeps a DAG file from being read, or None."""
         try:

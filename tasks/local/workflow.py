@@ -18,6 +18,7 @@ from tasks.errors import RequestError
 from tasks.local import processes
 from tasks.local.airflow import USER, slots
 from tasks.local.airflow_api import ACTIVE
+from tasks.local.patience import StalledError, seconds_of_patience
 from tasks.local.server import read_server, supervisor
 from tasks.local.startup import (
     STOP_SECONDS,
@@ -55,7 +56,7 @@ def run(params: Parameters, console: Console) -> int:
 
     Raises:
         RequestError: a parameter or the configuration is wrong; nothing was started.
-        AirflowError, StoreError: a server failed.
+        AirflowError, StoreError, StalledError: a server failed.
     """
     _join_server()
     configuration = configured(os.environ)
@@ -169,6 +170,8 @@ class _Run:
         if (dag := self._api.dag()) and dag["is_paused"]:
             self._voice.say(f"{DAG_ID} was paused; it is not any more (pause it again to stop the weekly run)")
             self._api.unpause()
+        with self._voice.busy("waiting until Airflow has seen the new dataset"):
+            self._introduce_datasets()
         with self._voice.busy("writing the run's request to the store"):
             write_request(self._store, self._request)
         self._api.trigger(self._run, self._params.model_dump(mode="json", exclude_none=True))
@@ -182,6 +185,25 @@ class _Run:
             raise
         with self._voice.busy("bringing the report home"):
             return self._finish(state)
+
+    def _introduce_datasets(self) -> None:
+        """Let Airflow read the DAG again where a dataset of this run was added after the last time.
+
+        Raises:
+            StalledError: it does not offer the dataset for long.
+        """
+        wanted = {dataset.name for dataset in self._request.datasets}
+        if wanted <= self._api.datasets():
+            return
+        self._api.read_again()
+        end = time.monotonic() + seconds_of_patience()
+        while missing := wanted - self._api.datasets():
+            if time.monotonic() > end:
+                names = ", ".join(sorted(missing))
+                raise StalledError(
+                    f"{names}: expected Airflow to offer it, but it does not; `make down`, and try again"
+                )
+            time.sleep(POLL_SECONDS)
 
     def _watch(self) -> str:
         with view(self._voice) as shown:
