@@ -21,7 +21,6 @@ from urllib.parse import quote
 
 from airflow.sdk import (
     DAG,
-    AssetAny,
     AssetOrTimeSchedule,
     BaseOperatorLink,
     CronPartitionTimetable,
@@ -32,7 +31,7 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from dags.assets import asked, asset, watch, watched
+from dags.assets import Doorbells, asked, asset, watch, watched
 from dags.site import surroundings
 from dags.stage_command import RunnerError
 from dags.stage_operators import runner, settings
@@ -196,10 +195,10 @@ def schedule(cron: str, datasets: Iterable[str] = ()) -> Any:
     """
     # Left at its default, `run_immediately` starts a run at once when a tick passed within a tenth of the period.
     clock = CronPartitionTimetable(cron, timezone="UTC", run_immediately=timedelta(0)) if cron else None
-    doorbells = [asset(dataset) for dataset in datasets]
-    if clock and doorbells:
-        return AssetOrTimeSchedule(timetable=clock, assets=AssetAny(*doorbells))
-    return clock or (AssetAny(*doorbells) if doorbells else None)
+    bells = Doorbells(*map(asset, datasets))
+    if clock and bells.objects:
+        return AssetOrTimeSchedule(timetable=clock, assets=bells)
+    return clock or (bells if bells.objects else None)
 
 
 with DAG(
