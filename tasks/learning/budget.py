@@ -49,7 +49,7 @@ def solve(count: Count, ratios: Sequence[float], budget: int) -> Widths:
     if distance(nearest) > BUDGET_TOLERANCE * budget:
         raise BudgetError(
             f"budget: expected a size that widths can meet within {BUDGET_TOLERANCE:.0%}, received {budget:,}"
-            f" (nearest: {count(nearest):,}); ask for more parameters"
+            f" (nearest: {count(nearest):,}); ask for exactly that many, or for many more"
         )
     return nearest
 

@@ -1,5 +1,7 @@
 """Widths from a budget, on functions that are no model."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +48,19 @@ def test_a_size_that_no_width_meets_names_the_nearest():
     """One stage of coarse steps cannot meet every budget; the error says what it can meet."""
     with pytest.raises(ValueError, match="nearest: 3,000"):
         solve(lambda widths: 1_000 * widths[0], (1,), 3_400)
+
+
+@pytest.mark.parametrize("classes", [2, 100, 10_000])
+@pytest.mark.parametrize(
+    "count",
+    [lambda classes: dense(784, classes), lambda classes: lambda widths: classes * widths[0] + widths[1]],
+)
+def test_a_budget_that_is_too_small_for_the_classes_names_one_that_would_do(classes, count):
+    """Whoever asks for the number that the message names gets a model."""
+    with pytest.raises(ValueError, match="expected") as caught:
+        solve(count(classes), (1, 1), classes // 4)
+    would_do = int(re.search(r"(?:at least|nearest:) ([\d,]+)", str(caught.value))[1].replace(",", ""))
+    assert count(classes)(solve(count(classes), (1, 1), would_do)) == pytest.approx(would_do, rel=TOLERANCE)
 
 
 def test_the_same_question_has_the_same_answer():
