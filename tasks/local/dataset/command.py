@@ -22,6 +22,7 @@ from tasks.settings.values import Frozen, Name, parse
 from tasks.storage.provenance import cores
 
 RULE = re.compile(r"[^a-z0-9_]+")
+LONGEST = 48  # characters of a name
 EXAMPLE = "make dataset NAME=flowers FROM=/photos/flowers"
 REMOVE = ".venv/bin/python -m tasks.local dataset remove"
 
@@ -123,7 +124,7 @@ def _check_name(name: str) -> None:
     try:
         parse(_Named, {"name": name}, "NAME")
     except RequestError as error:
-        better = RULE.sub("_", name.lower()).strip("_0123456789")
+        better = RULE.sub("_", name.lower()).lstrip("_0123456789")[:LONGEST].rstrip("_")
         hint = f"; try NAME={better}" if better and better != name else ""
         raise RequestError(f"{error}{hint}") from None
 

@@ -3,13 +3,15 @@
 The unit costs are those of the quick profile on CIFAR-10, on one core of an AMD EPYC (tests/bench/README.md): 45,000
 images of 32 x 32 x 3, 250,000 parameters, 4 epochs in 43 s (ANN) and 227 s (CNN). A dense layer works once with each
 parameter, a convolution once for each pixel too, so an ANN's time goes with the parameters and a CNN's with the pixels.
+A middle stage doubles the work of a CNN. Few images are shown several times in an epoch, as the training's rhythm says.
 """
 
 import math
 from typing import NamedTuple
 
+from tasks.learning.rhythm import rhythm
 from tasks.settings.dataset import Dataset
-from tasks.settings.training import Profile
+from tasks.settings.training import Profile, Training
 
 IMAGES, EPOCHS, PIXELS, PARAMETERS = 45_000, 4, 32 * 32, 250_000
 SECONDS = {"ann": 43.4, "cnn": 227.0}
@@ -34,9 +36,11 @@ def estimate(dataset: Dataset, profile: Profile, train: int, total: int, cores: 
     """
     share = min(1.0, profile.examples / total) if profile.examples else 1.0
     search, training = profile.search, profile.training
-    passes = search.trials * search.epochs * search.fraction + training.replicates * training.epochs
+    used = train * share
+    shown = search.trials * search.epochs * _in_epoch(used * search.fraction, training)
+    shown += training.replicates * training.epochs * _in_epoch(used, training)
     stages = search.shards + training.replicates
-    work = [STAGE * stages + passes * train * share * _seconds(family, dataset) for family in SECONDS]
+    work = [STAGE * stages + shown * _seconds(family, dataset, training) for family in SECONDS]
     longest = max(each / min(cores, training.replicates) for each in work)
     return Estimate(
         seconds=START + max(sum(work) / cores, longest),
@@ -45,8 +49,17 @@ def estimate(dataset: Dataset, profile: Profile, train: int, total: int, cores: 
     )
 
 
-def _seconds(family: str, dataset: Dataset) -> float:
+def _in_epoch(images: float, training: Training) -> int:
+    """How many images an epoch shows, each as often as it comes."""
+    plan = rhythm(max(1, round(images)), training)
+    return plan.batch * plan.steps
+
+
+def _seconds(family: str, dataset: Dataset, training: Training) -> float:
     """The seconds of one core for one image in one epoch."""
     height, width, _ = dataset.image_shape
-    grows = dataset.budget / PARAMETERS if family == "ann" else height * width / PIXELS
+    if family == "ann":
+        grows = dataset.budget / PARAMETERS
+    else:
+        grows = height * width / PIXELS * (1 + training.tricks.middle_stage)
     return SECONDS[family] / IMAGES / EPOCHS * grows

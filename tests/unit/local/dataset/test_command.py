@@ -116,6 +116,9 @@ def test_the_classes_may_come_from_a_named_column(config, tmp_path, capsys):
     [
         ("Flowers", "photos", 64, r"expected a name of lower-case letters.*; try NAME=flowers$"),
         ("my-flowers", "photos", 64, r"; try NAME=my_flowers$"),
+        ("Photos2026", "photos", 64, r"; try NAME=photos2026$"),
+        ("2026 Photos", "photos", 64, r"; try NAME=photos$"),
+        ("Long" * 20, "photos", 64, rf"; try NAME={'long' * 12}$"),
         ("", "photos", 64, r"for example: make dataset NAME=flowers FROM=/photos/flowers$"),
         ("x", "", 64, r"for example: make dataset NAME=flowers FROM=/photos/flowers$"),
         ("x", "nowhere", 64, r"nothing is there$"),

@@ -29,3 +29,24 @@ def test_more_work_takes_longer_and_more_cores_less():
     assert START < smoke < quick < full
     assert estimated("cifar10", "quick", cores=4).seconds < quick
     assert estimated("cifar10", "smoke").disk == 1_000 * 32 * 32 * 3
+
+
+def test_few_images_are_shown_several_times():
+    """A hundred images take as long as an epoch's least batches say, and not a hundredth of ten thousand."""
+    chosen, dataset = CONFIGURATION.profiles["quick"], CONFIGURATION.datasets["cifar10"]
+    few, more, many = (estimate(dataset, chosen, train, train, 2).seconds for train in (100, 1_000, 100_000))
+    assert few == pytest.approx(more, rel=0.1)
+    assert many > 5 * more
+
+
+def test_a_middle_stage_doubles_the_work_of_a_cnn():
+    """A CNN on CIFAR-10 takes some 40 minutes of one core at the full profile, as workflow.toml says."""
+    full = CONFIGURATION.profiles["full"]
+    plain = full.training.model_copy(update={"tricks": full.training.tricks.model_copy(update={"middle_stage": False})})
+    with_it, without = (
+        estimate(CONFIGURATION.datasets["cifar10"], full.model_copy(update={"training": training}), 45_000, 60_000, 1)
+        for training in (full.training, plain)
+    )
+    trained = full.training.replicates * full.training.epochs + 4 * 5 * 0.5
+    minutes = (with_it.seconds - without.seconds) / trained * full.training.epochs / 60
+    assert 2 * minutes == pytest.approx(40, rel=0.25)
