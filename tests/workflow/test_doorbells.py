@@ -99,7 +99,7 @@ def machine(tmp_path_factory):
     stand_in.chmod(0o755)
     machine = Machine(folder, STAGE_PYTHON=str(stand_in))
     (machine.folder / "config" / "site.toml").write_text(SITE)
-    photographs.write(folder / "photos", images=60, classes=2)
+    photographs.more(folder / "photos", images=60, classes=2)
     for path in photographs.more(folder / "photos", images=10, classes=2):
         (folder / "later" / path.parent.name).mkdir(parents=True, exist_ok=True)
         path.rename(folder / "later" / path.relative_to(folder / "photos"))
