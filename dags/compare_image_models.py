@@ -76,10 +76,13 @@ class ReportStage(OPERATOR):  # type: ignore[misc, valid-type]
         super().execute(context)
 
 
-def ended(ti: Any, run_id: str | None, state: str) -> list[str]:
-    """The tasks of a run that ended so. What waited in vain for a failed one is `upstream_failed`, and not `failed`."""
+def ended(ti: Any, run_id: str | None, *states: str) -> list[str]:
+    """The tasks of a run that ended so. What waited in vain for a failed one is `upstream_failed`, and not `failed`.
+
+    `removed` are those of a dataset or family whose file somebody took away during the run.
+    """
     crumbs = ti.get_task_breadcrumbs(dag_id=DAG_ID, run_id=run_id)
-    return sorted({each["task_id"] for each in crumbs if each["state"] == state})
+    return sorted({each["task_id"] for each in crumbs if each["state"] in states})
 
 
 @task(doc_md=DOCS["replicates"])
@@ -105,9 +108,9 @@ def complete(run_id: str | None = None, ti: Any = None) -> None:
     """Succeed when every task of the run did, or was skipped.
 
     Raises:
-        AirflowFailException: tasks failed; it names them.
+        AirflowFailException: tasks failed, or were taken away; it names them.
     """
-    if failed := ended(ti, run_id, "failed"):
+    if failed := ended(ti, run_id, "failed", "removed"):
         is_reported = "report" in ended(ti, run_id, "success")
         where = "the report names the gaps and their reasons" if is_reported else "its log says why"
         raise AirflowFailException(f"failed: {', '.join(failed)}; {where}")
