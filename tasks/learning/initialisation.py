@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 PATCH_FLOOR = 5e-4  # added to the variance of every direction of a patch, so that noise is not amplified
 IMAGE_FLOOR = 0.1  # the same for a whole image, whose last directions are almost only noise
+EXACT = 4096  # features, up to which all directions are computed: their time grows with the third power
 
 Features = NDArray[np.floating]
 
@@ -25,6 +26,22 @@ def whitening_matrix(features: Features, floor: float) -> Features:
     """
     variances, directions = np.linalg.eigh(np.cov(features, rowvar=False))
     return (directions / np.sqrt(np.maximum(variances, 0) + floor))[:, ::-1]
+
+
+def strongest_directions(features: Features, count: int, floor: float) -> Features:
+    """The first `count` columns of the whitening matrix of `features` [n, d], or fewer where there are no more.
+
+    Of many features only these are computed, by random projections: Halko, Martinsson and Tropp, "Finding Structure
+    with Randomness", 2011, https://arxiv.org/abs/0909.4061, as scikit-learn has it.
+    """
+    number, size = features.shape
+    if size <= EXACT:
+        return whitening_matrix(features, floor)[:, :count]
+    from sklearn.utils.extmath import randomized_svd  # its import takes seconds
+
+    centred = features - features.mean(axis=0)
+    _, deviations, directions = randomized_svd(centred, min(count, number, size), random_state=0)
+    return directions.T / np.sqrt(deviations**2 / (number - 1) + floor)
 
 
 class PatchWhitening(keras.layers.Conv2D):
@@ -54,7 +71,7 @@ class PrincipalDense(keras.layers.Dense):
     def adapt(self, features: Features) -> None:
         """Compute the first columns from float features [n, d]; units beyond d keep their random start."""
         (kernel,) = self.get_weights()
-        directions = whitening_matrix(features, IMAGE_FLOOR)[:, : self.units]
+        directions = strongest_directions(features, self.units, IMAGE_FLOOR)
         kernel[:, : directions.shape[1]] = directions
         self.set_weights([kernel])
 

@@ -91,3 +91,17 @@ def test_a_network_adapts_its_first_layer_to_standardised_images(family):
     network.adapt(model, images)
     changed = [not np.array_equal(one, other) for one, other in zip(before, model.get_weights(), strict=True)]
     assert changed == [True] + [False] * (len(before) - 1)
+
+
+def test_the_strongest_directions_of_many_features_are_those_of_few(monkeypatch):
+    """Above the limit, where not all directions are computed, the first ones are the same but for their sign."""
+    generator = np.random.default_rng(0)
+    strengths = 10 * 0.5 ** np.arange(60)
+    features = generator.normal(size=(300, 60)) * strengths @ np.linalg.qr(generator.normal(size=(60, 60)))[0]
+    exact = initialisation.strongest_directions(features, 5, 0.1)
+    monkeypatch.setattr(initialisation, "EXACT", 10)
+    found = initialisation.strongest_directions(features, 5, 0.1)
+    signs = np.sign((exact * found).sum(axis=0))
+    assert found.shape == (60, 5)
+    assert np.allclose(found * signs, exact, atol=1e-4 * np.abs(exact).max())
+    assert initialisation.strongest_directions(features[:3], 5, 0.1).shape == (60, 3)
