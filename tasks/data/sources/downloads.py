@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.data.sources.archives import extract
-from tasks.data.sources.faults import DownloadError, explained
-from tasks.data.sources.transfer import FAULTS, Answer, receive
+from tasks.data.sources.faults import DownloadError, explaining
+from tasks.data.sources.transfer import Answer, receive
 from tasks.errors import DataError, shown
 from tasks.settings.addresses import folder_of
 from tasks.settings.dataset import Source
@@ -177,14 +177,8 @@ def _is_http(address: str) -> bool:
 
 
 def _from_http(address: str, download: Download) -> Answer:
-    try:
+    with explaining(address):
         return receive(address, download.arrived, download.perimeter, download.progress, MAX_DOWNLOAD)
-    except FAULTS as error:
-        raise explained(address, error) from None
-    except OSError as error:
-        if error.errno is not None:  # this machine's disk, which is no fault of the address
-            raise
-        raise explained(address, error) from None
 
 
 def _from_store(address: str, target: Path) -> Answer:

@@ -2,13 +2,16 @@
 
 import ssl
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from tasks.errors import DataError, DiscreetError, redacted
 
+FAULTS = (requests.RequestException, HTTPError)  # of a transfer over HTTP
 WORTH_WAITING = {408, 425, 429}  # of 400 to 499
 NOT_WORTH_WAITING = {501, 505}  # of 500 to 599
 PROXY_LOGIN = 407
@@ -26,6 +29,25 @@ class DownloadError(DiscreetError, RuntimeError):
     def __init__(self, message: str, pause: float = 0.0):
         super().__init__(message)
         self.pause = pause
+
+
+@contextmanager
+def explaining(address: str) -> Iterator[None]:
+    """What the transfer from `address` in the block raises, in our words.
+
+    Raises:
+        DataError: no later attempt can succeed.
+        DownloadError: one may.
+        OSError: it is this machine's disk, which is no fault of the address.
+    """
+    try:
+        yield
+    except FAULTS as error:
+        raise explained(address, error) from None
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise explained(address, error) from None
 
 
 def explained(address: str, error: Exception) -> DataError | DownloadError:

@@ -12,8 +12,8 @@ from threading import Thread
 from typing import Any
 
 from tasks.data.sources.downloads import addresses_of
-from tasks.data.sources.faults import DownloadError, explained
-from tasks.data.sources.transfer import FAULTS, Answer, ask
+from tasks.data.sources.faults import FAULTS, DownloadError, explained
+from tasks.data.sources.transfer import Answer, ask
 from tasks.settings.addresses import folder_of
 from tasks.settings.dataset import Source
 from tasks.settings.perimeter import Perimeter

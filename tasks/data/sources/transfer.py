@@ -18,7 +18,6 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
 
 from tasks.errors import DataError
 from tasks.settings.addresses import server_of
@@ -29,7 +28,6 @@ TIMEOUT = (10, 60)  # seconds to connect, and between two reads
 MAX_HEADERS_SECONDS = 120
 MAX_SECONDS = 2 * 60 * 60
 MAX_REDIRECTS = 5
-FAULTS = (requests.RequestException, HTTPError)
 
 
 class Answer(NamedTuple):
@@ -47,7 +45,7 @@ def receive(address: str, target: Path, perimeter: Perimeter, progress: Callable
 
     Raises:
         DataError: the file is too large, it comes too slowly, or its server is outside the perimeter.
-        FAULTS: the transfer failed; another attempt may succeed.
+        faults.FAULTS: the transfer failed; another attempt may succeed.
     """
     with _session(perimeter) as session, session.get(address, stream=True, timeout=TIMEOUT) as answer:
         answer.raise_for_status()
@@ -64,7 +62,7 @@ def ask(address: str, perimeter: Perimeter, seconds: float) -> Answer:
     """What `address` would serve, without its bytes; waits up to `seconds` for each of connection and answer.
 
     Raises:
-        DataError, FAULTS: as `receive`.
+        DataError, faults.FAULTS: as `receive`.
     """
     with _session(perimeter) as session:
         answer = session.head(address, timeout=seconds, allow_redirects=True)

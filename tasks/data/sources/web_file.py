@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from tasks.data.sources.faults import DownloadError, explained
+from tasks.data.sources.faults import DownloadError, explaining
 from tasks.data.sources.locations import Entry, Listing, file_name
-from tasks.data.sources.transfer import FAULTS, Answer, ask, receive
+from tasks.data.sources.transfer import Answer, ask, receive
 from tasks.errors import UnsettledError
 from tasks.settings.perimeter import Perimeter
 from tasks.storage.retries import PATIENT
@@ -50,14 +50,8 @@ class WebFile:
         return PATIENT.call(lambda: self._explained(action), _may_pass, self.where)
 
     def _explained(self, action: Callable[[], Result]) -> Result:
-        try:
+        with explaining(self._address):
             return action()
-        except FAULTS as error:
-            raise explained(self._address, error) from None
-        except OSError as error:
-            if error.errno is not None:  # this machine's disk
-                raise
-            raise explained(self._address, error) from None
 
 
 def _may_pass(error: Exception) -> bool:

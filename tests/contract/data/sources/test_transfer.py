@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 import requests
 
-from tasks.data.sources import transfer
+from tasks.data.sources import faults, transfer
 from tasks.errors import DataError
 from tasks.settings.perimeter import Perimeter
 from tasks.storage.contract import MIB
@@ -132,7 +132,7 @@ def test_a_body_is_counted_as_it_came_and_cut_off(get):
 
 def test_a_body_cut_short_is_a_fault(get):
     """Fewer bytes than announced are no file."""
-    with server(partial(answer, body=BODY, length=len(BODY) + 1)) as address, pytest.raises(transfer.FAULTS):
+    with server(partial(answer, body=BODY, length=len(BODY) + 1)) as address, pytest.raises(faults.FAULTS):
         get(f"{address}/a", address)
 
 
@@ -161,7 +161,7 @@ def dripping(start):
 def test_headers_that_drip_for_ever_are_cut_off(get, monkeypatch):
     """A byte now and then satisfies every time-out of a read, but not the time for all headers."""
     monkeypatch.setattr(transfer, "MAX_HEADERS_SECONDS", 0.3)
-    with dripping(b"HTTP/1.1 200 OK\r\nA: ") as address, pytest.raises(transfer.FAULTS):
+    with dripping(b"HTTP/1.1 200 OK\r\nA: ") as address, pytest.raises(faults.FAULTS):
         get(f"{address}/a", address)
 
 
