@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from tasks.data.part import CHANNELS
 from tasks.settings.dataset import Canvas
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 MAX_PIXELS = 2**26  # of one image: a bomb of some bytes could ask for 2**32
 EXPECTED_SIZE = f"expected 1 to {MAX_PIXELS:,} pixels"
-CHANNELS = ((), (1,), (3,), (4,))  # what may follow height and width in the shape of pixels
 MODES = {"rgb": "RGB", "grey": "L"}  # of Pillow's images, by the colour of a canvas
 MAX_REASON = 100  # characters
 SCALING = Image.Resampling.BICUBIC

@@ -1,8 +1,9 @@
 """What formats make and stages use: one part of a dataset as arrays, and one labelled image on its way there."""
 
 import errno
+import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 
 PartName = Literal["train", "validation", "test"]
 LABELS = np.uint16  # the type of all labels
+CHANNELS = ((), (1,), (3,), (4,))  # what may follow height and width in the shape of one image
 MAX_SHOWN = 100  # characters of a name in a message
+LITTER = {"__MACOSX", "Thumbs.db", "ehthumbs.db", "desktop.ini"}  # what desktops leave in folders
 # What folders and files are called that hold one part, as Hugging Face's `datasets` takes them.
 PART_WORDS: dict[str, PartName] = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -56,9 +59,20 @@ def file_names(paths: Sequence[Path]) -> str:
     return ", ".join(path.name for path in paths)
 
 
+def is_hidden(name: str) -> bool:
+    """Whether a file is a hidden one, or in a hidden folder, or litter of a desktop."""
+    return any(word.startswith(".") or word in LITTER for word in name.split("/"))
+
+
 def part_in(words: Sequence[str]) -> PartName | None:
     """The part that the last fitting one of `words` names, or None."""
     return next((PART_WORDS[word.lower()] for word in reversed(words) if word.lower() in PART_WORDS), None)
+
+
+def part_of_file(name: str) -> PartName | None:
+    """The part that a word in the name of a file says, as in `test-00000-of-00002.parquet`, or a folder above it."""
+    path = PurePosixPath(name)
+    return part_in([*path.parts[:-1], *re.split("[^A-Za-z]+", path.stem)])
 
 
 def label_text(value: object) -> str:

@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.data.part import Given
-from tasks.data.sources.archives import unpack
-
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+from tasks.data.sources.archives import ARCHIVES, unpack
 
 
 def unpacked(files: Sequence[Given], folder: Path) -> list[Given]:

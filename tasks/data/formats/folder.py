@@ -14,11 +14,20 @@ from typing import Any
 import pyarrow
 from pyarrow import parquet
 
-from tasks.data.part import PART_WORDS, Given, Sample, label_text, listed, part_in, shown, tells_of_content
+from tasks.data.part import (
+    PART_WORDS,
+    Given,
+    Sample,
+    is_hidden,
+    label_text,
+    listed,
+    part_in,
+    shown,
+    tells_of_content,
+)
 from tasks.errors import DataError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
-HIDDEN = (".", "__")  # such as .DS_Store and __MACOSX
 FILE_NAME, LABEL, GROUP = "file_name", "label", "group"
 DAMAGE = (OSError, ValueError, TypeError, ArithmeticError, RecursionError, csv.Error, pyarrow.ArrowException)
 Row = tuple[str, Mapping[str, Any]]  # its place, for messages, and its cells
@@ -32,11 +41,7 @@ def samples(files: Sequence[Given], labels: str | None = None) -> Iterator[Sampl
     Raises:
         DataError: there are no images, or one has no class, or a table and the files do not fit together.
     """
-    visible = {
-        file.name: file
-        for file in sorted(files)
-        if not any(word.startswith(HIDDEN) for word in PurePosixPath(file.name).parts)
-    }
+    visible = {file.name: file for file in sorted(files) if not is_hidden(file.name)}
     images = [name for name in visible if PurePosixPath(name).suffix.lower() in SUFFIXES]
     tables = [file for name, file in visible.items() if PurePosixPath(name).name in READERS]
     if tables:

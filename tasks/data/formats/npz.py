@@ -7,7 +7,6 @@ whole numbers or texts, [n] or [n, 1]. An archive is read image by image, and no
 """
 
 import math
-import re
 import sys
 import zipfile
 import zlib
@@ -21,7 +20,18 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from tasks.data.part import PART_WORDS, Given, PartName, Sample, label_text, listed, part_in, shown, tells_of_content
+from tasks.data.part import (
+    CHANNELS,
+    PART_WORDS,
+    Given,
+    PartName,
+    Sample,
+    label_text,
+    listed,
+    part_of_file,
+    shown,
+    tells_of_content,
+)
 from tasks.errors import DataError, RequestError
 
 NAMES: dict[str, tuple[str, PartName | None]] = {  # of the labels that belong to images of a name, and their part
@@ -30,7 +40,6 @@ NAMES: dict[str, tuple[str, PartName | None]] = {  # of the labels that belong t
     **{f"{word}_images": (f"{word}_labels", part) for word, part in PART_WORDS.items()},
 }
 VERSION = (1, 0)  # of the header; a later one can claim 2**32 bytes
-CHANNELS = ((), (1,), (3,), (4,))  # what may follow height and width in the shape of an image
 LABEL_KINDS = "iubUS"  # NumPy's letters for whole numbers, truth values and texts
 MAX_IMAGE, MAX_LABELS = 2**28, 2**30  # bytes
 MAX_REASON = 300  # characters of a message
@@ -75,8 +84,7 @@ def _groups(files: Sequence[Given]) -> Iterator[Mapping[str, Stored]]:
     """The arrays that lie together, by name: those of an archive, or the .npy files of one folder."""
     loose: dict[str, dict[str, Stored]] = {}
     for file in sorted(files):
-        path = PurePosixPath(file.name)
-        part = part_in([*path.parts[:-1], *re.split("[^A-Za-z]+", path.stem)])
+        path, part = PurePosixPath(file.name), part_of_file(file.name)
         if path.suffix == ".npy":
             stored = Stored(shown(file.name), file.path, None, file.path.stat().st_size, part)
             loose.setdefault(str(path.parent), {})[path.stem] = stored

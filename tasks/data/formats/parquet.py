@@ -5,16 +5,14 @@ in the file (https://huggingface.co/docs/datasets/about_dataset_features). Nothi
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 from pyarrow import parquet
 
-from tasks.data.part import Given, Sample, label_text, listed, part_in, shown, tells_of_content
+from tasks.data.part import Given, Sample, label_text, listed, part_of_file, shown, tells_of_content
 from tasks.errors import DataError
 
 IMAGE_NAMES = ("image", "img")
@@ -57,8 +55,7 @@ def samples(files: Sequence[Given], labels: str | None = None) -> Iterator[Sampl
 
 
 def _of_table(file: Given, labels: str | None) -> Iterator[Sample]:
-    where, path = shown(file.name), PurePosixPath(file.name)
-    part = part_in([*path.parts[:-1], *re.split("[^A-Za-z]+", path.stem)])
+    where, part = shown(file.name), part_of_file(file.name)
     place = where
     try:
         with parquet.ParquetFile(

@@ -22,6 +22,7 @@ from typing import IO, Any, NamedTuple
 from tasks.errors import DataError, shown
 from tasks.storage.contract import MIB
 
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")  # what their names end with
 # An archive may unpack to 100 times its size. This limit is never below 64 MiB, and never above that of its Limits.
 MAX_RATIO = 100
 SMALL_ARCHIVE = 64 * MIB

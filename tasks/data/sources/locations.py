@@ -12,13 +12,13 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
+from tasks.data.part import is_hidden
+from tasks.data.sources.archives import ARCHIVES
 from tasks.errors import DataError, UnsettledError, shown
 from tasks.settings.addresses import folder_of
 from tasks.settings.perimeter import Perimeter
 from tasks.storage.contract import MIB
 
-LITTER = {"__MACOSX", "Thumbs.db", "ehthumbs.db", "desktop.ini"}  # what desktops leave in folders
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 CORRECT = "correct `location` in the dataset's file"
 # A file that is changed twice within one tick of the clock has one time of change. A tick is some milliseconds.
 TICK = 0.1  # seconds
@@ -91,11 +91,6 @@ def listed(location: Location) -> Listing:
     for entry in entries:
         check_name(entry.name, location.where)
     return Listing(sorted(entries), is_file)
-
-
-def is_hidden(name: str) -> bool:
-    """Whether a file is a hidden one, or in a hidden folder, or litter of a desktop."""
-    return any(part.startswith(".") or part in LITTER for part in name.split("/"))
 
 
 def check_name(name: str, where: str) -> None:

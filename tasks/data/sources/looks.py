@@ -12,8 +12,9 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
+from tasks.data.part import is_hidden
 from tasks.data.sources.archives import unpack
-from tasks.data.sources.locations import CORRECT, Entry, Listing, Location, check_name, is_hidden, listed
+from tasks.data.sources.locations import CORRECT, Entry, Listing, Location, check_name, listed
 from tasks.errors import DataError, UnsettledError, shown
 from tasks.storage.contract import StoreError
 from tasks.storage.snapshots import Look, Shelf, Snapshot, StoredFile, Taken

@@ -15,7 +15,8 @@ from tasks.data.collected.curation import Rules, curated
 from tasks.data.given import given
 from tasks.data.part import Given, PartName, Sample
 from tasks.data.readers import samples
-from tasks.data.sources.locations import ARCHIVES, listed, location_at
+from tasks.data.sources.archives import ARCHIVES
+from tasks.data.sources.locations import listed, location_at
 from tasks.data.sources.looks import take
 from tasks.errors import DataError
 from tasks.settings.addresses import folder_of
