@@ -165,10 +165,19 @@ def _collected(work: Work, settings: Settings, origin: SingleImages, scratch: Pa
     files = unpacked(given(raw), scratch)
     collection = collect(samples(settings.reader, files, settings.labels), origin.canvas, scratch, work.progress)
     rules = Rules(settings.classes, origin.parts, origin.gate, origin.salt)
-    data = curated(collection, rules, work.inputs.get("previous"), work.output)
+    data = curated(collection, rules, _comparable(work.inputs.get("previous"), origin.canvas), work.output)
     used = sampled_parts(data.parts, settings.examples, settings.seed) if settings.examples else data.parts
     facts = {"sample": sample_sizes(data.parts, used)} if settings.examples else {}
-    return Prepared(data.classes, origin.canvas.shape, used, facts | {"version": version(raw)} | data.facts)
+    facts |= {"version": version(raw), "canvas": [*origin.canvas]}
+    return Prepared(data.classes, origin.canvas.shape, used, facts | data.facts)
+
+
+def _comparable(previous: Path | None, canvas: Canvas) -> Path | None:
+    """What was made of the version before, if on the same canvas: on another one every image has another digest."""
+    if previous is None:
+        return None
+    facts = json.loads((previous / arrays.FACTS).read_text(encoding="utf-8"))
+    return previous if facts.get("canvas") == [*canvas] else None
 
 
 STAGE = Stage("normalize", settings, inputs, run, modules=format_modules)

@@ -120,6 +120,17 @@ def test_a_version_is_compared_with_the_one_before(folder, tmp_path):
     assert old.items() <= new.items()
 
 
+def test_another_image_size_is_no_change_of_the_data(folder, tmp_path):
+    """On another canvas every image has another digest: the gate does not take all of them for removed."""
+    raw = fetched(folder, tmp_path / "raw")
+    normalized(settings(), tmp_path / "before", raw=raw)
+    origin = settings().origin
+    for number, canvas in enumerate([Canvas(12, 12, "rgb", "crop"), Canvas(16, 16, "rgb", "pad")]):
+        other = settings(origin=origin.model_copy(update={"canvas": canvas}))
+        facts = normalized(other, tmp_path / f"after-{number}", raw=raw, previous=tmp_path / "before")
+        assert facts["changes"] is None
+
+
 def _parts(output):
     rows = csv.DictReader((output / "images.csv").open(encoding="utf-8"))
     return {row["digest"]: row["part"] for row in rows}
