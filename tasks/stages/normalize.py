@@ -168,8 +168,8 @@ def _collected(work: Work, settings: Settings, origin: SingleImages, scratch: Pa
     data = curated(collection, rules, _comparable(work.inputs.get("previous"), origin.canvas), work.output)
     used = sampled_parts(data.parts, settings.examples, settings.seed) if settings.examples else data.parts
     facts = {"sample": sample_sizes(data.parts, used)} if settings.examples else {}
-    facts |= {"version": version(raw), "canvas": [*origin.canvas]}
-    return Prepared(data.classes, origin.canvas.shape, used, facts | data.facts)
+    known = {"version": version(raw), "canvas": [*origin.canvas]}
+    return Prepared(data.classes, origin.canvas.shape, used, facts | known | data.facts)
 
 
 def _comparable(previous: Path | None, canvas: Canvas) -> Path | None:
