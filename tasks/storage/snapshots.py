@@ -104,6 +104,11 @@ class Shelf:
         self._sizes: dict[str, int] | None = None
         self._lock = threading.Lock()
 
+    @property
+    def store_uri(self) -> str:
+        """The address of the store."""
+        return self._store.uri
+
     def last(self) -> Look | None:
         """The last look, or None when there was none. A damaged one is none: it only saves work."""
         try:

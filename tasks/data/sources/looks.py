@@ -15,12 +15,15 @@ from uuid import uuid4
 from tasks.data.part import is_hidden
 from tasks.data.sources.archives import unpack
 from tasks.data.sources.locations import CORRECT, Entry, Listing, Location, check_name, listed
-from tasks.errors import DataError, UnsettledError, shown
+from tasks.errors import DataError, RequestError, UnsettledError, shown
+from tasks.settings.addresses import folder_of
 from tasks.storage.contract import StoreError
 from tasks.storage.snapshots import Look, Shelf, Snapshot, StoredFile, Taken
 from tasks.storage.threads import Pulse, spread
 
 PAUSES = (1.0, 4.0)  # seconds before what changed meanwhile is listed and read again
+# What a store writes, as tasks/README.md lists it.
+OWN = ("artifacts", "checkpoints", "files", "order", "probe", "reports", "runs", "snapshots", "versions")
 KEPT_EVERY = 60.0  # seconds: a killed look has read at most this long in vain
 
 
@@ -30,10 +33,12 @@ def take(
     """The snapshot of what lies at a location now; its files are on the shelf. `afresh` reads all of them again.
 
     Raises:
+        RequestError: the location holds what the store itself writes.
         DataError: there is nothing, or something that must not or cannot be read.
         UnsettledError: files changed or vanished while they were read, several times.
         StoreError, DownloadError: the location or the store cannot be reached now.
     """
+    check_apart(address, shelf.store_uri)
     look = _Take(location, address, shelf, progress, afresh)
     for pause in PAUSES:
         if not (faults := look.read_new()):
@@ -44,6 +49,22 @@ def take(
         more = f", and {len(faults) - 1} more files did so" if len(faults) > 1 else ""
         raise UnsettledError(f"{faults[0]}{more}, {len(PAUSES) + 1} times; try again when nobody writes there")
     return look.snapshot()
+
+
+def check_apart(address: str, store: str) -> None:
+    """Refuse a location that holds what the store at `store` writes: every look would find its own files there.
+
+    Raises:
+        RequestError: it does.
+    """
+    own = [f"{store.rstrip('/')}/{name}" for name in ("", *OWN)]
+    place = folder.as_uri() if (folder := folder_of(address)) else address.rstrip("/")
+    inside, around = any(f"{place}/".startswith(f"{each}/") for each in own[1:]), own[0].startswith(f"{place}/")
+    if inside or around:
+        raise RequestError(
+            f"location: expected a place apart from the store's own files, received {shown(address)}; "
+            "move the images, or name another store"
+        )
 
 
 def is_changed(location: Location, address: str, shelf: Shelf) -> bool:

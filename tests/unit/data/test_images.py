@@ -143,7 +143,7 @@ def test_stretch_scales_each_side_by_itself():
     assert (found[:, 4:-4] > 250).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.tuples(*[st.integers(1, 90)] * 2),
     st.tuples(*[st.integers(1, 40)] * 2),

@@ -12,8 +12,8 @@ import pytest
 
 from tasks.data.sources import archives, looks
 from tasks.data.sources.locations import Folder, location_at
-from tasks.data.sources.looks import is_changed, take
-from tasks.errors import DataError, UnsettledError
+from tasks.data.sources.looks import check_apart, is_changed, take
+from tasks.errors import DataError, RequestError, UnsettledError
 from tasks.storage.location import open_store
 from tasks.storage.snapshots import Shelf, note
 
@@ -378,3 +378,34 @@ def test_an_archive_names_each_member_once(tmp_path, shelf):
         for _ in range(2):
             archive.addfile(tarfile.TarInfo("rose/1.jpg"))
     assert "expected each name once, received 'rose/1.jpg' twice" in refusal(tmp_path / "a.tar", shelf)
+
+
+@pytest.mark.parametrize(
+    ("address", "store"),
+    [
+        ("/data", "file:///data/store"),
+        ("/data/store", "file:///data/store"),
+        ("/data/store/files", "file:///data/store"),
+        ("s3://bucket", "s3://bucket/runs"),
+        ("s3://bucket/prefix/artifacts/x/", "s3://bucket/prefix"),
+    ],
+)
+def test_a_location_that_holds_the_store_is_refused(address, store):
+    """Its own files would be images for ever: a location around the store, or in what it writes, is a wrong request."""
+    with pytest.raises(RequestError, match="apart from the store"):
+        check_apart(address, store)
+
+
+@pytest.mark.parametrize(
+    ("address", "store"),
+    [
+        ("/data/photos", "file:///data/store"),
+        ("/data/store-of-photos", "file:///data/store"),
+        ("s3://bucket/photos/", "s3://bucket"),
+        ("s3://bucket/photos/", "s3://bucket/runs"),
+        ("https://example.org/photos.zip", "s3://bucket"),
+    ],
+)
+def test_a_location_beside_the_store_is_fine(address, store):
+    """A bucket or folder may hold both, each at a place of its own."""
+    check_apart(address, store)
