@@ -53,10 +53,10 @@ PYTEST := $(PYTHON) -m pytest
 PARALLEL := $(PYTEST) -n $(WORKERS) --dist loadfile
 FIRST_RUN := tests/workflow/test_first_run.py
 
-test-unit: setup ## the unit tier, for after every edit: 2 minutes
+test-unit: setup ## the unit tier, for after every edit: 3 minutes
 	$(PARALLEL) tests/unit
 
-test: test-unit ## the unit and contract tiers, and one run through the real Airflow and S3 server: 7 minutes
+test: test-unit ## the unit and contract tiers, and one run through the real Airflow and S3 server: 12 minutes
 	$(PARALLEL) tests/contract
 	$(PYTEST) $(FIRST_RUN)
 

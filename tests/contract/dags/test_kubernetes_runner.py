@@ -75,7 +75,15 @@ def context(task, run_id=RUN, try_number=1, params=None):
         try_number=try_number,
         xcom_push=lambda **_: None,
     )
-    return {"ti": ti, "run_id": run_id, "params": params or {}, "dag": None}
+    kinds = Lazy("airflow.sdk.execution_time.context")
+    return {
+        "ti": ti,
+        "run_id": run_id,
+        "params": params or {},
+        "dag": None,
+        "dag_run": SimpleNamespace(run_type=Lazy("airflow.sdk.api.datamodels._generated").DagRunType("manual")),
+        "triggering_asset_events": kinds.TriggeringAssetEventsAccessor({}),
+    }
 
 
 def rendered(dag, task_id, run_id=RUN, params=None):
