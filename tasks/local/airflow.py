@@ -196,6 +196,8 @@ def _settings(airflow: Airflow) -> dict[str, object]:
         # A worker reports every 5 s, from this machine: the task of a killed one is tried again after 1 minute, not 5.
         "scheduler__task_instance_heartbeat_timeout": 60,
         "dag_processor__min_file_process_interval": 300,
+        # By default, Airflow passes over a change of the DAG that comes within 30 s of the one before.
+        "core__min_serialized_dag_update_interval": 0,
         # A slow machine is no error: what waits for the DAG to be read says when nothing moves.
         "core__dagbag_import_timeout": seconds_of_patience(airflow.inherited),
         "dag_processor__dag_file_processor_timeout": 2 * seconds_of_patience(airflow.inherited),
