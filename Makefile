@@ -63,7 +63,7 @@ test: test-unit ## the unit and contract tiers, and one run through the real Air
 test-rest: setup ## what `make test-all` adds: the other runs, faults, and containers where there is an engine
 	$(PYTEST) tests/workflow tests/faults tests/engine --ignore $(FIRST_RUN)
 
-test-all: test test-rest ## every test, as CI: 45 minutes
+test-all: test test-rest ## every test, as CI: an hour
 
 coverage: setup ## the lines that the unit and contract tiers reach, with a floor
 	$(PARALLEL) tests/unit tests/contract --cov tasks --cov dags --cov-report term:skip-covered
