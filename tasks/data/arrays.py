@@ -43,10 +43,15 @@ def write_images(path: Path, part: Selection) -> None:
             file.write(piece.data)
 
 
+def facts(folder: Path) -> dict[str, Any]:
+    """All that `normalize` found of the dataset in `folder`."""
+    return json.loads((folder / FACTS).read_text(encoding="utf-8"))
+
+
 def network_facts(folder: Path) -> dict[str, Any]:
     """What a network must know of its data: the shape of an image, how many classes there are, and the scaling.
 
     `mean` and `std` are those of the training part, per channel, in pixel values from 0 to 255.
     """
-    facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-    return {name: facts[name] for name in ("shape", "mean", "std")} | {"classes": len(facts["classes"])}
+    found = facts(folder)
+    return {name: found[name] for name in ("shape", "mean", "std")} | {"classes": len(found["classes"])}

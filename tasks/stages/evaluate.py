@@ -88,7 +88,7 @@ def _measured(work: Work, name: str, model: Any, test: Part) -> dict[str, Any]:
 
 def _earlier(work: Work, test: Part) -> dict[str, Any]:
     """What the model of the version before reaches on the present test part, or the reason why it cannot be asked."""
-    before, present = (_facts(work.inputs[name]) for name in ("earlier-data", "data"))
+    before, present = (arrays.facts(work.inputs[name]) for name in ("earlier-data", "data"))
     said = {"version": before.get("version"), "present": present.get("version"), "seed": work.settings.seeds[0]}
     if reason := incomparable(before, present):
         return said | {"reason": reason}
@@ -116,10 +116,6 @@ def incomparable(before: dict[str, Any], present: dict[str, Any]) -> str | None:
         new, gone = (len({*b["classes"]} - {*a["classes"]}) for a, b in ((before, present), (present, before)))
         return f"its classes were others ({new} new, {gone} gone)" if new or gone else "its classes had another order"
     return None
-
-
-def _facts(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / arrays.FACTS).read_text(encoding="utf-8"))
 
 
 def _size(folder: Path) -> int:

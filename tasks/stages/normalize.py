@@ -176,7 +176,7 @@ def _comparable(previous: Path | None, canvas: Canvas) -> Path | None:
     """What was made of the version before, if on the same canvas: on another one every image has another digest."""
     if previous is None:
         return None
-    facts = json.loads((previous / arrays.FACTS).read_text(encoding="utf-8"))
+    facts = arrays.facts(previous)
     return previous if facts.get("canvas") == [*canvas] else None
 
 

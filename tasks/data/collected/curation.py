@@ -1,6 +1,5 @@
 """From a collection of single images to the parts of a dataset: classes, parts, one row for each content, the gate."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.data.arrays import FACTS, INDEX
+from tasks.data import arrays
+from tasks.data.arrays import INDEX
 from tasks.data.collected import gate as gates
 from tasks.data.collected.changes import Changes, Entry, changes, read_index, write_index
 from tasks.data.collected.collection import Collection
@@ -124,5 +124,5 @@ def _entries(
 
 def changed_since(folder: Path, digests: Sequence[str], entries: Sequence[Entry]) -> Changes:
     """What changed since the version that was written into `folder`."""
-    facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-    return changes(read_index(folder / INDEX), dict(zip(digests, entries, strict=True)), facts["version"])
+    before = read_index(folder / INDEX)
+    return changes(before, dict(zip(digests, entries, strict=True)), arrays.facts(folder)["version"])
