@@ -9,8 +9,13 @@ from tasks.storage.snapshots import SNAPSHOT, Snapshot
 def given(folder: Path) -> list[Given]:
     """The fetched files in `folder`, sorted by name."""
     if snapshot := _snapshot(folder):
-        return [Given(file.name, folder / file.sha256) for file in snapshot.files]
+        return in_place(snapshot, folder)
     return [Given(path.name, path) for path in sorted(folder.iterdir())]
+
+
+def in_place(snapshot: Snapshot, folder: Path) -> list[Given]:
+    """The files of a snapshot that were put into `folder`, each under its SHA-256."""
+    return [Given(file.name, folder / file.sha256) for file in snapshot.files]
 
 
 def version(folder: Path) -> str | None:

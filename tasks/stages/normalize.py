@@ -130,7 +130,8 @@ def _official(work: Work, settings: Settings, origin: OfficialArrays) -> Prepare
     from tasks.data.sampling import sample_sizes, sampled
 
     splits = {"train": origin.splits.train, "test": origin.splits.test}
-    official = {name: whole(_read(settings, origin, work.inputs["raw"], files)) for name, files in splits.items()}
+    found = given(work.inputs["raw"])
+    official = {name: whole(_read(settings, origin, found, names)) for name, names in splits.items()}
     used = sampled(official, settings.examples, settings.seed) if settings.examples else official
     check_classes(used["train"].labels, settings.classes)
     parts = partition(used["train"], origin.validation_fraction, settings.seed) | {"test": used["test"]}
@@ -138,9 +139,9 @@ def _official(work: Work, settings: Settings, origin: OfficialArrays) -> Prepare
     return Prepared(settings.classes, origin.shape, parts, facts | {"version": version(work.inputs["raw"])})
 
 
-def _read(settings: Settings, origin: OfficialArrays, folder: Path, files: Sequence[str]) -> Part:
-    """One official part, whole."""
-    paths = [_named(given(folder), name) for name in files]
+def _read(settings: Settings, origin: OfficialArrays, files: Sequence[Given], names: Sequence[str]) -> Part:
+    """One official part, whole: those of `files` that have these names."""
+    paths = [_named(files, name) for name in names]
     return read(settings.reader, paths, origin.shape, len(settings.classes), settings.labels)
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tasks.data.collected.collection import Corrupt, collect
 from tasks.data.collected.curation import Rules, curated
-from tasks.data.given import given
+from tasks.data.given import in_place
 from tasks.data.part import Given, PartName, Sample
 from tasks.data.readers import samples
 from tasks.data.sources.archives import ARCHIVES
@@ -22,7 +22,7 @@ from tasks.errors import DataError
 from tasks.settings.addresses import folder_of
 from tasks.settings.dataset import Canvas, Dataset, Gate
 from tasks.storage.folder import FileStore
-from tasks.storage.snapshots import SNAPSHOT, Shelf, materialize
+from tasks.storage.snapshots import Shelf, materialize
 
 SUFFIXES = {".parquet": "parquet", ".npz": "npz", ".npy": "npz"}  # any other suffix: images in a folder
 ARRAYS = (".bin", "-ubyte", "-ubyte.gz")  # what CIFAR and MNIST come in
@@ -79,8 +79,7 @@ def files_at(address: str, name: str, folder: Path, progress: Callable[[str], No
     files = folder / "files"
     files.mkdir()
     materialize(store, snapshot, files, progress)
-    (files / SNAPSHOT).write_text(snapshot.model_dump_json(), encoding="utf-8")
-    return given(files)
+    return in_place(snapshot, files)
 
 
 def reader_of(files: Sequence[Given]) -> str:
