@@ -2,7 +2,7 @@
 
 import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from PIL import Image
 
 from tasks.data.collected.collection import Corrupt, collect
 from tasks.data.collected.curation import Rules, curated
+from tasks.data.collected.gate import Finding
 from tasks.data.given import in_place
 from tasks.data.part import Given, PartName, Sample
 from tasks.data.readers import samples
@@ -53,12 +54,12 @@ class Look(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """What the images become on their canvas: `counts` by part and class, and what the gate finds, as in its facts."""
+    """What the images become on their canvas: `counts` by part and class, and what the gate finds."""
 
     look: Look
     classes: tuple[str, ...]
     counts: dict[str, list[int]]
-    findings: list[dict[str, Any]]
+    findings: list[Finding]
     corrupt: Sequence[Corrupt]
 
 
@@ -151,6 +152,6 @@ def survey(seen: Look, files: Sequence[Given], dataset: Dataset, folder: Path, t
     return Survey(seen, data.classes, counts, list(_judged(data.facts["gate"], dataset.gate)), collection.corrupt)
 
 
-def _judged(findings: Iterable[dict[str, Any]], gate: Gate) -> Iterator[dict[str, Any]]:
-    """The findings with the limits of `gate`."""
-    return (finding | {"limit": getattr(gate, finding["name"], None)} for finding in findings)
+def _judged(facts: Iterable[Mapping[str, Any]], gate: Gate) -> Iterator[Finding]:
+    """The findings of the `facts`, with the limits of `gate`."""
+    return (Finding(**{**fact, "limit": getattr(gate, fact["name"], None)}) for fact in facts)

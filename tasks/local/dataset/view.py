@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from rich.console import Console
@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from tasks.data.collected.gate import TINY, Finding
 from tasks.local.dataset.estimate import Estimate
 from tasks.local.dataset.survey import Look, Survey
 from tasks.settings.dataset import Dataset
@@ -29,7 +30,7 @@ WORDS = {  # what a finding is about; {limit} is a key of [gate]
     "alike": "nearly equal images of another part, and are left out",
     "repeated": "stand twice, and are taken once",
     "imbalance": "times as many images in the largest class as in the smallest",
-    "tiny": "classes with fewer than 10 images",
+    "tiny": f"classes with fewer than {TINY} images",
     "untrained": "classes without an image in the training part",
 }
 Thing = TypeVar("Thing")
@@ -74,7 +75,7 @@ def show(console: Console, dataset: Dataset, survey: Survey) -> None:
     console.print(_classes(survey))
     print_line(console, _parts(survey, dataset))
     for finding in survey.findings:
-        print_line(console, _finding(finding), style="bold yellow" if _is_too_much(finding) else "")
+        print_line(console, _finding(finding), style="bold yellow" if finding.is_too_much else "")
 
 
 def print_line(console: Console, line: str, style: str = "") -> None:
@@ -125,24 +126,17 @@ def _parts(survey: Survey, dataset: Dataset) -> str:
     return f"parts: {counts}; the source gives {given}"
 
 
-def _finding(finding: Mapping[str, Any]) -> str:
-    names = f": {', '.join(finding['files'][:NAMED])}" if finding["files"] else ""
-    more = ", ..." if len(finding["files"]) > NAMED else ""
-    number = (
-        f"{finding['share']:.3g}" if finding["name"] == "imbalance" else f"{finding['found']:,} of {finding['of']:,}"
-    )
-    line = f"{number} {WORDS[finding['name']]}{names}{more}"
-    if not _is_too_much(finding):
+def _finding(finding: Finding) -> str:
+    names = f": {', '.join(finding.files[:NAMED])}" if finding.files else ""
+    more = ", ..." if len(finding.files) > NAMED else ""
+    number = f"{finding.share:.3g}" if finding.name == "imbalance" else f"{finding.found:,} of {finding.of:,}"
+    line = f"{number} {WORDS[finding.name]}{names}{more}"
+    if not finding.is_too_much:
         return line
-    key = finding["name"]
     return (
-        f"{line}. A run would refuse this: correct the data, or raise `{key}` under [gate], "
-        f"now {finding['limit']:g}, above {finding['share']:.3g}"
+        f"{line}. A run would refuse this: correct the data, or raise `{finding.name}` under [gate], "
+        f"now {finding.limit:g}, above {finding.share:.3g}"
     )
-
-
-def _is_too_much(finding: Mapping[str, Any]) -> bool:
-    return finding["limit"] is not None and finding["share"] > finding["limit"]
 
 
 def show_estimates(console: Console, estimates: Mapping[str, Estimate], cores: int) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from tasks.data.collected.gate import Finding
 from tasks.local.dataset import view
 from tasks.local.dataset.survey import Look, Survey
 from tasks.settings.dataset import Dataset
@@ -65,7 +66,7 @@ def test_what_the_data_say_is_nobodys_markup():
 @pytest.mark.parametrize(("share", "refused"), [(0.04, False), (0.06, True)])
 def test_a_finding_beyond_its_limit_says_what_to_do(share, refused):
     """Which key of the gate stands against it, its value, and what it would have to be."""
-    finding = {"name": "corrupt", "found": 6, "of": 100, "share": share, "limit": 0.05, "files": ["a", "b", "c", "d"]}
+    finding = Finding("corrupt", found=6, of=100, share=share, limit=0.05, files=("a", "b", "c", "d"))
     text = " ".join(shown(survey(["a", "b"], finding)).split())
     assert "6 of 100 cannot be decoded: a, b, c, ..." in text
     assert ("A run would refuse this: correct the data, or raise `corrupt` under [gate], now 0.05" in text) == refused
