@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, cast
 
 from pydantic import Field, field_validator, model_validator
 
@@ -227,7 +227,7 @@ class Dataset(Frozen):
     @property
     def image_shape(self) -> Shape:
         """Height, width and channels of every image that a model gets."""
-        return self.shape or Canvas(*(self.image_size or (1, 1)), self.color, self.fit).shape
+        return self.canvas.shape if self.canvas else cast(Shape, self.shape)
 
 
 def _repeated(names: Sequence[str]) -> list[str]:

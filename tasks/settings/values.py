@@ -17,6 +17,7 @@ from tasks.settings.reading.messages import Location, complaints
 # bidirectional characters, halves of pairs, private and unassigned ones, separators of lines and paragraphs.
 UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 MAX_TEXT = 200  # characters
+MAX_NAME = 48  # characters
 MOST_LINES = 100  # of one error; a hostile request can have any number
 
 
@@ -55,8 +56,8 @@ FILE = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 Name = Annotated[
     str,
     matching(
-        "[a-z][a-z0-9_]{0,47}",
-        "a name of lower-case letters, digits and _, which begins with a letter, of at most 48 characters",
+        f"[a-z][a-z0-9_]{{0,{MAX_NAME - 1}}}",
+        f"a name of lower-case letters, digits and _, which begins with a letter, of at most {MAX_NAME} characters",
     ),
 ]
 FileName = Annotated[

@@ -58,4 +58,4 @@ class Objects(BucketAccess):
         fault = super()._fault(key, error)
         if isinstance(fault, ObjectMissing):
             return UnsettledError(f"{self.where}: {shown(key)} vanished while it was read")
-        return fault if is_temporary(error) else DataError(f"{str(fault).replace('correct STORE', CORRECT)}")
+        return fault if is_temporary(error) else DataError(str(fault).replace("correct STORE", CORRECT))

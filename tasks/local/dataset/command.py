@@ -18,11 +18,10 @@ from tasks.project import CONFIG
 from tasks.settings.addresses import checked_address
 from tasks.settings.dataset import Dataset
 from tasks.settings.loading import Configuration, configured, site_folder
-from tasks.settings.values import Frozen, Name, parse
+from tasks.settings.values import MAX_NAME, Frozen, Name, parse
 from tasks.storage.provenance import cores
 
 RULE = re.compile(r"[^a-z0-9_]+")
-LONGEST = 48  # characters of a name
 EXAMPLE = "make dataset NAME=flowers FROM=/photos/flowers"
 REMOVE = ".venv/bin/python -m tasks.local dataset remove"
 
@@ -124,7 +123,7 @@ def _check_name(name: str) -> None:
     try:
         parse(_Named, {"name": name}, "NAME")
     except RequestError as error:
-        better = RULE.sub("_", name.lower()).lstrip("_0123456789")[:LONGEST].rstrip("_")
+        better = RULE.sub("_", name.lower()).lstrip("_0123456789")[:MAX_NAME].rstrip("_")
         hint = f"; try NAME={better}" if better and better != name else ""
         raise RequestError(f"{error}{hint}") from None
 

@@ -5,12 +5,14 @@ import math
 
 import numpy as np
 
+from tasks.data.part import listed
 from tasks.local.dataset.survey import Look
 from tasks.settings.dataset import Dataset
 from tasks.settings.values import MAX_BUDGET
 
 SIDES = (32, 64)  # pixels, the least and the greatest that is proposed where images differ
 KEPT_SIDE = 96  # images that all have one size, of at most so many pixels a side, keep it
+NAMED = 6  # classes that the text names
 GRAIN = 8  # pixels: a proposed side is a multiple of it, which halves well
 BUDGET = 125_000  # parameters
 FOR_CLASS = 1_250  # parameters for each class, where there are many
@@ -72,7 +74,7 @@ def _size(look: Look) -> tuple[int, int]:
 
 def toml(dataset: Dataset, classes: tuple[str, ...]) -> str:
     """The file of a dataset of images from a location."""
-    height, width = dataset.image_size or (0, 0)
+    height, width, _ = dataset.image_shape
     return TEXT.format(
         name=dataset.name,
         title=_quoted(dataset.title),
@@ -82,7 +84,7 @@ def toml(dataset: Dataset, classes: tuple[str, ...]) -> str:
         image_size=f"image_size = [{height}, {width}]",
         color=dataset.color,
         budget=f"budget = {dataset.budget:_}",
-        classes=_brief(classes),
+        classes=listed(classes, NAMED),
         shift=f"shift = {dataset.augmentation.shift}",
     )
 
@@ -90,8 +92,3 @@ def toml(dataset: Dataset, classes: tuple[str, ...]) -> str:
 def _quoted(text: str) -> str:
     """`text` as TOML writes it, which is as JSON does."""
     return json.dumps(text, ensure_ascii=False)
-
-
-def _brief(classes: tuple[str, ...], named: int = 6) -> str:
-    more = f" and {len(classes) - named:,} more" if len(classes) > named else ""
-    return f"{', '.join(classes[:named])}{more}"

@@ -4,7 +4,7 @@ import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,12 +138,12 @@ def _header(sample: Sample) -> tuple[str, tuple[int, int], bool] | None:
 
 
 def survey(seen: Look, files: Sequence[Given], dataset: Dataset, folder: Path, track: Track) -> Survey:
-    """Decode every image and share them out, as `normalize` will; no finding refuses them.
+    """Decode every image of a `dataset` of single images and share them out as `normalize` will; no finding refuses it.
 
     Raises:
         DataError: there are no two classes, or a part is empty.
     """
-    canvas: Canvas = dataset.canvas or Canvas(1, 1, "rgb", "crop")
+    canvas = cast(Canvas, dataset.canvas)
     rules = Rules(dataset.classes, dataset.parts, OPEN, dataset.name)
     tracked = track(samples(dataset.reader, files, dataset.labels), seen.labels.total())
     collection = collect(tracked, canvas, folder, lambda line: None)

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tasks.data.collected.gate import TINY, Finding
+from tasks.data.part import listed
 from tasks.local.dataset.estimate import Estimate
 from tasks.local.dataset.survey import Look, Survey
 from tasks.settings.dataset import Dataset
@@ -62,8 +63,7 @@ def describe(console: Console, dataset: Dataset) -> None:
     source = dataset.location or ", ".join(source.name for source in dataset.sources)
     print_line(console, f"read as `{dataset.reader}` from {source}")
     if dataset.classes:
-        more = f" and {len(dataset.classes) - MANY:,} more" if len(dataset.classes) > MANY else ""
-        print_line(console, f"{len(dataset.classes):,} classes: {', '.join(dataset.classes[:MANY])}{more}")
+        print_line(console, f"{len(dataset.classes):,} classes: {listed(dataset.classes, MANY)}")
 
 
 def show(console: Console, dataset: Dataset, survey: Survey) -> None:
