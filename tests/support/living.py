@@ -11,7 +11,7 @@ location = "{location}"
 """
 
 
-def add_living(config: Path, name: str, location: Path, reader: str = "folder") -> Path:
+def add_living(config: Path, name: str, location: Path | str, reader: str = "folder") -> Path:
     """Write the TOML of the dataset `name`, whose files lie at `location`, into the configuration; returns the TOML."""
     path = config / "datasets" / f"{name}.toml"
     path.write_text(TOML.format(title=name.capitalize(), reader=reader, location=location), encoding="utf-8")

@@ -13,6 +13,14 @@ from tests.support.patience import PATIENCE
 from tests.support.tiny_data import make_configuration, make_mirror
 
 
+def stand_in_python(folder, script):
+    """An executable in place of the stages' Python; `script` may name {folder}, and {python} that does the work."""
+    path = folder / "python"
+    path.write_text(script.format(folder=folder, python=sys.executable))
+    path.chmod(0o755)
+    return str(path)
+
+
 class Machine:
     """A person's folder: the workflow's commands are typed here."""
 

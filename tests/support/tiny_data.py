@@ -74,6 +74,13 @@ def make_configuration(folder: Path) -> Path:
     return folder
 
 
+def choose_configuration(folder: Path, monkeypatch) -> Path:
+    """The same configuration, which the environment names, with its own runner."""
+    monkeypatch.setenv("WORKFLOW_CONFIG", str(make_configuration(folder)))
+    monkeypatch.delenv("RUNNER", raising=False)
+    return folder
+
+
 def _workflow_toml() -> str:
     text = (CONFIG / "workflow.toml").read_text(encoding="utf-8")
     before, smoke = text.split("[profiles.smoke.search]", 1)

@@ -1,12 +1,11 @@
 """One server for the runs of this tier: each start of Airflow costs as much as a run of tiny data."""
 
 import secrets
-import sys
 
 import pytest
 
 from tasks.local.server import read_server
-from tests.support.machine import Machine
+from tests.support.machine import Machine, stand_in_python
 
 CANARY = "SOMEBODY_ELSES_TOKEN"
 SMALL = ("--replicates", "1", "--trials", "1")
@@ -23,10 +22,8 @@ exec "{python}" "$@"
 def machine(tmp_path_factory):
     """A person's machine, with somebody else's secret in its environment."""
     folder = tmp_path_factory.mktemp("a person")
-    stand_in = folder / "python"
-    stand_in.write_text(STAND_IN.format(folder=folder, python=sys.executable))
-    stand_in.chmod(0o755)
-    machine = Machine(folder, STAGE_PYTHON=str(stand_in), **{CANARY: f"canary-{secrets.token_hex(16)}"})
+    python = stand_in_python(folder, STAND_IN)
+    machine = Machine(folder, STAGE_PYTHON=python, **{CANARY: f"canary-{secrets.token_hex(16)}"})
     yield machine
     machine.type("down")
 

@@ -1,7 +1,6 @@
 """Runs that nobody asked for: a dataset has changed, and somebody rings, or `watch_data` finds out."""
 
 import secrets
-import sys
 import time
 from datetime import UTC, datetime
 
@@ -12,7 +11,7 @@ from tasks.local.airflow_api import ACTIVE, AirflowApi
 from tasks.local.server import read_server
 from tests.support import photographs
 from tests.support.living import add_living
-from tests.support.machine import Machine
+from tests.support.machine import Machine, stand_in_python
 from tests.support.patience import PATIENCE
 
 # Nothing starts by the clock in this test, and what starts is small.
@@ -94,10 +93,7 @@ def awaited(look):
 def machine(tmp_path_factory):
     """A person's machine, with two pinned datasets and a folder of photographs that may change."""
     folder = tmp_path_factory.mktemp("doorbells")
-    stand_in = folder / "python"
-    stand_in.write_text(STAND_IN.format(folder=folder, python=sys.executable))
-    stand_in.chmod(0o755)
-    machine = Machine(folder, STAGE_PYTHON=str(stand_in))
+    machine = Machine(folder, STAGE_PYTHON=stand_in_python(folder, STAND_IN))
     (machine.folder / "config" / "site.toml").write_text(SITE)
     photographs.more(folder / "photos", images=60, classes=2)
     for path in photographs.more(folder / "photos", images=10, classes=2):

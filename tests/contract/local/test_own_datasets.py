@@ -6,15 +6,12 @@ from tasks.local.__main__ import main
 from tasks.settings.loading import load_configuration
 from tasks.storage.location import open_store
 from tests.support import photographs
-from tests.support.tiny_data import make_configuration
+from tests.support.tiny_data import choose_configuration
 
 
 @pytest.fixture
 def config(tmp_path, monkeypatch):
-    folder = make_configuration(tmp_path / "config")
-    monkeypatch.setenv("WORKFLOW_CONFIG", str(folder))
-    monkeypatch.delenv("RUNNER", raising=False)
-    return folder
+    return choose_configuration(tmp_path / "config", monkeypatch)
 
 
 def test_a_prefix_in_a_bucket_becomes_a_dataset(config, s3_environment, tmp_path, capsys):

@@ -18,17 +18,10 @@ from tasks.settings.request import Parameters
 from tasks.storage.location import open_store
 from tasks.storage.retries import RetryPolicy
 from tasks.storage.snapshots import Shelf, fetched
+from tests.support.living import add_living
 from tests.support.patience import PATIENCE
 from tests.support.stage_commands import in_a_process, speaking
 from tests.support.tiny_data import make_configuration
-
-FLOWERS = """
-title = "Flowers"
-reader = "idx"
-image_size = [8, 8]
-budget = 5_000
-location = "{location}"
-"""
 
 
 @pytest.fixture
@@ -48,7 +41,7 @@ def flowers(tmp_path):
 @pytest.fixture
 def environment(tmp_path, flowers):
     config = make_configuration(tmp_path / "config")
-    (config / "datasets" / "flowers.toml").write_text(FLOWERS.format(location=flowers))
+    add_living(config, "flowers", flowers, reader="idx")
     return {"STORE": (tmp_path / "store").as_uri(), "WORKFLOW_CONFIG": str(config)}
 
 
@@ -102,7 +95,7 @@ def test_watch_of_what_cannot_be_seen_is_an_error(command, fetch, flowers, envir
 def test_watch_of_what_is_away_is_an_outage(command, environment, monkeypatch, tmp_path):
     """Code 1, which may be retried, and one line without a traceback."""
     monkeypatch.setattr(web_file, "PATIENT", RetryPolicy(0))
-    (tmp_path / "config" / "datasets" / "flowers.toml").write_text(FLOWERS.format(location="http://127.0.0.1:9/a.zip"))
+    add_living(tmp_path / "config", "flowers", "http://127.0.0.1:9/a.zip", reader="idx")
     away = command("watch", "--dataset", "flowers")
     assert (away.code, "Traceback" in away.output) == (1, False)
     assert "watch: http://127.0.0.1:9/a.zip: expected an answer, received ConnectionRefusedError" in away.output

@@ -12,7 +12,7 @@ from tasks.settings.dataset import Canvas
 from tasks.settings.loading import load_configuration
 from tests.support import photographs
 from tests.support.broken_datasets import PASSWORD, broken_datasets
-from tests.support.tiny_data import make_configuration, make_mirror
+from tests.support.tiny_data import choose_configuration, make_mirror
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +25,7 @@ def photos(tmp_path_factory):
 
 @pytest.fixture
 def config(tmp_path, monkeypatch):
-    folder = make_configuration(tmp_path / "config")
-    monkeypatch.setenv("WORKFLOW_CONFIG", str(folder))
-    monkeypatch.delenv("RUNNER", raising=False)
-    return folder
+    return choose_configuration(tmp_path / "config", monkeypatch)
 
 
 def written(folder):
