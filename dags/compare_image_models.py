@@ -13,6 +13,7 @@ The tasks pass names, never data: each one runs `python -m tasks STAGE ...`, whi
 """
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterable
 from datetime import timedelta
 from itertools import product
@@ -165,16 +166,17 @@ def mapped(name: str, dataset: str, family: str, parts: dict[str, Any]) -> Any:
         family=family,
         # A budget goes on when another one failed; a stage whose own budget did skips itself.
         trigger_rule=TriggerRule.ALL_SUCCESS if name == "search" else TriggerRule.ALL_DONE,
-        priority_weight=priority(dataset, family),
+        priority_weight=PRIORITIES[dataset, family],
         weight_rule="absolute",
         **settings(name, ORCHESTRATION),
     ).expand(**parts)
 
 
-def priority(dataset: str, family: str) -> int:
+def priorities() -> dict[tuple[str, str], int]:
     """Who gets a free slot before others: the longer training, as one that starts last leaves the other slots idle."""
-    own, everyone = training_size(dataset, family), product(CONFIGURATION.datasets, CONFIGURATION.families)
-    return 1 + sum(training_size(*other) < own for other in everyone)
+    sizes = {branch: training_size(*branch) for branch in product(CONFIGURATION.datasets, CONFIGURATION.families)}
+    order = sorted(sizes.values())
+    return {branch: 1 + bisect_left(order, size) for branch, size in sizes.items()}
 
 
 def training_size(dataset: str, family: str) -> tuple[bool, int]:
@@ -204,6 +206,8 @@ def schedule(cron: str, datasets: Iterable[str] = ()) -> Any:
     return clock or (bells if bells.objects else None)
 
 
+PRIORITIES = priorities()
+
 with DAG(
     DAG_ID,
     description="CNN against ANN at the same parameter count",
@@ -212,7 +216,6 @@ with DAG(
     catchup=False,
     is_paused_upon_creation=False,
     max_active_runs=1,
-    params=trigger_form(CONFIGURATION),
     user_defined_macros={"asked": asked},
     tags=["image models", "comparison"],
     default_args={
@@ -246,3 +249,5 @@ with DAG(
             >> watch(name, CONFIGURATION, task_group=dag.task_group_dict[name])
             >> end
         )
+    # Last, since Airflow copies the form of a DAG into each task that is made after it.
+    dag.params = trigger_form(CONFIGURATION)

@@ -11,6 +11,7 @@ from itertools import product
 import pytest
 from annotated_types import Le
 
+from dags.trigger_form import trigger_form
 from tasks.project import PROJECT
 from tasks.runs.requests import write_request
 from tasks.settings.loading import load_configuration, resolve
@@ -266,6 +267,13 @@ def test_two_parses_are_the_same(dag):
     """Nothing in the DAG changes from one parse to the next, so Airflow keeps one version of it."""
     again = parsed().dags["compare_image_models"]
     assert serialized_objects.DagSerialization.to_dict(again) == serialized_objects.DagSerialization.to_dict(dag)
+
+
+def test_the_form_stands_once_in_the_dag(dag, config):
+    """Airflow keeps the form with the DAG, and no copy of it with any task, so many datasets stay cheap."""
+    written = serialized_objects.DagSerialization.to_dict(dag)["dag"]
+    assert [name for name, _ in written["params"]] == list(trigger_form(config))
+    assert not [task for task in dag.tasks if task.params]
 
 
 def test_no_secret_is_stored(dag, monkeypatch):

@@ -1,0 +1,56 @@
+"""What a pass over the folder of DAGs costs: Airflow reads it every half a minute, with all datasets there are.
+
+Each size is read in a process of its own, in which Airflow is already imported. The text is what its database keeps.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tasks.project import CONFIG, PROJECT
+from tests.bench.section import Row, Section, spread
+from tests.support.living import add_living
+
+SIZES = (2, 50, 200)
+READING = """
+import json, time
+from airflow.sdk import DAG
+from airflow.serialization.serialized_objects import DagSerialization
+wall, cpu = time.perf_counter(), time.process_time()
+from dags import compare_image_models, watch_data
+cost = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+dag = compare_image_models.dag
+print(json.dumps(cost | {"tasks": len(dag.tasks), "bytes": len(json.dumps(DagSerialization.to_dict(dag)))}))
+"""
+
+
+def parsing(rounds: int) -> Iterator[Section]:
+    """A row for each number of living datasets; medians of so many `rounds`."""
+    yield Section("Reading the DAGs", [_row(datasets, rounds) for datasets in SIZES])
+
+
+def _row(datasets: int, rounds: int) -> Row:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        config = Path(folder, "config")
+        shutil.copytree(CONFIG, config, ignore=shutil.ignore_patterns("datasets", "site"))
+        (config / "datasets").mkdir()
+        for number in range(datasets):
+            add_living(config, f"set{number:03d}", f"/photographs/{number}")
+        environment = os.environ | {"AIRFLOW_HOME": folder, "PYTHONPATH": str(PROJECT), "WORKFLOW_CONFIG": str(config)}
+        command = [sys.executable, "-c", READING]
+        runs = [
+            json.loads(subprocess.run(command, env=environment, capture_output=True, check=True).stdout.splitlines()[-1])
+            for _ in range(rounds)
+        ]
+    return {
+        "datasets": datasets,
+        "tasks": runs[0]["tasks"],
+        **spread("seconds", (run["wall"] for run in runs)),
+        **spread("CPU seconds", (run["cpu"] for run in runs)),
+        "text of the comparison, MB": runs[0]["bytes"] / 1e6,
+    }
