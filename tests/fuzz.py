@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from pyarrow import parquet
 
-from tasks.data.images import CorruptImageError, decoded
+from tasks.data.images import CorruptImageError
 from tasks.data.part import Given
 from tasks.data.readers import read, samples
 from tasks.data.sources.downloads import bring
@@ -43,6 +43,7 @@ from tasks.settings.values import MOST_LINES, parse
 from tasks.stages.plan import _from_json
 from tasks.storage.contract import is_key
 from tasks.storage.location import open_store
+from tests.support.single_images import decoded
 from tests.support.tiny_data import cifar_bytes, idx_bytes, images_and_labels, make_configuration, sha256
 
 TEXT = st.text(st.characters(), max_size=80)  # lone surrogates and control characters too

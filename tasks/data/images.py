@@ -36,8 +36,8 @@ class CorruptImageError(ValueError):
     """Bytes or pixels that are no image, with a short reason."""
 
 
-def decoded(image: bytes | NDArray[np.uint8], canvas: Canvas) -> NDArray[np.uint8]:
-    """The first frame of an image file, or pixels [h, w] or [h, w, c], as uint8 [height, width, channels] of `canvas`.
+def picture(image: bytes | NDArray[np.uint8], canvas: Canvas) -> Image.Image:
+    """The first frame of an image file, or pixels [h, w] or [h, w, c], in size and colour of `canvas`.
 
     An image of exactly that size and colour is returned as it is. May be called in several threads at once.
 
@@ -47,7 +47,7 @@ def decoded(image: bytes | NDArray[np.uint8], canvas: Canvas) -> NDArray[np.uint
     try:
         opened = _from_file(image, canvas) if isinstance(image, bytes) else _from_pixels(image)
         fitted, mode = _fitted(_flattened(opened), canvas), MODES[canvas.color]
-        return np.asarray(fitted if fitted.mode == mode else fitted.convert(mode)).reshape(canvas.shape)
+        return fitted if fitted.mode == mode else fitted.convert(mode)
     except (CorruptImageError, MemoryError):  # too little memory is not the image's fault
         raise
     except UnidentifiedImageError:
@@ -57,6 +57,12 @@ def decoded(image: bytes | NDArray[np.uint8], canvas: Canvas) -> NDArray[np.uint
     except Exception as error:  # hostile bytes make Pillow raise nearly anything
         words = "".join(character for character in str(error) if character.isprintable())[:MAX_REASON]
         raise CorruptImageError(f"it cannot be decoded ({type(error).__name__}: {words})") from None
+
+
+def pixels(picture: Image.Image) -> NDArray[np.uint8]:
+    """A picture in grey or in red, green and blue, as uint8 [height, width, 1 or 3]."""
+    found = np.asarray(picture)
+    return found if found.ndim == 3 else found[..., np.newaxis]
 
 
 def _from_file(body: bytes, canvas: Canvas) -> Image.Image:

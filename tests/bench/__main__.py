@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--state", type=Path, default=Path(".state"), help="where Airflow's database of the run is")
     parser.add_argument("--reports", type=Path, default=Path("reports"), help="where the run's report is")
     parser.add_argument("--run", default="latest", help="what the first three parts are read of")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of growth and parsing, at each size, and of decoding")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of growth, parsing and decoding")
     parser.add_argument("--images", type=int, default=50_000, help="JPEGs that decoding decodes")
     parser.add_argument("--gigabytes", type=float, default=20, help="of arrays on the disk, for memory")
     options = parser.parse_args()

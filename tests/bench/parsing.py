@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tasks.project import CONFIG, PROJECT
@@ -43,10 +43,7 @@ def _row(datasets: int, rounds: int) -> Row:
             add_living(config, f"set{number:03d}", f"/photographs/{number}")
         environment = os.environ | {"AIRFLOW_HOME": folder, "PYTHONPATH": str(PROJECT), "WORKFLOW_CONFIG": str(config)}
         command = [sys.executable, "-c", READING]
-        runs = [
-            json.loads(subprocess.run(command, env=environment, capture_output=True, check=True).stdout.splitlines()[-1])
-            for _ in range(rounds)
-        ]
+        runs = [_read(command, environment) for _ in range(rounds)]
     return {
         "datasets": datasets,
         "tasks": runs[0]["tasks"],
@@ -54,3 +51,9 @@ def _row(datasets: int, rounds: int) -> Row:
         **spread("CPU seconds", (run["cpu"] for run in runs)),
         "text of the comparison, MB": runs[0]["bytes"] / 1e6,
     }
+
+
+def _read(command: Sequence[str], environment: Mapping[str, str]) -> Row:
+    """What one reading says of itself, below the lines of Airflow's log."""
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return json.loads(run.stdout.splitlines()[-1])

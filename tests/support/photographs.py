@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from pyarrow import parquet
 
-from tasks.data.images import CorruptImageError, decoded
+from tasks.data.images import CorruptImageError
 from tasks.settings.dataset import Canvas
+from tests.support.single_images import decoded
 
 Plane = NDArray[np.float64]  # [height, width]
 TEXTURES: dict[str, Callable[[Plane, Plane], Plane]] = {  # what is bright where it is positive; the period is 2 pi

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.data.collected.collection import Collection, collect
+from tasks.data.images import picture, pixels
 from tasks.data.part import Sample
 from tasks.settings.dataset import Canvas
 
@@ -13,6 +14,11 @@ from tasks.settings.dataset import Canvas
 def noise(n: int, seed: int = 0, side: int = 8) -> np.ndarray:
     """`n` different images, uint8 [n, side, side, 3]."""
     return np.random.default_rng(seed).integers(0, 256, (n, side, side, 3), np.uint8)
+
+
+def decoded(image: bytes | np.ndarray, canvas: Canvas) -> np.ndarray:
+    """The pixels that an image file, or pixels, become on a canvas."""
+    return pixels(picture(image, canvas))
 
 
 def sample(image: np.ndarray, label: str = "a", part: str | None = None, group: str | None = None, name: str = ""):

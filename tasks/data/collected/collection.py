@@ -17,15 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.data.collected.likeness import difference_hash
-from tasks.data.images import CorruptImageError, decoded
+from tasks.data.images import CorruptImageError, picture, pixels
 from tasks.data.part import PartName, Sample
 from tasks.errors import DataError
 from tasks.settings.dataset import Canvas
+from tasks.storage.contract import MIB
 from tasks.storage.provenance import cores
 
 CHUNK = 32  # images that a thread looks at in one go
 AHEAD = 4  # chunks for each thread that wait to be taken
 BEAT = 3.0  # seconds between two lines of progress
+BUFFER = MIB  # of pixels that are written in one go
 DIGEST = 32  # bytes
 Thing = TypeVar("Thing")
 Result = TypeVar("Result")
@@ -74,13 +76,13 @@ def collect(samples: Iterable[Sample], canvas: Canvas, folder: Path, progress: C
         DataError: there is no image that can be decoded.
     """
     path, ledger = folder / "pixels", _Ledger(progress)
-    with path.open("wb") as file, ThreadPoolExecutor(cores()) as pool:
+    with path.open("wb", BUFFER) as file, ThreadPoolExecutor(cores()) as pool:
         chunks = _chunks(samples)
         for chunk, looks in _in_order(pool, partial(_looked, canvas), chunks, AHEAD * cores()):
             for sample, look in zip(chunk, looks, strict=True):
                 ledger.enter(sample, look)
                 if isinstance(look, _Look):
-                    look.pixels.tofile(file)
+                    file.write(look.pixels.data)
             ledger.say()
     if not ledger.kept:
         raise DataError(_nothing(ledger.corrupt))
@@ -101,10 +103,11 @@ def _looked(canvas: Canvas, samples: Sequence[Sample]) -> list[_Look | str]:
 
 def _look(canvas: Canvas, sample: Sample) -> _Look | str:
     try:
-        pixels = decoded(sample.image(), canvas)
+        found = picture(sample.image(), canvas)
     except CorruptImageError as error:
         return str(error)
-    return _Look(pixels, content_digest(pixels), difference_hash(pixels))
+    image = pixels(found)
+    return _Look(image, content_digest(image), difference_hash(found))
 
 
 def content_digest(image: NDArray[np.uint8]) -> bytes:

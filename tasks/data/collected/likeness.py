@@ -18,10 +18,9 @@ BANDS = 4  # of 16 bits: two hashes that differ in `NEAR` bits agree in two of t
 PIECE = 256  # images that are compared in one go
 
 
-def difference_hash(image: NDArray[np.uint8]) -> int:
-    """The 64 bits of an image, uint8 [h, w, c] with 1 or 3 channels."""
-    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("L")
-    grey = np.asarray(picture.resize((SIDE + 1, SIDE), Image.Resampling.BOX))
+def difference_hash(picture: Image.Image) -> int:
+    """The 64 bits of a picture."""
+    grey = np.asarray(picture.convert("L").resize((SIDE + 1, SIDE), Image.Resampling.BOX))
     return int.from_bytes(np.packbits(grey[:, :-1] > grey[:, 1:]).tobytes())
 
 

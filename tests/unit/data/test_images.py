@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from tasks.data import images
-from tasks.data.images import CorruptImageError, decoded
+from tasks.data.images import CorruptImageError
 from tasks.project import PROJECT
 from tasks.settings.dataset import Canvas
 from tests.support.photographs import photograph
+from tests.support.single_images import decoded
 
 RGB, GREY = Canvas(40, 60, "rgb", "crop"), Canvas(40, 60, "grey", "crop")
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
@@ -215,7 +216,8 @@ def test_pixels_that_are_no_image_are_corrupt(pixels):
 JUNK = (b"Exif\0\0MM\0*\xff\xff\xff\xff", b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01\x05", b"Exif\0\0", b"Exif\0\0what")
 SILENT = """
 import sys
-from tasks.data.images import CorruptImageError, decoded
+from tasks.data.images import CorruptImageError
+from tests.support.single_images import decoded
 from tasks.project import PROJECT
 from tasks.settings.dataset import Canvas
 for path in sys.argv[1:]:

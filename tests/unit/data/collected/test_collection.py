@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tasks.data.collected.collection import CHUNK, collect, content_digest
 from tasks.data.collected.likeness import difference_hash
@@ -39,7 +40,7 @@ def test_images_come_in_the_order_of_the_samples_whatever_thread_is_first(tmp_pa
     assert found.groups == tuple(each.group for each in samples)
     assert found.parts == (*[None] * (len(images) - 1), "test")
     assert [bytes(digest) for digest in found.digests] == [content_digest(image) for image in images]
-    assert found.hashes.tolist() == [difference_hash(image) for image in images]
+    assert found.hashes.tolist() == [difference_hash(Image.fromarray(image)) for image in images]
 
 
 def test_a_corrupt_image_is_named_and_left_out(tmp_path):

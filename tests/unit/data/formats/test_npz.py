@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.data.images import decoded
 from tasks.data.part import Given
 from tasks.data.readers import samples
 from tasks.errors import DataError, RequestError
 from tasks.settings.dataset import Canvas
 from tests.support.photographs import as_npz, write
+from tests.support.single_images import decoded
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 4, 5), dtype=np.uint8)
 LABELS = np.array([2, 0, 1])
