@@ -6,6 +6,7 @@ those that made it (`tasks.learning.metrics`, `tasks.comparison.assembly`). The 
 the store, the artifacts behind the report are verified too, and the whole report is made again from them.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,10 +30,12 @@ from tasks.runs.records import read_records
 from tasks.runs.requests import read_request
 from tasks.settings.request import Request
 from tasks.settings.workflow import report_key
+from tasks.storage import snapshots
 from tasks.storage.artifacts import Manifest, artifact_key, digest_of, find, verify
 from tasks.storage.contract import Store
 from tasks.storage.documents import DamagedError
 
+log = logging.getLogger(__name__)
 Document = TypeVar("Document")
 
 
@@ -213,6 +216,9 @@ def _artifact(store: Store, record: Mapping[str, Any], audit: Audit) -> Manifest
             audit.findings.append(f"artifacts/{record['stage']}/{record['key']}: missing")
             return None
         verify(store, manifest)
+        if snapshot := snapshots.snapshot_in(store, manifest):
+            snapshots.verify(store, snapshot, log.info)
+            audit.checked["files of snapshots"] += len(snapshot.files)
     except DamagedError as error:
         audit.findings.append(str(error))
         return None

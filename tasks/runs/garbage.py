@@ -14,10 +14,10 @@ from itertools import groupby
 from typing import NamedTuple
 
 from tasks.runs.records import RECORD, record_at
-from tasks.storage.artifacts import find, read_file
+from tasks.storage.artifacts import find
 from tasks.storage.contract import PROBES, Entry, ObjectMissing, Store
 from tasks.storage.documents import DamagedError
-from tasks.storage.snapshots import FILES, SNAPSHOT, Snapshot
+from tasks.storage.snapshots import FILES, snapshot_in
 
 log = logging.getLogger(__name__)
 
@@ -91,8 +91,7 @@ class _Kept:
             return
         try:
             manifest = find(self._store, stage, key)
-            if manifest and SNAPSHOT in manifest.files:
-                snapshot = Snapshot.model_validate_json(read_file(self._store, manifest, SNAPSHOT))
+            if manifest and (snapshot := snapshot_in(self._store, manifest)):
                 self._digests.update(file.sha256 for file in snapshot.files)
         except DamagedError as error:
             log.warning("%s; every file of a snapshot is kept", error)

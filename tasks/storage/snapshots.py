@@ -11,6 +11,7 @@ last look listed only saves work. Whoever loses it reads the source again, and f
 import json
 import logging
 import re
+import tempfile
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -20,7 +21,7 @@ from typing import NamedTuple
 from pydantic import Field
 
 from tasks.settings.values import Frozen, Sha256
-from tasks.storage.artifacts import digest_of, file_digest
+from tasks.storage.artifacts import Manifest, digest_of, file_digest, read_file
 from tasks.storage.contract import MIB, ObjectMissing, Store
 from tasks.storage.documents import DamagedError, read_document
 from tasks.storage.threads import Pulse, spread
@@ -55,6 +56,11 @@ class Snapshot(Frozen):
     def version(self) -> str:
         """The digest of the list."""
         return digest_of([[file.name, file.sha256, file.size] for file in self.files])
+
+    @property
+    def contents(self) -> list[StoredFile]:
+        """A file for each content."""
+        return list({file.sha256: file for file in self.files}.values())
 
 
 class Taken(Frozen):
@@ -155,19 +161,51 @@ def _object(sha256: str) -> str:
     return f"{FILES}{sha256}"
 
 
+def snapshot_in(store: Store, manifest: Manifest) -> Snapshot | None:
+    """The snapshot that an artifact is; None where the artifact is another one.
+
+    Raises:
+        DamagedError: its bytes are not those that the manifest promises.
+    """
+    if SNAPSHOT not in manifest.files:
+        return None
+    return Snapshot.model_validate_json(read_file(store, manifest, SNAPSHOT))
+
+
 def materialize(store: Store, snapshot: Snapshot, folder: Path, progress: Callable[[str], None]) -> None:
     """Put every file of the snapshot into `folder`, verified, under its SHA-256 as name.
 
     Raises:
         DamagedError: files are missing, or have other bytes. These are deleted, so that the next `fetch` brings them.
     """
-    contents = {file.sha256: file for file in snapshot.files}
-    pulse, damaged = Pulse(progress, "files in place", len(contents)), []
-    for file, is_right in spread(partial(_materialized, store, folder), contents.values()):
+    damaged = _brought(store, snapshot, folder, Pulse(progress, "files in place", len(snapshot.contents)))
+    for file in damaged:
+        store.delete(_object(file.sha256))
+    _refuse(store, damaged)
+
+
+def verify(store: Store, snapshot: Snapshot, progress: Callable[[str], None]) -> None:
+    """Read every file of the snapshot and check its digest; nothing is deleted.
+
+    Raises:
+        DamagedError: files are missing, or have other bytes.
+    """
+    with tempfile.TemporaryDirectory(prefix="verify-") as folder:
+        pulse = Pulse(progress, "files verified", len(snapshot.contents))
+        _refuse(store, _brought(store, snapshot, Path(folder), pulse))
+
+
+def _brought(store: Store, snapshot: Snapshot, folder: Path, pulse: Pulse) -> list[StoredFile]:
+    """Bring every content into `folder`; returns the files whose stored bytes are missing or others."""
+    damaged = []
+    for file, is_right in spread(partial(_materialized, store, folder), snapshot.contents):
         pulse.count(1, file.size)
         if not is_right:
-            store.delete(_object(file.sha256))
             damaged.append(file)
+    return damaged
+
+
+def _refuse(store: Store, damaged: list[StoredFile]) -> None:
     if damaged:
         place = f"{store.uri}/{_object(damaged[0].sha256)}"
         more = f", and {len(damaged) - 1} more such files" if len(damaged) > 1 else ""

@@ -112,7 +112,9 @@ def _look(canvas: Canvas, sample: Sample) -> _Look | str:
 
 def content_digest(image: NDArray[np.uint8]) -> bytes:
     """The SHA-256 of an image's shape and pixels."""
-    return hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).digest()
+    found = hashlib.sha256(f"{image.shape}".encode())
+    found.update(np.ascontiguousarray(image))
+    return found.digest()
 
 
 def _chunks(samples: Iterable[Sample]) -> Iterator[list[Sample]]:

@@ -130,3 +130,16 @@ def test_such_a_report_is_made_again(reports, environment, tmp_path):
     document["datasets"][0]["models"][0]["earlier"]["accuracy"] = 1
     (tmp_path / "report.json").write_text(json.dumps(document))
     assert "models[ann].earlier.accuracy" in "\n".join(verify_folder(tmp_path).findings)
+
+
+def test_a_damaged_photograph_is_found(reports, environment):
+    """`verify` reads the photographs of a run's version, names the one that has other bytes, and deletes nothing."""
+    store = open_store(environment["STORE"])
+    files = list(store.list("files/"))
+    body = store.read(files[0])
+    store.write(files[0], body[:-1] + b"?")
+    (finding,) = (line for line in verify_run(store, "r3").findings if "files/" in line)
+    assert files[0] in finding
+    assert ".png" in finding or ".jpg" in finding
+    assert list(store.list("files/")) == files
+    store.write(files[0], body)
