@@ -68,7 +68,7 @@ def curated(collection: Collection, rules: Rules, previous: Path | None, folder:
     found = gates.of_images(collection, chosen, rules.gate)
     gates.check(found)
     parts = _parts(collection, chosen, labels, codes)
-    _check_parts(parts, rules.parts)
+    _check_parts(parts, rules.parts, np.bincount(codes, minlength=len(NAMES)))
     digests, entries = _entries(collection, chosen, [classes[label] for label in labels], codes)
     write_index(folder / INDEX, digests, entries)
     change = changed_since(previous, digests, entries) if previous else None
@@ -100,17 +100,24 @@ def _parts(
     return {name: Selection(collection.images, own, labels[own]) for name, own in rows.items()}
 
 
-def _check_parts(parts: Mapping[str, Selection], shares: Parts) -> None:
+def _check_parts(parts: Mapping[str, Selection], shares: Parts, before: NDArray[np.integer]) -> None:
+    """Refuse an empty part; `before` says how many images each had before repeated ones were left out."""
     total = sum(len(part.rows) for part in parts.values())
     share = {"train": 1 - shares.validation - shares.test, "validation": shares.validation, "test": shares.test}
-    for name, part in parts.items():
-        if not len(part.rows):
-            enough = math.ceil(math.log(RARE) / math.log(1 - share[name]))
+    for (name, part), number in zip(parts.items(), before.tolist(), strict=True):
+        if len(part.rows):
+            continue
+        if number:
             raise DataError(
-                f"{name} part: expected images, received none among {total:,} different ones; at a share of "
-                f"{share[name]:.2g}, {enough:,} images fill it almost surely: add images, change the shares under "
-                "[parts] in the dataset's file, or give the part at the source"
+                f"{name} part: expected images of its own, received {number:,} that are left out: another part has the "
+                "same, or nearly the same, or they have two labels; give the part other images"
             )
+        enough = math.ceil(math.log(RARE) / math.log(1 - share[name]))
+        raise DataError(
+            f"{name} part: expected images, received none among {total:,} different ones; at a share of "
+            f"{share[name]:.2g}, {enough:,} images fill it almost surely: add images, change the shares under "
+            "[parts] in the dataset's file, or give the part at the source"
+        )
 
 
 def _entries(

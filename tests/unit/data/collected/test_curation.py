@@ -131,6 +131,14 @@ def test_too_few_images_for_a_part_are_refused_with_how_many_would_do(curate):
         curate(samples(4))
 
 
+def test_a_given_part_that_repeats_another_one_is_refused_with_the_reason(curate):
+    """A training part whose every image stands in the test part too has none of its own, and no number would help."""
+    given = [*samples(40, part="test"), *samples(40, part="train"), *samples(60, part="validation")[40:]]
+    loose = Gate(crossing=1)
+    with pytest.raises(DataError, match=r"train part: expected images of its own, received 40 that are left out: "):
+        curate(given, loose)
+
+
 def test_against_the_version_before_what_is_new_and_gone_is_listed_or_refused(curate, tmp_path):
     """The images of both versions are compared by content."""
     previous = tmp_path / "previous"
