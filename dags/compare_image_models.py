@@ -30,6 +30,7 @@ from airflow.sdk import (
     chain,
     task,
 )
+from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from dags.assets import Doorbells, asked, asset, watch, watched
@@ -250,4 +251,4 @@ with DAG(
             >> end
         )
     # Last, since Airflow copies the form of a DAG into each task that is made after it.
-    dag.params = trigger_form(CONFIGURATION)
+    dag.params = ParamsDict(trigger_form(CONFIGURATION))

@@ -113,7 +113,7 @@ def _look(canvas: Canvas, sample: Sample) -> _Look | str:
 def content_digest(image: NDArray[np.uint8]) -> bytes:
     """The SHA-256 of an image's shape and pixels."""
     found = hashlib.sha256(f"{image.shape}".encode())
-    found.update(np.ascontiguousarray(image))
+    found.update(np.ascontiguousarray(image).data)
     return found.digest()
 
 
