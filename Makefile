@@ -56,14 +56,14 @@ FIRST_RUN := tests/workflow/test_first_run.py
 test-unit: setup ## the unit tier, for after every edit: 3 minutes
 	$(PARALLEL) tests/unit
 
-test: test-unit ## the unit and contract tiers, and one run through the real Airflow and S3 server: 12 minutes
+test: test-unit ## the unit and contract tiers, and one run through the real Airflow and S3 server: 9 minutes
 	$(PARALLEL) tests/contract
 	$(PYTEST) $(FIRST_RUN)
 
 test-rest: setup ## what `make test-all` adds: the other runs, faults, and containers where there is an engine
 	$(PYTEST) tests/workflow tests/faults tests/engine --ignore $(FIRST_RUN)
 
-test-all: test test-rest ## every test, as CI: an hour
+test-all: test test-rest ## every test, as CI: 45 minutes
 
 coverage: setup ## the lines that the unit and contract tiers reach, with a floor
 	$(PARALLEL) tests/unit tests/contract --cov tasks --cov dags --cov-report term:skip-covered
