@@ -13,7 +13,7 @@ import logging
 import re
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -56,11 +56,6 @@ class Snapshot(Frozen):
     def version(self) -> str:
         """The digest of the list."""
         return digest_of([[file.name, file.sha256, file.size] for file in self.files])
-
-    @property
-    def contents(self) -> list[StoredFile]:
-        """A file for each content."""
-        return list({file.sha256: file for file in self.files}.values())
 
 
 class Taken(Frozen):
@@ -178,31 +173,39 @@ def materialize(store: Store, snapshot: Snapshot, folder: Path, progress: Callab
     Raises:
         DamagedError: files are missing, or have other bytes. These are deleted, so that the next `fetch` brings them.
     """
-    damaged = _brought(store, snapshot, folder, Pulse(progress, "files in place", len(snapshot.contents)))
-    for file in damaged:
-        store.delete(_object(file.sha256))
+    damaged = []
+    for file, is_right in _brought(store, snapshot, folder, progress, "files in place"):
+        if not is_right:
+            store.delete(_object(file.sha256))
+            damaged.append(file)
     _refuse(store, damaged)
 
 
 def verify(store: Store, snapshot: Snapshot, progress: Callable[[str], None]) -> None:
-    """Read every file of the snapshot and check its digest; nothing is deleted.
+    """Read every file of the snapshot and check its digest; nothing is deleted, and what was read leaves the disk.
 
     Raises:
         DamagedError: files are missing, or have other bytes.
     """
-    with tempfile.TemporaryDirectory(prefix="verify-") as folder:
-        pulse = Pulse(progress, "files verified", len(snapshot.contents))
-        _refuse(store, _brought(store, snapshot, Path(folder), pulse))
-
-
-def _brought(store: Store, snapshot: Snapshot, folder: Path, pulse: Pulse) -> list[StoredFile]:
-    """Bring every content into `folder`; returns the files whose stored bytes are missing or others."""
     damaged = []
-    for file, is_right in spread(partial(_materialized, store, folder), snapshot.contents):
+    with tempfile.TemporaryDirectory(prefix="verify-") as name:
+        folder = Path(name)
+        for file, is_right in _brought(store, snapshot, folder, progress, "files verified"):
+            (folder / file.sha256).unlink(missing_ok=True)
+            if not is_right:
+                damaged.append(file)
+    _refuse(store, damaged)
+
+
+def _brought(
+    store: Store, snapshot: Snapshot, folder: Path, progress: Callable[[str], None], what: str
+) -> Iterator[tuple[StoredFile, bool]]:
+    """Each content, in `folder` now, and whether its stored bytes are there and right; `what` is said meanwhile."""
+    contents = {file.sha256: file for file in snapshot.files}
+    pulse = Pulse(progress, what, len(contents))
+    for file, is_right in spread(partial(_materialized, store, folder), contents.values()):
         pulse.count(1, file.size)
-        if not is_right:
-            damaged.append(file)
-    return damaged
+        yield file, is_right
 
 
 def _refuse(store: Store, damaged: list[StoredFile]) -> None:
