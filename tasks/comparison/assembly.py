@@ -16,7 +16,8 @@ from tasks.comparison.schema.differences import Difference
 from tasks.comparison.schema.models import Baseline, Cells, ClassScore, Confusion, Epoch, Model, Replicate, Trial
 from tasks.comparison.schema.report import Clause, Comparison, DatasetComparison, Environment, StageRecord
 from tasks.comparison.schema.values import Interval, Spread
-from tasks.comparison.statistics import LEVEL, percentile_interval, resampled_means
+from tasks.comparison.statistics.crossed import of_accuracy
+from tasks.comparison.statistics.tests import ALPHA, LEVEL
 from tasks.comparison.verdict import verdict
 from tasks.comparison.wording import sample_notice
 from tasks.settings.dataset import Dataset
@@ -25,7 +26,6 @@ from tasks.settings.request import Request
 
 MANY = 25  # classes: with more, pairs and classes are picked out
 MOST_CONFUSED, MOST_CONFUSED_OF_MANY = 5, 20
-ACCURACIES = (0.0, 1.0)  # the least and the greatest that there is
 MEASURED = (
     "accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "top5_accuracy", "calibration_error", "log_loss",
     "parameters", "model_bytes", "inference_seconds_per_image",
@@ -54,7 +54,7 @@ def compare(
         ValueError: a branch's predictions are not those that its metrics speak of.
     """
     known = _all(request, branches)
-    found = differences(known, request.families, request.seed)
+    found = differences(request, known)
     datasets = []
     for dataset in request.comparisons:
         where = dataset.name, dataset.budget if request.budgets else None
@@ -100,7 +100,7 @@ def _dataset(
 ) -> DatasetComparison:
     names = class_names(dataset, facts)
     baseline = baseline_of(facts, names, branches)
-    models = [_model(branch, names, baseline, request.seed) for branch in branches]
+    models = [_model(branch, names, baseline) for branch in branches]
     return DatasetComparison(
         name=dataset.name,
         title=dataset.title,
@@ -116,15 +116,14 @@ def _dataset(
     )
 
 
-def _model(branch: Branch, names: Sequence[str], baseline: Baseline | None, seed: int) -> Model:
+def _model(branch: Branch, names: Sequence[str], baseline: Baseline | None) -> Model:
     """The row of a branch; what a failed one reached before is kept."""
     tried: dict[str, Any] = _searched(branch.search) if branch.search else {}
     if branch.status != "done":
         return Model(family=branch.family, status=branch.status, error=branch.error, **tried)
     replicates = tuple(_replicate(replicate) for replicate in branch.replicates)
     spread = _spreads(replicates)
-    means = resampled_means(hits(branch, [r.seed for r in replicates]), seed)
-    low, high = percentile_interval(means, spread["accuracy"].mean, ACCURACIES)
+    low, high = of_accuracy(hits(branch, [r.seed for r in replicates])).interval(ALPHA)
     confusion, classes = _confusion(branch), _classes(branch, names)
     predicted = {label for _, label, _ in confusion}
     return Model(
@@ -135,7 +134,7 @@ def _model(branch: Branch, names: Sequence[str], baseline: Baseline | None, seed
         accuracy=spread["accuracy"].mean,
         f1_macro=spread["f1_macro"].mean,
         spread=spread,
-        accuracy_interval=Interval(low=low, high=high),
+        accuracy_interval=Interval(low=max(low, 0.0), high=min(high, 1.0)),
         margin=margin(branch, baseline) if baseline else None,
         never_predicted=tuple(
             each.name for label, each in enumerate(classes) if each.support and label not in predicted

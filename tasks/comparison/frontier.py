@@ -11,7 +11,13 @@ from tasks.comparison.schema.report import DatasetComparison, Frontier, Stretch
 from tasks.comparison.verdict import breaches, few_seeds, lost, without_result
 from tasks.comparison.wording import count, enumeration, percent, points, the_family
 
-IS = {"better": "better", "worse": "worse", "undetected": "not detectably different", "unknown": "not compared"}
+IS = {
+    "equal": "practically equal",
+    "better or equal": "better or practically equal",
+    "worse or equal": "worse or practically equal",
+    "undecided": "not detectably different",
+    "unknown": "not compared",
+}
 
 
 def frontiers(parts: Sequence[DatasetComparison], families: Sequence[str]) -> tuple[Frontier, ...]:
@@ -53,7 +59,10 @@ def _compared(parts: Sequence[DatasetComparison], of_family: Sequence[Stretch]) 
     """Where a family is better, where it is worse, and where its advantage begins and ends."""
     first = of_family[0]
     family, reference = the_family(first.family), the_family(first.reference)
-    pieces = [f"{IS[stretch.conclusion]} {_range(stretch)}{_by(parts, stretch)}" for stretch in of_family]
+    pieces = [
+        f"{IS.get(stretch.conclusion, stretch.conclusion)} {_range(stretch)}{_by(parts, stretch)}"
+        for stretch in of_family
+    ]
     pieces[0] = pieces[0].replace(_range(first), f"{_range(first)} parameters", 1)
     compared = [part for part in parts if _difference(part, first.family)]
     advantage = _advantage(stretches(compared, first.family, first.reference))

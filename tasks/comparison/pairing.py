@@ -11,20 +11,15 @@ from numpy.typing import NDArray
 
 from tasks.comparison.evidence import Branch, ReplicateEvidence, Values
 from tasks.comparison.fairness import same_examples
-from tasks.comparison.schema.differences import Conclusion, Difference, SeedTest
+from tasks.comparison.schema.differences import Difference, SeedTest, conclusion
 from tasks.comparison.schema.models import Baseline, Earlier, Margin
-from tasks.comparison.statistics import (
-    ALPHA,
-    combine,
-    holm,
-    mcnemar,
-    percentile_interval,
-    resampled_means,
-    sign_p_value,
-)
+from tasks.comparison.statistics import design, looks
+from tasks.comparison.statistics.crossed import Estimate, of_difference
+from tasks.comparison.statistics.tests import ALPHA, combine, holm, mcnemar
+from tasks.settings.request import Request
 
 Where = tuple[str, int | None]  # a dataset, and its budget where the run has several
-BOUNDS = (-1.0, 1.0)  # of a difference of two accuracies
+POINT = 0.01  # one percentage point
 REFERENCE = "ann"  # the family that the others are compared with, if the run has it
 
 
@@ -41,22 +36,26 @@ class _Evidence(NamedTuple):
     """What a pair shows by itself, before the run's other pairs are counted."""
 
     tests: list[SeedTest]
-    estimate: float
-    low: float
-    high: float
-    p_value: float
+    estimate: Estimate
+    level: float
+
+    @property
+    def p_value(self) -> float:
+        """As small as the level of this look makes it count."""
+        return min(1.0, self.estimate.p_value * ALPHA / self.level)
 
 
-def differences(branches: Sequence[Branch], families: Sequence[str], seed: int) -> dict[Where, list[Difference]]:
+def differences(request: Request, branches: Sequence[Branch]) -> dict[Where, list[Difference]]:
     """Every family's difference to the reference, by dataset and budget, where both are done under common seeds.
 
-    The p-values are adjusted for all differences of the run. `seed` is the seed of the bootstrap.
+    The p-values are adjusted for all differences of the run.
     """
-    pairs = _pairs(branches, reference_of(families))
-    found = [_evidence(pair, seed) for pair in pairs]
+    pairs = _pairs(branches, reference_of(request.families))
+    level = looks.level(request.looks.planned)
+    found = [_Evidence(_tests(pair), _estimate(pair), level) for pair in pairs]
     by_place: dict[Where, list[Difference]] = {pair.where: [] for pair in pairs}
     for pair, evidence, adjusted in zip(pairs, found, holm([each.p_value for each in found]), strict=True):
-        by_place[pair.where].append(_difference(pair, evidence, adjusted))
+        by_place[pair.where].append(_difference(pair, evidence, adjusted, request.standards.equivalence / 100))
     return by_place
 
 
@@ -102,42 +101,34 @@ def _test(seed: int, family: NDArray[np.bool_], reference: NDArray[np.bool_]) ->
     )
 
 
-def _evidence(pair: _Pair, seed: int) -> _Evidence:
-    """The p-value is the larger one of the two tests, because a difference counts only when both see it.
-
-    Source: Berger, Technometrics 24 (1982) 295-300: the larger p-value needs no adjustment for the two.
-    """
-    tests = [_test(each, *_sides(pair, each)) for each in pair.seeds]
-    values = hits(pair.family, pair.seeds).astype(np.int8) - hits(pair.reference, pair.seeds)
-    means, estimate = resampled_means(values, seed), float(values.mean())
-    low, high = percentile_interval(means, estimate, BOUNDS)
-    p_value = max(combine([test.p_value for test in tests]), sign_p_value(means, estimate))
-    return _Evidence(tests, estimate, low, high, p_value)
+def _tests(pair: _Pair) -> list[SeedTest]:
+    return [_test(each, *_sides(pair, each)) for each in pair.seeds]
 
 
-def _difference(pair: _Pair, evidence: _Evidence, p_value: float) -> Difference:
-    """The difference; where it is not detected, its interval reaches to 0, as the tests do not exclude it."""
-    concluded = conclusion(evidence.estimate, p_value)
-    detected = concluded != "undetected"
+def _estimate(pair: _Pair) -> Estimate:
+    return of_difference(hits(pair.family, pair.seeds), hits(pair.reference, pair.seeds))
+
+
+def _difference(pair: _Pair, evidence: _Evidence, p_value: float, equivalence: float) -> Difference:
+    found = evidence.estimate
+    low, high = (min(max(bound, -1.0), 1.0) for bound in found.interval(evidence.level))
     return Difference(
         family=pair.family.family,
         reference=pair.reference.family,
-        estimate=evidence.estimate,
-        low=evidence.low if detected else min(evidence.low, 0.0),
-        high=evidence.high if detected else max(evidence.high, 0.0),
+        estimate=found.mean,
+        low=low,
+        high=high,
+        equivalence=equivalence,
+        level=evidence.level,
         p_value=p_value,
         p_value_unadjusted=evidence.p_value,
-        conclusion=concluded,
+        conclusion=conclusion(low, high, equivalence, detected=p_value < ALPHA),
+        detectable=design.detectable(found, evidence.level),
+        seeds_for_a_point=design.seeds_for(found, POINT, evidence.level),
+        chance_of_next=design.chance_of_next(found),
         time_ratio=_time_ratio(pair),
         seeds=tuple(evidence.tests),
     )
-
-
-def conclusion(estimate: float, p_value: float) -> Conclusion:
-    """The conclusion from the adjusted p-value and the sign of the estimate."""
-    if p_value >= ALPHA:
-        return "undetected"
-    return "better" if estimate > 0 else "worse"
 
 
 def _time_ratio(pair: _Pair) -> float | None:

@@ -19,10 +19,7 @@ from tasks.comparison.wording import (
     the_family,
 )
 
-TOO_FEW = {
-    1: "One seed cannot tell how much another training would differ: the interval is about the examples only.",
-    2: "Two seeds are too few to tell how much trainings differ: take the interval with caution.",
-}
+ONE_SEED = "One seed cannot tell how much another training would differ: the interval speaks of these models alone."
 
 
 def verdict(
@@ -36,8 +33,8 @@ def verdict(
 ) -> str:
     """The verdict on the dataset `title`.
 
-    It names what few seeds cannot tell, each model that has learned little, each family without a result, and the
-    broken clauses of fairness.
+    It names what one seed cannot tell, each model that has learned little, each family without a result, and the broken
+    clauses of fairness.
     """
     where = f"On {title} at {count(budget)} parameters"
     parts = [_compared(difference) for difference in differences] or [_alone(models)]
@@ -51,9 +48,8 @@ def verdict(
 
 
 def few_seeds(differences: Sequence[Difference]) -> list[str]:
-    """What one or two seeds cannot tell, as a sentence; none with more seeds, or without a comparison."""
-    fewest = min((len(difference.seeds) for difference in differences), default=0)
-    return [TOO_FEW[fewest]] if fewest in TOO_FEW else []
+    """What one seed cannot tell, as a sentence; none with more seeds, or without a comparison."""
+    return [ONE_SEED] if any(len(difference.seeds) == 1 for difference in differences) else []
 
 
 def lost(models: Sequence[Model]) -> dict[str, list[str]]:
@@ -84,19 +80,36 @@ def breaches(clauses: Sequence[Clause]) -> str:
 def _compared(difference: Difference) -> str:
     family, reference = the_family(difference.family), the_family(difference.reference)
     evidence = f"{plural(len(difference.seeds), 'seed')}, {p_value(difference.p_value)}"
-    if difference.conclusion == "undetected":
+    if difference.conclusion in ("better", "worse"):
+        bounds = sorted((abs(difference.low), abs(difference.high)))
         clause = (
-            f"there is no detectable difference between {family} and {reference} "
-            f"({points(difference.estimate)} points, 95 % interval {points(difference.low)} to "
-            f"{points(difference.high)}; {evidence})"
+            f"{family} is {difference.conclusion} than {reference} by {points(abs(difference.estimate))} points "
+            f"(95 % interval {points(bounds[0])} to {points(bounds[1])}; {evidence})"
         )
-        return clause + _time(difference, f", and {family} takes")
-    bounds = sorted((abs(difference.low), abs(difference.high)))
+        return clause + _time(difference, ", and takes")
     clause = (
-        f"{family} is {difference.conclusion} than {reference} by {points(abs(difference.estimate))} points "
-        f"(95 % interval {points(bounds[0])} to {points(bounds[1])}; {evidence})"
+        f"{_undetected(difference)} ({points(difference.estimate)} points, 95 % "
+        f"interval {points(difference.low)} to {points(difference.high)}; {evidence})"
     )
-    return clause + _time(difference, ", and takes")
+    return clause + _time(difference, f", and {family} takes")
+
+
+def _undetected(difference: Difference) -> str:
+    """What can be said where no difference counts."""
+    margin = points(difference.equivalence)
+    family, reference = the_family(difference.family), the_family(difference.reference)
+    if difference.conclusion == "equal":
+        return f"{family} and {reference} are practically equal: they differ by at most {margin} points"
+    if difference.conclusion == "undecided":
+        return (
+            f"it is undecided whether {family} or {reference} is better: this design detects differences from "
+            f"{points(difference.detectable)} points on"
+        )
+    opposite = {"better or equal": "worse", "worse or equal": "better"}[difference.conclusion]
+    return (
+        f"{family} is {difference.conclusion.replace(' or', ' than ' + reference + ' or')} to it: it is not {opposite} "
+        f"by more than {margin} points"
+    )
 
 
 def _together(difference: Difference) -> str:

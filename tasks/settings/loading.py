@@ -15,6 +15,7 @@ from tasks.settings.reading.extensions import EXTENSIONS, Offered, hint, offered
 from tasks.settings.reading.messages import one_of, shown
 from tasks.settings.reading.toml_file import TomlFile, TomlLayers
 from tasks.settings.request import BACKENDS, Parameters, Request
+from tasks.settings.standards import Standards
 from tasks.settings.training import Profile
 from tasks.settings.values import Frozen, Name, parse
 
@@ -32,6 +33,7 @@ class Workflow(Frozen):
 
     orchestration: Orchestration
     downloads: Downloads = Downloads()
+    standards: Standards = Standards()
     profiles: dict[Name, Profile] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -223,6 +225,7 @@ def resolve(
             "examples": profile.examples,
             "search": _overridden(profile.search, trials=trials, shards=min(profile.search.shards, trials)),
             "training": _overridden(profile.training, epochs=params.epochs, replicates=params.replicates),
+            "standards": config.standards,
             "backend": backend,
             "mirror": params.mirror or own_mirror or None,
             "allowed_addresses": allowed,

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from tasks.errors import RequestError
 from tasks.settings.addresses import Address
 from tasks.settings.dataset import Dataset
+from tasks.settings.standards import Looks, Standards
 from tasks.settings.training import Examples, Replicates, Search, Training
 from tasks.settings.values import Budget, Count, Frozen, Name, Number, Whole, matching
 from tasks.settings.workflow import REUSED_STAGES
@@ -83,6 +84,8 @@ class Request(Frozen):
     examples: Examples | None = None
     search: Search
     training: Training
+    standards: Standards = Standards()
+    looks: Looks = Looks()
     backend: Backend = "tensorflow"
     mirror: Address | None = None
     allowed_addresses: tuple[Address, ...] = ()

@@ -15,7 +15,7 @@ from tasks.settings.place import Place
 from tasks.settings.request import Parameters, Request
 from tasks.settings.values import parse
 from tasks.stages.feasibility import check
-from tasks.stages.retraining import UNATTENDED, replicates
+from tasks.stages.retraining import UNATTENDED, looks_at, replicates
 from tasks.storage.contract import Store, require_conditional_writes
 
 log = logging.getLogger(__name__)
@@ -84,7 +84,9 @@ def _with_seeds(request: Request, store: Store, retraining: Retraining, trigger:
         number = read_request(store, request.run).training.replicates
     else:
         number = replicates(request, store, retraining, trigger)
-    return request.model_copy(update={"training": request.training.model_copy(update={"replicates": number})})
+    training = request.training.model_copy(update={"replicates": number})
+    looks = looks_at(number, request.training.replicates, retraining, trigger)
+    return request.model_copy(update={"training": training, "looks": looks})
 
 
 def _warn(configuration: Configuration) -> None:

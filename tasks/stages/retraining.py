@@ -5,6 +5,7 @@ changed, it need not look like work: it is left out, or it adds evidence under n
 """
 
 import logging
+import math
 from collections.abc import Mapping
 from functools import partial
 from itertools import islice
@@ -18,6 +19,7 @@ from tasks.runs.order import reported
 from tasks.runs.stage import Stage
 from tasks.settings.orchestration import Retraining
 from tasks.settings.request import Request
+from tasks.settings.standards import Looks
 from tasks.settings.workflow import report_key
 from tasks.stages import choose, evaluate, fetch, normalize, search, train
 from tasks.storage.contract import ObjectMissing, Store, StoreError
@@ -59,6 +61,17 @@ def replicates(
     if not known.is_evaluated(wanted):
         return wanted
     raise UnchangedError(f"nothing has changed, and {enough}; this run does nothing, and the last report stands")
+
+
+def looks_at(seeds: int, a_night: int, retraining: Retraining, trigger: str) -> Looks:
+    """Which look a run with so many `seeds` is, where scheduled runs add so many `a_night`.
+
+    What a person asks for is an experiment of its own, with one look.
+    """
+    if trigger not in UNATTENDED or retraining.on_unchanged != "add_seeds":
+        return Looks()
+    most = max(retraining.max_seeds, seeds)
+    return Looks(number=math.ceil(seeds / a_night), planned=math.ceil(most / a_night))
 
 
 def _enough(request: Request, store: Store, retraining: Retraining, there: int) -> str:

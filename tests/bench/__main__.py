@@ -13,6 +13,7 @@ from typing import Any
 
 from tasks.storage.provenance import machine, versions
 from tests.bench.cores import cores
+from tests.bench.coverage import coverage
 from tests.bench.decoding import decoding
 from tests.bench.growth import growth
 from tests.bench.learning import learning
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("--reports", type=Path, default=Path("reports"), help="where the run's report is")
     parser.add_argument("--run", default="latest", help="what the first three parts are read of")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of growth, parsing and decoding")
+    parser.add_argument("--simulations", type=int, default=2_000, help="comparisons of a cell, for coverage")
     parser.add_argument("--images", type=int, default=50_000, help="JPEGs that decoding decodes")
     parser.add_argument("--gigabytes", type=float, default=20, help="of arrays on the disk, for memory")
     options = parser.parse_args()
@@ -46,6 +48,7 @@ def main() -> None:
         "throughput": throughput,
         "search": searching,
         "growth": partial(growth, options.rounds),
+        "coverage": partial(coverage, options.simulations, options.reports),
         "parsing": partial(parsing, options.rounds),
         "snapshots": snapshots,
         "decoding": partial(decoding, options.images, options.rounds),

@@ -5,10 +5,10 @@ from typing import Literal
 from pydantic import model_validator
 
 from tasks.comparison.schema.values import Count, Gap, Number, Share
-from tasks.comparison.statistics import ALPHA
+from tasks.comparison.statistics.tests import ALPHA
 from tasks.settings.values import Frozen
 
-Conclusion = Literal["better", "worse", "undetected"]
+Conclusion = Literal["better", "worse", "equal", "better or equal", "worse or equal", "undecided"]
 
 
 class SeedTest(Frozen):
@@ -24,15 +24,21 @@ class SeedTest(Frozen):
 
 
 class Difference(Frozen):
-    """Accuracy of `family` minus accuracy of `reference`, paired by seed and example.
+    """Accuracy of `family` minus accuracy of `reference`, over seeds and examples (`tasks.comparison.statistics`).
 
     Attributes:
-        low, high: the interval at the comparison's confidence, over seeds and examples. It leaves out 0 if and only if
-            the difference is detected.
-        p_value: what decides: the larger p-value of McNemar's tests, combined over the seeds, and of the bootstrap over
-            seeds and examples; then adjusted for all differences of the run.
-        p_value_unadjusted: the same before Holm's adjustment.
-        conclusion: better or worse when `p_value` is below 1 - confidence, else undetected.
+        low, high: the interval of this difference by itself, at 1 - `level`.
+        equivalence: up to which a difference does not matter.
+        level: that of the test; smaller than 1 - confidence where evidence grows, and is looked at several times.
+        p_value_unadjusted: from the same estimate as the interval: below 1 - confidence if and only if that leaves out
+            0.
+        p_value: adjusted for all differences of the run, by Holm's method.
+        conclusion: equal when the interval stays within `equivalence`; else better or worse when `p_value` is
+            below 1 - confidence; better (worse) or equal when the interval rules out that it is worse (better) by more
+            than `equivalence`; else undecided.
+        detectable: the smallest difference that this design would have detected, with a probability of 80 %.
+        seeds_for_a_point: about how many seeds would detect one percentage point; null where no number would.
+        chance_of_next: the probability that `family` is better under a new seed; null with one seed.
         time_ratio: training seconds of `family` over those of `reference`; null when that took none.
     """
 
@@ -41,21 +47,48 @@ class Difference(Frozen):
     estimate: Gap
     low: Gap
     high: Gap
+    equivalence: Gap
+    level: Share
     p_value: Share
     p_value_unadjusted: Share
     conclusion: Conclusion
+    detectable: Number
+    seeds_for_a_point: Count | None
+    chance_of_next: Share | None
     time_ratio: Number | None
     seeds: tuple[SeedTest, ...]
 
+    @property
+    def detected(self) -> bool:
+        """Whether the adjusted p-value says that there is a difference."""
+        return self.p_value < ALPHA
+
     @model_validator(mode="after")
     def _agrees(self):
-        sign = "better" if self.low > 0 else ("worse" if self.high < 0 else "undetected")
-        detected = self.p_value < ALPHA
+        leaves_out_0 = self.low > 0 or self.high < 0
+        concluded = conclusion(self.low, self.high, self.equivalence, detected=self.detected)
         if not (
-            self.low <= self.estimate <= self.high and sign == self.conclusion and detected == (sign != "undetected")
+            self.low <= self.estimate <= self.high
+            and leaves_out_0 == (self.p_value_unadjusted < ALPHA)
+            and self.p_value_unadjusted <= self.p_value
+            and self.conclusion == concluded
         ):
             raise ValueError(
                 f"{self.family}: expected an interval, a p-value and a conclusion that agree, received "
                 f"{self.low} to {self.high} around {self.estimate}, {self.p_value} and {self.conclusion}"
             )
         return self
+
+
+def conclusion(low: float, high: float, equivalence: float, *, detected: bool) -> Conclusion:
+    """The conclusion from an interval, and from whether a difference is detected at all.
+
+    Source: Lakens, Social Psychological and Personality Science 8 (2017) 355-362, for equivalence beside difference.
+    """
+    if -equivalence <= low and high <= equivalence:
+        return "equal"
+    if detected:
+        return "better" if low > 0 else "worse"
+    if low >= -equivalence:
+        return "better or equal"
+    return "worse or equal" if high <= equivalence else "undecided"

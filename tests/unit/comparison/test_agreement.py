@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from tasks.comparison.assembly import compare
 from tasks.comparison.evidence import Branch
-from tasks.comparison.schema.differences import Difference
 from tasks.comparison.schema.values import Interval
 from tests.support import synthetic
+from tests.support.differences import difference
 
 ABOUT = synthetic.dataset()
 NUMBER = "([\N{MINUS SIGN}]?[0-9.]+)"
@@ -56,26 +56,27 @@ def assert_agrees(comparison):
     (dataset,) = comparison.datasets
     for model in dataset.models:
         assert 0 <= model.accuracy_interval.low <= model.accuracy <= model.accuracy_interval.high <= 1
-    for difference in dataset.differences:
-        assert -1 <= difference.low <= difference.estimate <= difference.high <= 1
-        detected = difference.low > 0 or difference.high < 0
-        assert detected == (difference.p_value < 0.05) == (difference.conclusion != "undetected")
-        assert 0 <= difference.p_value_unadjusted <= difference.p_value <= 1
+    for found in dataset.differences:
+        assert -1 <= found.low <= found.estimate <= found.high <= 1
+        leaves_out_0 = found.low > 0 or found.high < 0
+        assert leaves_out_0 == (found.p_value_unadjusted < 0.05)
+        assert found.conclusion == "equal" or (found.p_value < 0.05) == (found.conclusion in ("better", "worse"))
+        assert 0 <= found.p_value_unadjusted <= found.p_value <= 1
     assert_reads_well(dataset.verdict)
 
 
 def assert_reads_well(verdict):
     """What a person reads in the clauses of a verdict is possible, and agrees."""
-    found = re.findall(rf"(no detectable|better|worse).*?interval {NUMBER} to {NUMBER}; .*?p (.) ([0-9.]+)", verdict)
+    found = re.findall(rf"(by [^a]|equal|undecided).*?interval {NUMBER} to {NUMBER}; .*?p (.) ([0-9.]+)", verdict)
     assert found
     for word, low, high, sign, p in found:
         assert -100 <= number(low) <= number(high) <= 100
-        if word == "no detectable":
-            assert number(low) <= 0 <= number(high)
-            assert (sign, float(p) >= 0.05) == ("=", True)
-        else:
+        if word.startswith("by"):
             assert number(low) > 0
             assert float(p) < 0.05
+        elif word == "undecided":
+            assert number(low) <= 0 <= number(high)
+            assert (sign, float(p) >= 0.05) == ("=", True)
 
 
 @given(
@@ -99,20 +100,19 @@ def test_interval_test_and_words_never_contradict_one_another(ways, examples, nu
 def test_two_seeds_that_differ_widely_give_no_impossible_interval():
     """Two seeds far apart once gave an interval of -418.8 to 416.7 points; a difference has at most 100."""
     request, branches = evidence([["wrong", "right"], ["right", "wrong"]], 300, 0)
-    (difference,) = compare(request, branches, [], {}, synthetic.ENVIRONMENT).datasets[0].differences
-    assert (difference.low, difference.high, difference.conclusion) == (-1, 1, "undetected")
+    (found,) = compare(request, branches, [], {}, synthetic.ENVIRONMENT).datasets[0].differences
+    assert (found.low, found.high, found.conclusion) == (-1, 1, "undecided")
 
 
 @pytest.mark.parametrize(
     ("seeds", "said"),
     [
-        (1, "One seed cannot tell how much another training would differ: the interval is about the examples only."),
-        (2, "Two seeds are too few to tell how much trainings differ: take the interval with caution."),
-        (3, None),
+        (1, "One seed cannot tell how much another training would differ: the interval speaks of these models alone."),
+        (2, None),
     ],
 )
 def test_what_few_seeds_cannot_tell_is_said(seeds, said):
-    """A verdict of one or two seeds says in words what it cannot tell; one of three needs no such words."""
+    """A verdict of one seed says in words what it cannot tell; one of two needs no such words."""
     request, branches = evidence([["chance"] * seeds, ["mostly right"] * seeds], 300, 0)
     verdict = compare(request, branches, [], {}, synthetic.ENVIRONMENT).datasets[0].verdict
     assert (said in verdict) if said else (" seeds are" not in verdict and "cannot tell" not in verdict)
@@ -127,20 +127,22 @@ def test_a_metric_that_is_no_number_is_an_error_that_names_its_predictions():
 
 
 CONTRADICTIONS = [
-    {"low": 0.01, "high": 0.2, "p_value": 0.06, "conclusion": "undetected"},
-    {"low": -0.01, "high": 0.2, "p_value": 0.01, "conclusion": "better"},
-    {"low": -0.01, "high": 0.2, "p_value": 0.01, "conclusion": "undetected"},
-    {"low": 0.01, "high": 0.2, "p_value": 0.01, "conclusion": "worse"},
-    {"low": -4.188, "high": 4.167, "p_value": 1.0, "conclusion": "undetected"},
+    {"p_value": 0.2, "p_value_unadjusted": 0.1},  # of an interval without 0
+    {"p_value": 0.2},  # would be better or equal
+    {"p_value": 0.001},  # adjusted, and smaller
+    {"conclusion": "worse"},
+    {"conclusion": "undecided"},
+    {"low": 0.11},
+    {"low": -4.188, "high": 4.167},
 ]
 
 
 @pytest.mark.parametrize("fields", CONTRADICTIONS)
 def test_the_schema_refuses_a_contradiction(fields):
     """A report whose interval, p-value and conclusion disagree, or whose interval is impossible, is no report."""
-    rest = {"family": "cnn", "reference": "ann", "estimate": 0.1, "p_value_unadjusted": 0.01, "time_ratio": 1.0}
+    assert difference(0.1, 0.01).conclusion == "better"
     with pytest.raises(ValidationError):
-        Difference(**rest, seeds=(), **fields)
+        difference(0.1, 0.01, **fields)
 
 
 def test_the_schema_refuses_an_impossible_accuracy():

@@ -7,7 +7,8 @@ import pytest
 
 from tasks.comparison.assembly import compare
 from tasks.comparison.evidence import Branch
-from tasks.comparison.pairing import conclusion, differences
+from tasks.comparison.pairing import differences
+from tasks.comparison.schema.differences import conclusion
 from tests.support import synthetic
 
 TWO = (synthetic.dataset(), synthetic.dataset("fashion_mnist", "Fashion-MNIST", 125_000))
@@ -43,21 +44,26 @@ def test_the_difference_is_the_mean_of_the_paired_ones():
 
 
 def test_models_alike_have_no_detectable_difference():
-    """Families of the same accuracy are not declared better or worse."""
+    """Families of the same accuracy are not declared better or worse, nor equal where the evidence is thin."""
     request = synthetic.request()
     branches = [synthetic.branch(request, request.datasets[0], family, accuracy=0.6) for family in ("ann", "cnn")]
     (dataset,) = _compared(request, branches).datasets
-    assert dataset.difference.conclusion == "undetected"
-    assert "no detectable difference between the CNN and the ANN" in dataset.verdict
+    assert dataset.difference.conclusion == "undecided"
+    assert "it is undecided whether the CNN or the ANN is better" in dataset.verdict
 
 
 @pytest.mark.parametrize(
-    ("estimate", "p_value", "expected"),
-    [(0.1, 0.01, "better"), (-0.1, 0.01, "worse"), (0.1, 0.05, "undetected"), (0.0, 1.0, "undetected")],
-)
-def test_the_p_value_decides(estimate, p_value, expected):
-    """A difference is detected when the adjusted p-value is below 0.05; its sign says which family is better."""
-    assert conclusion(estimate, p_value) == expected
+    ("low", "high", "detected", "expected"),
+    [
+        (0.01, 0.2, True, "better"), (-0.2, -0.01, True, "worse"), (0.001, 0.004, True, "equal"),
+        (-0.005, 0.005, False, "equal"), (-0.004, 0.02, False, "better or equal"),
+        (0.01, 0.2, False, "better or equal"), (-0.02, 0.004, False, "worse or equal"),
+        (-0.02, 0.02, False, "undecided"),
+    ],
+)  # fmt: skip
+def test_the_interval_and_the_p_value_decide(low, high, detected, expected):
+    """Within half a point is equal; else what is detected has a sign, and what is not may still rule something out."""
+    assert conclusion(low, high, 0.005, detected=detected) == expected
 
 
 def test_a_failed_branch_is_a_row_with_its_reason():
@@ -97,8 +103,8 @@ def test_p_values_are_adjusted_over_the_whole_run():
     """A difference that is one of two has its p-value doubled at most, and never made smaller."""
     request = synthetic.request(TWO, replicates=1)
     branches = synthetic.everything(request, examples=300, accuracy=0.6)
-    alone = differences(branches[:2], request.families, 0)["cifar10", None][0]
-    together = differences(branches, request.families, 0)["cifar10", None][0]
+    alone = differences(request, branches[:2])["cifar10", None][0]
+    together = differences(request, branches)["cifar10", None][0]
     assert alone.p_value == alone.p_value_unadjusted
     assert alone.p_value <= together.p_value <= min(1, 2 * alone.p_value)
 

@@ -10,15 +10,15 @@ import pytest
 
 from tasks.comparison.assembly import compare
 from tasks.comparison.frontier import frontiers
-from tasks.comparison.schema.differences import Difference, SeedTest
 from tasks.comparison.schema.models import Model
 from tasks.comparison.schema.report import DatasetComparison
 from tasks.report.documents import render
 from tests.support import synthetic
+from tests.support.differences import difference
 from tests.unit.report.test_documents import EVIL, Page
 
-TEST = SeedTest(seed=0, both_right=5, only_family=1, only_reference=3, both_wrong=1, estimate=-0.2, p_value=0.6)
-SIGNS = {"better": 1, "worse": -1, "undetected": 0}
+MIDDLES = {"better": 1, "worse": -1, "equal": 0, "better or equal": 0.08, "undecided": 0}  # of the size
+HALVES = {"equal": 0.004, "undecided": 0.03}
 BUDGETS = (5_000, 30_000, 120_000, 500_000)
 
 
@@ -29,11 +29,8 @@ def part(budget, conclusion, size=0.1, error="search: no memory", **changes):
     if conclusion == "unknown":
         models[1] = Model(family="cnn", status="failed", error=error)
     else:
-        middle = SIGNS[conclusion] * size
-        numbers = {"estimate": middle, "low": middle - 0.01, "high": middle + 0.01}
-        numbers |= dict.fromkeys(("p_value", "p_value_unadjusted"), 0.01 if SIGNS[conclusion] else 0.7)
-        more = {"conclusion": conclusion, "time_ratio": 2.0, "seeds": (TEST,) * 3}
-        found = (Difference(family="cnn", reference="ann", **numbers, **more),)
+        found = (difference(MIDDLES[conclusion] * size, HALVES.get(conclusion, 0.01), time_ratio=2.0),)
+        assert found[0].conclusion == conclusion
     fields = {"name": "x", "title": "X", "budget": budget, "classes": ("a", "b"), "verdict": "", "facts": {}}
     fields |= {"difference": None, "differences": found, "models": tuple(models), "fairness": ()}
     return DatasetComparison(**fields | changes)
@@ -52,7 +49,7 @@ AGAINST = "Against the ANN on X, the CNN is "
     ("conclusions", "expected"),
     [
         (
-            ("undetected", "better", "better", "undetected"),
+            ("undecided", "better", "better", "undecided"),
             "not detectably different at 5,000 parameters; better from 30,000 to 120,000 (by 10.0 points); "
             "not detectably different at 500,000. "
             "Its advantage begins between 5,000 and 30,000 parameters and ends between 120,000 and 500,000.",
@@ -68,13 +65,13 @@ AGAINST = "Against the ANN on X, the CNN is "
             "Its advantage is there at 5,000 parameters, the fewest compared, and ends between 5,000 and 30,000.",
         ),
         (
-            ("worse", "undetected", "better"),
+            ("worse", "undecided", "better"),
             "worse at 5,000 parameters (by 10.0 points); not detectably different at 30,000; "
             "better at 120,000 (by 10.0 points). "
             "Its advantage begins between 30,000 and 120,000 parameters and lasts to 120,000, the most compared.",
         ),
         (
-            ("better", "undetected", "undetected", "worse"),
+            ("better", "undecided", "undecided", "worse"),
             "better at 5,000 parameters (by 10.0 points); not detectably different from 30,000 to 120,000; "
             "worse at 500,000 (by 10.0 points). "
             "Its advantage is there at 5,000 parameters, the fewest compared, and ends between 5,000 and 30,000.",
@@ -85,17 +82,17 @@ AGAINST = "Against the ANN on X, the CNN is "
             "Its advantage neither begins nor ends within these budgets.",
         ),
         (
-            ("undetected", "worse"),
+            ("undecided", "worse"),
             "not detectably different at 5,000 parameters; worse at 30,000 (by 10.0 points). "
             "It has no advantage that could be detected.",
         ),
         (
-            ("better", "undetected", "better"),
+            ("better", "undecided", "better"),
             "better at 5,000 parameters (by 10.0 points); not detectably different at 30,000; "
             "better at 120,000 (by 10.0 points). Its advantage comes and goes.",
         ),
         (
-            ("undetected", "unknown", "better", "unknown"),
+            ("undecided", "unknown", "better", "unknown"),
             "not detectably different at 5,000 parameters; not compared at 30,000; "
             "better at 120,000 (by 10.0 points); not compared at 500,000. "
             "Its advantage begins between 5,000 and 120,000 parameters and lasts to 120,000, the most compared. "

@@ -3,8 +3,9 @@
 import pytest
 
 from tasks.comparison import wording
-from tasks.comparison.schema.differences import Difference, SeedTest
+from tasks.comparison.schema.differences import Difference
 from tasks.comparison.verdict import verdict
+from tests.support.differences import difference
 
 
 @pytest.mark.parametrize(
@@ -48,28 +49,41 @@ def test_numbers_read_well(written, expected):
     assert written == expected
 
 
-def _difference(**changes) -> Difference:
-    test = SeedTest(seed=0, both_right=5, only_family=1, only_reference=3, both_wrong=1, estimate=-0.2, p_value=0.6)
-    values = {
-        "family": "cnn", "reference": "ann", "estimate": -0.032, "low": -0.041, "high": -0.022, "p_value": 0.004,
-        "p_value_unadjusted": 0.002, "conclusion": "worse", "time_ratio": 1.02, "seeds": (test,) * 3,
-    }  # fmt: skip
-    return Difference(**values | changes)
+def said(found: Difference) -> str:
+    """The verdict on a dataset with this difference alone, without its start."""
+    return verdict("X", 5000, [], [found], []).removeprefix("On X at 5,000 parameters ")
 
 
 def test_a_worse_family_is_worse_by_a_positive_number():
     """Signs are turned with the word, and the bounds stand in rising order."""
-    assert verdict("X", 5000, [], [_difference()], []) == (
-        "On X at 5,000 parameters the CNN is worse than the ANN by 3.2 points "
-        "(95 % interval 2.2 to 4.1; 3 seeds, p = 0.004), and takes about as long to train."
+    assert said(difference(-0.032, 0.01)) == (
+        "the CNN is worse than the ANN by 3.2 points (95 % interval 2.2 to 4.2; 3 seeds, p = 0.004), "
+        "and takes about as long to train."
     )
 
 
-def test_no_detectable_difference_is_a_verdict():
-    """What cannot be told apart is said to be so, with its interval."""
-    undetected = _difference(conclusion="undetected", estimate=0.001, low=-0.004, high=0.006, p_value=0.7)
-    assert verdict("X", 5000, [], [undetected], []) == (
-        "On X at 5,000 parameters there is no detectable difference between the CNN and the ANN "
-        "(0.1 points, 95 % interval \N{MINUS SIGN}0.4 to 0.6; 3 seeds, p = 0.700), "
-        "and the CNN takes about as long to train."
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (difference(0.001, 0.003), "the CNN and the ANN are practically equal: they differ by at most 0.5 points ("),
+        (
+            difference(0.01, 0.012),
+            "the CNN is better than the ANN or equal to it: it is not worse by more than 0.5 points (",
+        ),
+        (
+            difference(-0.01, 0.012),
+            "the CNN is worse than the ANN or equal to it: it is not better by more than 0.5 points (",
+        ),
+        (
+            difference(0.001, 0.04),
+            "it is undecided whether the CNN or the ANN is better: this design detects differences from 5.6 points on",
+        ),
+    ],
+)
+def test_what_is_not_detected_has_verdicts_of_its_own(found, words):
+    """Equal is not undecided: what the interval rules out is said, with the interval."""
+    assert said(found).startswith(words)
+    assert (
+        f"{wording.points(found.low)} to {wording.points(found.high)}; 3 seeds, p = 0.700), and the CNN takes"
+        in said(found)
     )

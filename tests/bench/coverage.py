@@ -1,0 +1,107 @@
+"""How often the interval of a difference covers the truth, how wide it is, and what its test detects.
+
+Two families' answers are made, with seeds and examples that vary as those of real networks do. Beside the interval
+stands that of version 0.2, a bootstrap, for a part of the rounds: it takes a hundred times as long.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tasks.comparison.statistics.crossed import of_difference
+from tasks.comparison.statistics.tests import ALPHA
+from tests.bench.bootstrap_interval import bootstrapped
+from tests.bench.section import Row, Section
+from tests.support.crossed_models import Cell, answers
+
+SEEDS = (2, 3, 5, 10)
+KINDS = (  # examples, accuracy, spread of a seed's logit, correlation of the families, spread of the examples' logits
+    (300, 0.50, 0.02, 0.5, 3), (300, 0.90, 0.10, 0.9, 3), (300, 0.99, 0.05, 0.7, 3),
+    (2_000, 0.75, 0.05, 0.3, 2), (2_000, 0.88, 0.02, 0.7, 3), (2_000, 0.88, 0.30, 0.3, 3), (2_000, 0.95, 0.20, 0.7, 3),
+    (10_000, 0.60, 0.10, 0.9, 3), (10_000, 0.90, 0.02, 0.7, 4),
+)  # fmt: skip
+CELLS = [
+    Cell(seeds, examples, accuracy, spread, correlation, difficulty)
+    for seeds, (examples, accuracy, spread, correlation, difficulty) in product(SEEDS, KINDS)
+]
+COMPARED = 30  # rounds of a cell that version 0.2 gets too
+BLOCK = 4_000_000  # answers of a family that are made at a time
+GAPS = (0.0, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02)
+REAL = Cell(3, 10_000, 0.9, 0.02)  # seeds, examples and spreads as those of the quick profile
+PICTURE = "coverage.png"
+
+
+class Judged(NamedTuple):
+    """What one round shows: whether the interval covers the truth, its width, and whether the test detects anything."""
+
+    covers: bool
+    width: float
+    detects: bool
+
+
+def coverage(rounds: int, folder: Path) -> Iterator[Section]:
+    """A row for each cell of so many `rounds`, and the power at a real size; the picture goes to `folder`."""
+    yield Section("Coverage of the 95 % interval", [_row(cell, rounds, number) for number, cell in enumerate(CELLS)])
+    power = [_power(gap, rounds // 4) for gap in GAPS]
+    yield Section(f"What is detected: {REAL}", power)
+    folder.mkdir(exist_ok=True)
+    _draw(power, folder / PICTURE)
+
+
+def _row(cell: Cell, rounds: int, seed: int) -> Row:
+    now = list(_judged(cell, rounds, seed, is_old=False))
+    before = list(_judged(cell, COMPARED, seed, is_old=True))
+    return cell._asdict() | {
+        "covers, %": _percent(now, "covers"),
+        "width, points": 100 * _mean(now, "width"),
+        "width to that of 0.2": _mean(now[:COMPARED], "width") / _mean(before, "width"),
+    }
+
+
+def _power(gap: float, rounds: int) -> Row:
+    cell = REAL._replace(gap=gap)
+    return {
+        "true difference, points": 100 * gap,
+        "detected, %": _percent(_judged(cell, rounds, 1, is_old=False), "detects"),
+        "detected by 0.2, %": _percent(_judged(cell, rounds // 2, 1, is_old=True), "detects"),
+    }
+
+
+def _judged(cell: Cell, rounds: int, seed: int, *, is_old: bool) -> Iterator[Judged]:
+    """Each round of a cell, by the present method, or by that of version 0.2."""
+    block = max(1, BLOCK // (cell.seeds * cell.examples))
+    for start in range(0, rounds, block):
+        families, truth = answers(cell, min(block, rounds - start), 1_000_003 * seed + start)
+        for number, pair in enumerate(zip(*families, strict=True)):
+            if is_old:
+                low, high, p_value = bootstrapped(*pair, start + number)
+            else:
+                found = of_difference(*pair)
+                (low, high), p_value = found.interval(ALPHA), found.p_value
+            yield Judged(low <= truth <= high, high - low, p_value < ALPHA)
+
+
+def _mean(judged: Sequence[Judged], name: str) -> float:
+    return float(np.mean([getattr(each, name) for each in judged]))
+
+
+def _percent(judged: Iterator[Judged] | Sequence[Judged], name: str) -> float:
+    return 100 * _mean(list(judged), name)
+
+
+def _draw(power: Sequence[Row], path: Path) -> None:
+    """The share of detected differences by their size; at no difference it is the share of wrong verdicts."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    axes = figure.subplots()
+    gaps = [row["true difference, points"] for row in power]
+    for name, label in (("detected, %", "now"), ("detected by 0.2, %", "version 0.2")):
+        axes.plot(gaps, [row[name] for row in power], marker="o", label=label)
+    axes.axhline(100 * ALPHA, color="grey", linewidth=0.8, linestyle="--")
+    axes.set(xlabel="true difference, points", ylabel="detected, %", ylim=(0, 101), title=str(REAL))
+    axes.legend()
+    figure.savefig(path, dpi=120)
