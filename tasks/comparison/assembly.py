@@ -18,8 +18,8 @@ from tasks.comparison.schema.report import Clause, Comparison, DatasetComparison
 from tasks.comparison.schema.values import Interval, Spread
 from tasks.comparison.statistics.crossed import of_accuracy
 from tasks.comparison.statistics.tests import ALPHA, LEVEL
-from tasks.comparison.verdict import verdict
-from tasks.comparison.wording import sample_notice
+from tasks.comparison.words.verdict import verdict
+from tasks.comparison.words.wording import sample_notice
 from tasks.settings.dataset import Dataset
 from tasks.settings.place import branch_places
 from tasks.settings.request import Request

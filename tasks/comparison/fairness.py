@@ -10,7 +10,7 @@ import numpy as np
 
 from tasks.comparison.evidence import Branch, Values
 from tasks.comparison.schema.report import Clause
-from tasks.comparison.wording import count, enumeration, family_title, percent, plural, tricks
+from tasks.comparison.words.wording import count, enumeration, family_title, percent, plural, tricks
 from tasks.settings.dataset import Dataset
 from tasks.settings.request import Request
 from tasks.settings.training import BUDGET_TOLERANCE

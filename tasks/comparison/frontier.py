@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import groupby
 
-from tasks.comparison.cautions import cautions
 from tasks.comparison.pairing import reference_of
 from tasks.comparison.schema.differences import Difference
 from tasks.comparison.schema.report import DatasetComparison, Frontier, Stretch
-from tasks.comparison.verdict import breaches, few_seeds, lost, without_result
-from tasks.comparison.wording import count, enumeration, percent, points, the_family
+from tasks.comparison.words.cautions import cautions
+from tasks.comparison.words.verdict import breaches, few_seeds, lost, without_result
+from tasks.comparison.words.wording import count, enumeration, percent, points, the_family
 
 IS = {
     "equal": "practically equal",

@@ -135,7 +135,7 @@ def _why(error: ValidationError) -> str:
     """The first fault of a report.json in one line."""
     first = error.errors(include_url=False)[0]
     place, received = ".".join(map(str, first["loc"])), f"{first['input']!r:.80}"
-    if not place:
+    if not place and first["type"] != "value_error":
         return f"expected a report, received {received}"
     if place == "schema_version":
         return f"expected schema version {SCHEMA_VERSION}, received {received}; verify it with the release that made it"

@@ -7,7 +7,7 @@ a new version; one that changes its meaning or goes makes a new `schema_version`
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.comparison.schema.data import DataSection
 from tasks.comparison.schema.differences import Conclusion, Difference
@@ -16,7 +16,7 @@ from tasks.comparison.schema.values import Count, Number
 from tasks.settings.request import Request
 from tasks.settings.values import Frozen
 
-SCHEMA_VERSION: Literal[3] = 3
+SCHEMA_VERSION: Literal[4] = 4
 
 
 class Clause(Frozen):
@@ -121,7 +121,7 @@ class Comparison(Frozen):
             a password.
     """
 
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Literal[4] = SCHEMA_VERSION
     run: str
     status: Literal["complete", "partial"]
     notice: str | None = None
@@ -133,6 +133,15 @@ class Comparison(Frozen):
     environment: Environment
     reproduce: str
     request: Request
+
+    @model_validator(mode="after")
+    def _is_of_these_seeds(self):
+        seeds = {each.seed for dataset in self.datasets for model in dataset.models for each in model.replicates}
+        if unknown := sorted(seeds - {*self.request.seeds}):
+            raise ValueError(
+                f"expected models of the seeds {self.request.seeds}, received one of the seed {unknown[0]}"
+            )
+        return self
 
     @property
     def verdicts(self) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
+ABOVE = 1 + 1e-9  # times another mean square: so that rounding, and with it the order of the examples, does not count
 Hits = NDArray[np.bool_]  # [seeds, examples]: whether a model was right
 
 
@@ -103,7 +104,7 @@ def _estimate(values: NDArray, sides: Sequence[Hits]) -> Estimate:
     whole, each = squares(values), [squares(side.astype(np.float64)) for side in sides]
     between_examples = max(whole.examples - whole.rest, 0.0)
     total = sum(max(side.seeds, side.rest) for side in each) + between_examples
-    excess = [max(side.seeds, side.rest) for side in each if side.seeds > side.rest]
+    excess = [side.seeds for side in each if side.seeds > side.rest * ABOVE]
     # A mean cannot be known more finely than by one example.
     error = max(sqrt(total / (seeds * examples)), 1 / examples)
     return Estimate(

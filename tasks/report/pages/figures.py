@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from tasks.comparison.schema.differences import Difference
 from tasks.comparison.schema.models import Model
 from tasks.comparison.schema.report import Comparison, DatasetComparison
-from tasks.comparison.wording import family_title, points
+from tasks.comparison.words.wording import family_title, points
 from tasks.report.pages.labels import ROOM, labels
 from tasks.report.pages.svg import (
     DASHES,

@@ -11,7 +11,7 @@ from matplotlib.transforms import Transform, offset_copy
 from tasks.comparison.schema.differences import Difference
 from tasks.comparison.schema.models import Model
 from tasks.comparison.schema.report import DatasetComparison
-from tasks.comparison.wording import family_title
+from tasks.comparison.words.wording import family_title
 from tasks.report.pages.figures import Legend, Look, look, or_nan
 from tasks.report.pages.svg import MUTED, canvas, inline, style
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from tasks.comparison.schema.models import Model
 from tasks.comparison.schema.report import DatasetComparison
-from tasks.comparison.wording import count, family_title
+from tasks.comparison.words.wording import count, family_title
 from tasks.report.pages.svg import WIDTH, canvas, inline, style
 
 CELLS = 200  # on a side, at most: a cell of more classes stands for several neighbours

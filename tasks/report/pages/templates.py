@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tasks.comparison import wording
 from tasks.comparison.assembly import MANY
-from tasks.comparison.cautions import cautions, earlier_seeds
-from tasks.comparison.data import earlier_in_words, in_words, short
 from tasks.comparison.schema.data import ClassCount, Finding
 from tasks.comparison.schema.models import ClassScore, Model
 from tasks.comparison.schema.report import Comparison, DatasetComparison, Frontier, StageRecord
-from tasks.comparison.verdict import lost, without_result
+from tasks.comparison.words import wording
+from tasks.comparison.words.cautions import cautions, earlier_seeds
+from tasks.comparison.words.data import earlier_in_words, in_words, short
+from tasks.comparison.words.design import design_in_words
+from tasks.comparison.words.verdict import lost, without_result
 from tasks.report.pages.heat_maps import CELLS
 from tasks.report.pages.labels import labels
 
@@ -55,7 +56,7 @@ def render_template(
         lstrip_blocks=True,
     )
     own = (by_class, by_size, choices, conclusion, found, limit, looked_for, place, shares)
-    words = (cautions, earlier_in_words, earlier_seeds, in_words, labels, lost, short, without_result)
+    words = (cautions, design_in_words, earlier_in_words, earlier_seeds, in_words, labels, lost, short, without_result)
     environment.filters |= {each.__name__: each for each in (*NUMBERS, *words, *own)}
     environment.globals |= {"MANY": MANY, "ENDS": ENDS, "FOLDED": FOLDED, "CELLS": CELLS}
     environment.globals |= {"duration": wording.duration, "percent2": partial(wording.percent, digits=2)}
@@ -97,7 +98,7 @@ def settings(comparison: Comparison) -> dict[str, str]:
 
 
 def conclusion(frontier: Frontier) -> str:
-    """The conclusion of all compared stretches: better, worse or undetected; mixed if they differ, none without any."""
+    """The conclusion of all compared stretches; mixed if they differ, none without any."""
     conclusions = {stretch.conclusion for stretch in frontier.stretches} - {"unknown"}
     return conclusions.pop() if len(conclusions) == 1 else ("mixed" if conclusions else "none")
 

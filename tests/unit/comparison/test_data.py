@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from tasks.comparison.assembly import compare
-from tasks.comparison.cautions import earlier_seeds
-from tasks.comparison.data import class_names, earlier_in_words, in_words
+from tasks.comparison.data import class_names
 from tasks.comparison.evidence import EarlierEvidence
 from tasks.comparison.schema.data import Changes
-from tasks.comparison.wording import ranges
+from tasks.comparison.words.cautions import earlier_seeds
+from tasks.comparison.words.data import earlier_in_words, in_words
+from tasks.comparison.words.wording import ranges
 from tests.support import synthetic
 
 CLASSES = ("roses", "tulips", "weeds")

@@ -153,9 +153,9 @@ def test_bytes_that_are_no_text_are_a_finding(folder):
 
 def test_an_older_report_is_said_to_have_another_version(folder):
     """A report of another schema is no damage: which version it has, and what to do, is said in one line."""
-    edit(folder, "report.json", b'"schema_version": 3', b'"schema_version": 2')
+    edit(folder, "report.json", b'"schema_version": 4', b'"schema_version": 3')
     said = findings(folder)
-    assert "report.json: expected schema version 3, received 2; verify it with the release that made it" in said
+    assert "report.json: expected schema version 4, received 3; verify it with the release that made it" in said
 
 
 def test_another_release_is_not_checked_rather_than_forged(tmp_path):

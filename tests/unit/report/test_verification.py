@@ -140,13 +140,16 @@ CONTRADICTION = "datasets.0.differences.0.cnn: expected an interval, a p-value a
         ((*DIFFERENCE, "estimate"), 0.9, CONTRADICTION),
         ((*DIFFERENCE, "low"), 0.01, "differences[cnn].low"),
         ((*DIFFERENCE, "p_value"), 0.9, CONTRADICTION),
-        ((*DIFFERENCE, "p_value_unadjusted"), 0.9, "differences[cnn].p_value_unadjusted"),
+        ((*DIFFERENCE, "p_value_unadjusted"), 0.9, CONTRADICTION),
+        ((*DIFFERENCE, "detectable"), 0.9, "differences[cnn].detectable"),
+        ((*DIFFERENCE, "chance_of_next"), 0.1, "differences[cnn].chance_of_next"),
+        (("request", "standards", "equivalence"), 2.0, "differences[cnn].equivalence"),
         ((*DIFFERENCE, "conclusion"), "worse", CONTRADICTION),
         ((*DIFFERENCE, "seeds", 2, "p_value"), 0.9, "differences[cnn].seeds[2].p_value"),
         ((*DIFFERENCE, "seeds", 2, "only_family"), 7, "differences[cnn].seeds[2].only_family"),
         (("datasets", 0, "verdict"), "The ANN is better.", "datasets[cifar10].verdict"),
         (("status",), "complete", "status"),
-        (("request", "seed"), 1, "datasets[cifar10].models[cnn].accuracy_interval.low"),
+        (("request", "seed"), 1, "expected models of the seeds (1, 2, 3), received one of the seed 0"),
     ],
 )
 def test_a_number_that_the_predictions_do_not_give_is_named(folder, path, value, named):

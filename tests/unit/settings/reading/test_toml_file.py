@@ -65,7 +65,11 @@ def test_a_location_has_the_line_of_its_key(file, location, line):
         ("site.toml", "[orchestration]\nthreads = 0\n", r"site.toml:2: orchestration.threads: expected at least 1"),
         ("site.toml", "[orchestration]\nthread = 1\n", r"site.toml:2: orchestration.thread: .* did you mean threads\?"),
         ("site.toml", "[orchestraton]\n", r"site.toml:1: orchestraton: .* did you mean orchestration\?"),
-        ("site.toml", "datasets = {}\n", r"site.toml:1: datasets: expected one of orchestration, downloads, profiles"),
+        (
+            "site.toml",
+            "datasets = {}\n",
+            r"site.toml:1: datasets: expected one of orchestration, downloads, standards, profiles",
+        ),
         ("site.toml", 'runners = ["x"]\n', r"site.toml:1: runners: expected one of orchestration"),
         ("site.toml", '[orchestration]\nscheduled_profile = "Quick"', r"site.toml:2: .*scheduled_profile: .* quick\?"),
         ("site.toml", '[orchestration]\npriority_families = ["cn"]', r"site.toml:2: .*priority_families: .* cnn\?"),

@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from tasks.comparison.cautions import cautions, right_together
 from tasks.comparison.schema.differences import Difference
 from tasks.comparison.schema.models import Baseline, Model
 from tasks.comparison.schema.report import Clause
-from tasks.comparison.wording import (
+from tasks.comparison.words.cautions import cautions, right_together
+from tasks.comparison.words.wording import (
     count,
     enumeration,
     p_value,

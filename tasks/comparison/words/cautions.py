@@ -3,7 +3,7 @@
 from tasks.comparison.schema.differences import Difference
 from tasks.comparison.schema.models import Baseline, Model
 from tasks.comparison.statistics.tests import ALPHA
-from tasks.comparison.wording import count, enumeration, percent, quoted, ranges, some
+from tasks.comparison.words.wording import count, enumeration, percent, quoted, ranges, some
 
 
 def cautions(model: Model, baseline: Baseline | None) -> str:

@@ -1,10 +1,10 @@
-"""The promises of `tasks.comparison.wording` and `tasks.comparison.verdict`."""
+"""The promises of `tasks.comparison.words.wording` and `tasks.comparison.words.verdict`."""
 
 import pytest
 
-from tasks.comparison import wording
 from tasks.comparison.schema.differences import Difference
-from tasks.comparison.verdict import verdict
+from tasks.comparison.words import wording
+from tasks.comparison.words.verdict import verdict
 from tests.support.differences import difference
 
 
