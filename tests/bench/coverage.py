@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tasks.comparison.statistics import looks
 from tasks.comparison.statistics.crossed import of_difference
 from tasks.comparison.statistics.tests import ALPHA
 from tests.bench.bootstrap_interval import bootstrapped
@@ -31,6 +32,8 @@ COMPARED = 30  # rounds of a cell that version 0.2 gets too
 BLOCK = 4_000_000  # answers of a family that are made at a time
 GAPS = (0.0, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02)
 REAL = Cell(3, 10_000, 0.9, 0.02)  # seeds, examples and spreads as those of the quick profile
+A_NIGHT, NIGHTS = 3, 10  # seeds that are added, and looks
+GROWING = [Cell(A_NIGHT * NIGHTS, 2_000, 0.88, spread) for spread in (0.02, 0.1, 0.3)]
 PICTURE = "coverage.png"
 
 
@@ -44,11 +47,14 @@ class Judged(NamedTuple):
 
 def coverage(rounds: int, folder: Path) -> Iterator[Section]:
     """A row for each cell of so many `rounds`, and the power at a real size; the picture goes to `folder`."""
-    yield Section("Coverage of the 95 % interval", [_row(cell, rounds, number) for number, cell in enumerate(CELLS)])
+    rows = [_row(cell, rounds, number) for number, cell in enumerate(CELLS)]
+    yield Section("Coverage of the 95 % interval", rows)
+    yield Section("Coverage over the cells", [_summary(rows)])
+    yield Section(f"{NIGHTS} looks, {A_NIGHT} seeds more at each", [_looks(cell, rounds // 4) for cell in GROWING])
     power = [_power(gap, rounds // 4) for gap in GAPS]
     yield Section(f"What is detected: {REAL}", power)
     folder.mkdir(exist_ok=True)
-    _draw(power, folder / PICTURE)
+    _draw(rows, power, folder / PICTURE)
 
 
 def _row(cell: Cell, rounds: int, seed: int) -> Row:
@@ -58,6 +64,25 @@ def _row(cell: Cell, rounds: int, seed: int) -> Row:
         "covers, %": _percent(now, "covers"),
         "width, points": 100 * _mean(now, "width"),
         "width to that of 0.2": _mean(now[:COMPARED], "width") / _mean(before, "width"),
+    }
+
+
+def _summary(rows: Sequence[Row]) -> Row:
+    covers = [row["covers, %"] for row in rows]
+    return {"cells": len(rows), "mean, %": float(np.mean(covers)), "least, %": min(covers), "most, %": max(covers)}
+
+
+def _looks(cell: Cell, rounds: int) -> Row:
+    """In how many series without a difference one look or another finds one, and its interval misses the truth."""
+    (families, _), numbers = answers(cell, rounds, 7), range(A_NIGHT, cell.seeds + 1, A_NIGHT)
+    found = [
+        min(of_difference(family[:seeds], reference[:seeds]).p_value for seeds in numbers)
+        for family, reference in zip(*families, strict=True)
+    ]
+    return {
+        "spread": cell.spread,
+        "wrong at 5 % each, %": 100 * float(np.mean(np.array(found) < ALPHA)),
+        "wrong at the level of the looks, %": 100 * float(np.mean(np.array(found) < looks.level(NIGHTS))),
     }
 
 
@@ -92,16 +117,23 @@ def _percent(judged: Iterator[Judged] | Sequence[Judged], name: str) -> float:
     return 100 * _mean(list(judged), name)
 
 
-def _draw(power: Sequence[Row], path: Path) -> None:
-    """The share of detected differences by their size; at no difference it is the share of wrong verdicts."""
+def _draw(rows: Sequence[Row], power: Sequence[Row], path: Path) -> None:
+    """Left the wrong verdicts without a difference, right what is detected, by the size of the true difference."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 3.6), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(10, 3.8), layout="constrained")
+    null, curves = figure.subplots(1, 2)
+    for seeds in SEEDS:
+        wrong = [100 - row["covers, %"] for row in rows if row["seeds"] == seeds]
+        null.plot(range(1, len(wrong) + 1), wrong, marker="o", label=f"{seeds} seeds")
+    null.set(
+        xlabel="kind of comparison, as in the table", ylabel="wrong verdicts, %", ylim=(0, 8), title="No difference"
+    )
     gaps = [row["true difference, points"] for row in power]
     for name, label in (("detected, %", "now"), ("detected by 0.2, %", "version 0.2")):
-        axes.plot(gaps, [row[name] for row in power], marker="o", label=label)
-    axes.axhline(100 * ALPHA, color="grey", linewidth=0.8, linestyle="--")
-    axes.set(xlabel="true difference, points", ylabel="detected, %", ylim=(0, 101), title=str(REAL))
-    axes.legend()
-    figure.savefig(path, dpi=120)
+        curves.plot(gaps, [row[name] for row in power], marker="o", label=label)
+    curves.set(xlabel="true difference, points", ylabel="detected, %", ylim=(0, 101), title=str(REAL))
+    for axes in (null, curves):
+        axes.axhline(100 * ALPHA, color="grey", linewidth=0.8, linestyle="--")
+        axes.legend()
+    figure.savefig(path, dpi=100)
