@@ -150,6 +150,26 @@ def test_a_report_that_is_none_says_nothing(number, store, request_of):
     assert number(CLOCK, precision=99.0) == 4
 
 
+def test_scheduled_looks_at_growing_evidence_are_counted():
+    """Night after night is the next look of as many as there may be; a change of the data begins with the first."""
+    settings = Retraining(on_unchanged="add_seeds", max_seeds=30)
+    looks = [retraining.looks_at(seeds, 3, settings, CLOCK) for seeds in (3, 6, 30)]
+    assert [(look.number, look.planned) for look in looks] == [(1, 10), (2, 10), (10, 10)]
+
+
+@pytest.mark.parametrize(("trigger", "on_unchanged"), [("manual", "add_seeds"), (CLOCK, "skip"), (DOORBELL, "reuse")])
+def test_evidence_that_does_not_grow_is_looked_at_once(trigger, on_unchanged):
+    """What a person asks for is an experiment of its own, and a schedule that adds no seeds has no second look."""
+    looks = retraining.looks_at(9, 3, Retraining(on_unchanged=on_unchanged), trigger)
+    assert (looks.number, looks.planned) == (1, 1)
+
+
+def test_more_seeds_than_the_schedule_adds_are_the_last_look():
+    """A profile with more seeds than `max_seeds` has one look at them, and no impossible number."""
+    looks = retraining.looks_at(40, 40, Retraining(max_seeds=30), CLOCK)
+    assert (looks.number, looks.planned) == (1, 1)
+
+
 def report(store, request):
     """Write a report of made numbers as that of the run."""
     made = synthetic.request(replicates=2)
