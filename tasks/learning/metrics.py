@@ -3,13 +3,32 @@
 Nothing here needs more memory than the probabilities themselves, so 10,000 classes are no harm.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.settings.values import Frozen
 
 BINS = 15  # equal-width confidence bins, as Guo et al. use
+SURE = 0.9  # the confidence above which a model is called sure of its answer
 TOP = 5  # the guesses that `top5_accuracy` allows
+
+
+class Bin(Frozen):
+    """Answers of like confidence: how many, their mean confidence, how often they are right; null where there are none.
+
+    The confidence of an answer is the probability of the class that the model predicts.
+    """
+
+    count: int
+    confidence: float | None
+    accuracy: float | None
+
+    @property
+    def gap(self) -> float:
+        """Accuracy minus confidence; 0 where there are no answers."""
+        return 0.0 if self.accuracy is None or self.confidence is None else self.accuracy - self.confidence
 
 
 class Metrics(Frozen):
@@ -22,7 +41,9 @@ class Metrics(Frozen):
         precision, recall, f1: one number for each class, in the order of the labels; 0 where it is undefined.
         support: true examples of each class.
         confusion: [true class, predicted class, examples], of every pair that occurs, in rising order.
-        calibration_error: expected |accuracy - confidence|, between 0 and 1.
+        reliability: BINS equally wide bins of the confidence, from 0 to 1; `sure`: the answers of more than SURE.
+        calibration_error: expected |accuracy - confidence| over these bins, between 0 and 1.
+        brier: the Brier score, between 0 and 2.
         log_loss: mean negative log-likelihood of the true class, in nats.
     """
 
@@ -36,7 +57,10 @@ class Metrics(Frozen):
     f1: tuple[float, ...]
     support: tuple[int, ...]
     confusion: tuple[tuple[int, int, int], ...]
+    reliability: tuple[Bin, ...]
+    sure: Bin
     calibration_error: float
+    brier: float
     log_loss: float
 
 
@@ -57,6 +81,8 @@ def measure(y_true: NDArray, y_prob: NDArray) -> Metrics:
     scores = metrics.precision_recall_fscore_support(truth, predicted, labels=labels, zero_division=0)
     precision, recall, f1, support = scores
     has_examples = support > 0
+    correct, confidence = predicted == truth, y_prob.max(axis=1) / sums
+    bins = reliability(correct, confidence)
     return Metrics(
         accuracy=metrics.accuracy_score(truth, predicted),
         balanced_accuracy=recall[has_examples].mean(),
@@ -68,7 +94,10 @@ def measure(y_true: NDArray, y_prob: NDArray) -> Metrics:
         f1=tuple(f1.tolist()),
         support=tuple(support.tolist()),
         confusion=confusion(truth, predicted),
-        calibration_error=calibration_error(predicted == truth, y_prob.max(axis=1) / sums),
+        reliability=bins,
+        sure=_bin(correct[confidence > SURE], confidence[confidence > SURE]),
+        calibration_error=calibration_error(bins),
+        brier=brier_score(truth, y_prob, sums),
         log_loss=log_loss(_chosen(y_prob, truth) / sums),
     )
 
@@ -93,16 +122,38 @@ def log_loss(probabilities: NDArray) -> float:
     return float(-np.log(np.clip(probabilities, least, 1 - least)).mean())
 
 
-def calibration_error(correct: NDArray, confidence: NDArray, bins: int = BINS) -> float:
-    """Expected calibration error of predictions: `correct`, bool [n], and their `confidence`, [n] in 0..1.
+def brier_score(truth: NDArray, y_prob: NDArray, sums: NDArray) -> float:
+    """The mean over the examples of the squared error of their probabilities, summed over the classes: from 0 to 2.
 
-    Bins are equally wide and closed on the right. scikit-learn has no such score. Source: Guo, Pleiss, Sun and
-    Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, equation 3.
+    Each row of `y_prob` [n, k] is divided by its sum, `sums` [n]. With two classes it is twice the score that
+    scikit-learn gives by default, which counts one of them.
+    Source: Brier, "Verification of Forecasts Expressed in Terms of Probability", Monthly Weather Review 78 (1950) 1-3.
     """
-    edges = np.linspace(0, 1, bins + 1)
-    index = np.digitize(confidence, edges[1:-1], right=True)
-    gaps = np.bincount(index, weights=np.asarray(correct, float) - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(confidence))
+    squares = np.einsum("ij,ij->i", y_prob, y_prob, dtype=np.float64) / sums**2  # no copy of the probabilities
+    return float(np.maximum(squares - 2 * _chosen(y_prob, truth) / sums + 1, 0).mean())
+
+
+def reliability(correct: NDArray, confidence: NDArray) -> tuple[Bin, ...]:
+    """The answers by confidence: `correct`, bool [n], and `confidence`, [n] in 0..1, in equally wide bins (low, high].
+
+    Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, section 2.
+    """
+    index = np.digitize(confidence, np.linspace(0, 1, BINS + 1)[1:-1], right=True)
+    return tuple(_bin(correct[index == number], confidence[index == number]) for number in range(BINS))
+
+
+def calibration_error(bins: Sequence[Bin]) -> float:
+    """Expected calibration error: |accuracy - confidence| of each bin, weighted by its answers.
+
+    scikit-learn has no such score. Source: Guo et al., as above, equation 3.
+    """
+    return sum(each.count * abs(each.gap) for each in bins) / sum(each.count for each in bins)
+
+
+def _bin(correct: NDArray, confidence: NDArray) -> Bin:
+    if not len(correct):
+        return Bin(count=0, confidence=None, accuracy=None)
+    return Bin(count=len(correct), confidence=float(confidence.mean(dtype=np.float64)), accuracy=float(correct.mean()))
 
 
 def _chosen(y_prob: NDArray, labels: NDArray) -> NDArray:

@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import balanced_accuracy_score, classification_report, log_loss, top_k_accuracy_score
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import (
+    balanced_accuracy_score,
+    brier_score_loss,
+    classification_report,
+    log_loss,
+    top_k_accuracy_score,
+)
 
-from tasks.learning.metrics import calibration_error, measure
+from tasks.learning.metrics import BINS, SURE, calibration_error, measure, reliability
 
 
 def _predictions(seed: int, examples: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -30,11 +37,12 @@ def test_scores_are_those_of_scikit_learn():
 
 
 def test_every_score_of_many_classes_is_that_of_scikit_learn():
-    """Loss, top-5 and balanced accuracy of rows that do not sum to 1 exactly equal scikit-learn's."""
+    """Loss, Brier score, top-5 and balanced accuracy of rows that do not sum to 1 exactly equal scikit-learn's."""
     truth, probabilities = _predictions(4, 300, 40)
     rows = probabilities.astype(float) / probabilities.sum(axis=1, dtype=float)[:, None]
     found = measure(truth, probabilities)
     assert found.log_loss == pytest.approx(log_loss(truth, rows, labels=range(40)), rel=1e-12)
+    assert found.brier == pytest.approx(brier_score_loss(truth, rows, labels=range(40)), rel=1e-12)
     assert found.top5_accuracy == top_k_accuracy_score(truth, rows, k=5, labels=range(40))
     assert found.balanced_accuracy == pytest.approx(balanced_accuracy_score(truth, rows.argmax(axis=1)))
 
@@ -98,23 +106,72 @@ def test_the_numbers_agree_with_one_another(seed, examples, classes):
     assert found.log_loss >= 0
 
 
+def test_the_brier_score_goes_from_0_to_2():
+    """A sure and right model has 0, a sure and wrong one 2; one that knows nothing of two classes has 0.5."""
+    truth = np.array([0, 1])
+    sure = np.eye(2, dtype=np.float32)
+    assert measure(truth, sure).brier == 0
+    assert measure(truth, sure[::-1]).brier == 2
+    assert measure(truth, np.full((2, 2), 0.5)).brier == pytest.approx(0.5)
+
+
+def test_the_bins_are_those_of_scikit_learn():
+    """Accuracy and mean confidence of every bin that has answers are the curve of scikit-learn."""
+    truth, probabilities = _predictions(5, 2_000, 3)
+    correct = probabilities.argmax(axis=1) == truth
+    confidence = probabilities.max(axis=1) / probabilities.sum(axis=1, dtype=float)
+    accuracies, confidences = calibration_curve(correct, confidence, n_bins=BINS)
+    bins = [each for each in measure(truth, probabilities).reliability if each.count]
+    assert [each.accuracy for each in bins] == pytest.approx(accuracies.tolist())
+    assert [each.confidence for each in bins] == pytest.approx(confidences.tolist())
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(2, 20))
+@settings(max_examples=40)
+def test_the_bins_agree_with_the_scores(seed, examples, classes):
+    """The bins hold every answer in its place, their accuracies give the accuracy; the sure ones are counted too."""
+    truth, probabilities = _predictions(seed, examples, classes)
+    found = measure(truth, probabilities)
+    full = [(number, each) for number, each in enumerate(found.reliability) if each.count]
+    assert len(found.reliability) == BINS
+    assert sum(each.count for _, each in full) == examples
+    assert sum(each.count * each.accuracy for _, each in full) == pytest.approx(examples * found.accuracy)
+    assert all(number / BINS - 1e-9 <= each.confidence <= (number + 1) / BINS + 1e-9 for number, each in full)
+    assert found.sure.count <= sum(each.count for number, each in full if (number + 1) / BINS > SURE)
+    assert found.calibration_error == calibration_error(found.reliability)
+    assert 0 <= found.brier <= 2
+
+
+def test_the_sure_answers_are_those_above_nine_tenths():
+    """Of four answers two are of more than 90 % confidence, and one of these is right; none is sure is no number."""
+    sure = measure(np.array([0, 0, 0, 0]), np.array([[0.95, 0.05], [0.05, 0.95], [0.9, 0.1], [0.6, 0.4]])).sure
+    assert (sure.count, sure.accuracy) == (2, 0.5)
+    assert sure.confidence == pytest.approx(0.95)
+    assert measure(np.array([0]), np.array([[0.6, 0.4]])).sure.model_dump() == {
+        "count": 0,
+        "confidence": None,
+        "accuracy": None,
+    }
+
+
 def test_a_model_as_sure_as_it_is_right_has_no_calibration_error():
     """Stated confidence 0.7 with 70 % right is no error; with 20 % right it is one of 0.5."""
     confidence = np.full(10, 0.7)
-    assert calibration_error(np.arange(10) < 7, confidence) == pytest.approx(0)
-    assert calibration_error(np.arange(10) < 2, confidence) == pytest.approx(0.5)
+    assert calibration_error(reliability(np.arange(10) < 7, confidence)) == pytest.approx(0)
+    assert calibration_error(reliability(np.arange(10) < 2, confidence)) == pytest.approx(0.5)
 
 
 def test_calibration_error_equals_the_definition():
-    """The vectorised error equals the sum over bins (low, high] that Guo et al. write down."""
+    """The error equals the sum over bins (low, high] that Guo et al. write down."""
     generator = np.random.default_rng(3)
     confidence, correct = generator.uniform(0.1, 1, 400), generator.uniform(size=400) < 0.6
+    confidence[:15] = np.arange(1, 16) / 15  # the edges themselves
     expected = 0.0
     for low, high in zip(np.linspace(0, 1, 16)[:-1], np.linspace(0, 1, 16)[1:], strict=True):
         inside = (confidence > low) & (confidence <= high)
         if inside.any():
             expected += inside.mean() * abs(correct[inside].mean() - confidence[inside].mean())
-    assert calibration_error(correct, confidence) == pytest.approx(expected)
+    assert calibration_error(reliability(correct, confidence)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
