@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks.comparison.calibration import calibration
 from tasks.comparison.data import class_names, data_section
 from tasks.comparison.evidence import Branch, ReplicateEvidence, SearchEvidence, Values
 from tasks.comparison.fairness import clauses
@@ -27,8 +28,8 @@ from tasks.settings.request import Request
 MANY = 25  # classes: with more, pairs and classes are picked out
 MOST_CONFUSED, MOST_CONFUSED_OF_MANY = 5, 20
 MEASURED = (
-    "accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "top5_accuracy", "calibration_error", "log_loss",
-    "parameters", "model_bytes", "inference_seconds_per_image",
+    "accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "top5_accuracy", "calibration_error", "brier",
+    "log_loss", "parameters", "model_bytes", "inference_seconds_per_image",
 )  # fmt: skip
 TRAINED = ("val_accuracy", "train_seconds", "setup_seconds", "validation_seconds")
 
@@ -139,6 +140,7 @@ def _model(branch: Branch, names: Sequence[str], baseline: Baseline | None) -> M
         never_predicted=tuple(
             each.name for label, each in enumerate(classes) if each.support and label not in predicted
         ),
+        calibration=calibration([replicate.evaluation for replicate in branch.replicates]),
         confusion=confusion,
         most_confused=_most_confused(confusion, names),
         classes=classes,
@@ -161,6 +163,7 @@ def _replicate(evidence: ReplicateEvidence) -> Replicate:
             f"{evidence.predictions}: expected predictions of accuracy {evidence.evaluation['accuracy']:.4f}, "
             f"as the metrics say; received {predicted:.4f}; evaluate again (`force`)"
         )
+    measured: dict[str, Any] = {name: evidence.evaluation.get(name) for name in MEASURED}
     return Replicate(
         seed=evidence.seed,
         predictions=evidence.predictions,
@@ -169,7 +172,7 @@ def _replicate(evidence: ReplicateEvidence) -> Replicate:
         digests=dict(evidence.digests),
         classes_predicted=len(np.unique(evidence.y_pred)),
         history=tuple(Epoch(**epoch) for epoch in evidence.history),
-        **{name: evidence.evaluation[name] for name in MEASURED},
+        **measured,
         **{name: evidence.training[name] for name in TRAINED},
     )
 

@@ -4,6 +4,7 @@ Nothing here needs more memory than the probabilities themselves, so 10,000 clas
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,12 @@ class Bin(Frozen):
         return 0.0 if self.accuracy is None or self.confidence is None else self.accuracy - self.confidence
 
 
+class Sure(Bin):
+    """The answers of a confidence `above` so much, of whatever bin."""
+
+    above: float
+
+
 class Metrics(Frozen):
     """The scores of one model on one set of labelled examples.
 
@@ -41,7 +48,7 @@ class Metrics(Frozen):
         precision, recall, f1: one number for each class, in the order of the labels; 0 where it is undefined.
         support: true examples of each class.
         confusion: [true class, predicted class, examples], of every pair that occurs, in rising order.
-        reliability: BINS equally wide bins of the confidence, from 0 to 1; `sure`: the answers of more than SURE.
+        reliability: BINS equally wide bins of the confidence, from 0 to 1; `sure`: the answers above SURE.
         calibration_error: expected |accuracy - confidence| over these bins, between 0 and 1.
         brier: the Brier score, between 0 and 2.
         log_loss: mean negative log-likelihood of the true class, in nats.
@@ -58,7 +65,7 @@ class Metrics(Frozen):
     support: tuple[int, ...]
     confusion: tuple[tuple[int, int, int], ...]
     reliability: tuple[Bin, ...]
-    sure: Bin
+    sure: Sure
     calibration_error: float
     brier: float
     log_loss: float
@@ -95,7 +102,7 @@ def measure(y_true: NDArray, y_prob: NDArray) -> Metrics:
         support=tuple(support.tolist()),
         confusion=confusion(truth, predicted),
         reliability=bins,
-        sure=_bin(correct[confidence > SURE], confidence[confidence > SURE]),
+        sure=Sure(above=SURE, **_answers(correct, confidence, confidence > SURE)),
         calibration_error=calibration_error(bins),
         brier=brier_score(truth, y_prob, sums),
         log_loss=log_loss(_chosen(y_prob, truth) / sums),
@@ -139,7 +146,7 @@ def reliability(correct: NDArray, confidence: NDArray) -> tuple[Bin, ...]:
     Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, section 2.
     """
     index = np.digitize(confidence, np.linspace(0, 1, BINS + 1)[1:-1], right=True)
-    return tuple(_bin(correct[index == number], confidence[index == number]) for number in range(BINS))
+    return tuple(Bin(**_answers(correct, confidence, index == number)) for number in range(BINS))
 
 
 def calibration_error(bins: Sequence[Bin]) -> float:
@@ -150,10 +157,16 @@ def calibration_error(bins: Sequence[Bin]) -> float:
     return sum(each.count * abs(each.gap) for each in bins) / sum(each.count for each in bins)
 
 
-def _bin(correct: NDArray, confidence: NDArray) -> Bin:
-    if not len(correct):
-        return Bin(count=0, confidence=None, accuracy=None)
-    return Bin(count=len(correct), confidence=float(confidence.mean(dtype=np.float64)), accuracy=float(correct.mean()))
+def _answers(correct: NDArray, confidence: NDArray, chosen: NDArray) -> dict[str, Any]:
+    """The fields of the `Bin` of the answers that are `chosen`, bool [n]."""
+    number = int(chosen.sum())
+    if not number:
+        return {"count": 0, "confidence": None, "accuracy": None}
+    return {
+        "count": number,
+        "confidence": float(confidence[chosen].mean(dtype=np.float64)),
+        "accuracy": float(correct[chosen].mean()),
+    }
 
 
 def _chosen(y_prob: NDArray, labels: NDArray) -> NDArray:

@@ -190,6 +190,8 @@ def _replicate(reported: Replicate, y_true: np.ndarray, y_pred: np.ndarray, y_pr
     measured = {name: getattr(reported, name) for name in MEASURED}
     # The accuracy is that of y_pred. Where y_pred does not follow from y_prob, that is a finding already.
     scores = measure(y_true, y_prob).model_dump(mode="json") | {"accuracy": float(np.mean(y_pred == y_true))}
+    if reported.brier is None:  # an earlier release evaluated, and told nothing of these
+        scores = {name: score for name, score in scores.items() if name not in ("brier", "reliability", "sure")}
     return ReplicateEvidence(
         seed=reported.seed,
         training={name: getattr(reported, name) for name in TRAINED},

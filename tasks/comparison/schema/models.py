@@ -1,9 +1,10 @@
 """One family on one dataset: its search, its replicates, and what these are worth on the test part."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from tasks.comparison.schema.calibration import Calibration
 from tasks.comparison.schema.differences import SeedTest
 from tasks.comparison.schema.values import Count, Gap, Interval, Known, Number, Share, Spread
 from tasks.settings.values import Frozen, Sha256
@@ -66,6 +67,8 @@ class Replicate(Frozen):
         balanced_accuracy, precision_macro, f1_macro: means of recall, precision and F1 over the classes that the test
             part has.
         top5_accuracy: how often the true class is among the five most probable; null with no more than five classes.
+        calibration_error: the expected one, over 15 bins of the confidence.
+        brier: the Brier score, summed over the classes: from 0 to 2; null where an earlier release evaluated.
         classes_predicted: how many classes it answered at least once; 1 when it always gave the same answer.
         train_seconds: wall time of training; set-up (building, compiling) and validation are apart.
         predictions: the store's key of an .npz with y_true, y_pred (uint16 [n]) and y_prob (float32 [n, k]).
@@ -82,6 +85,7 @@ class Replicate(Frozen):
     precision_macro: Share
     top5_accuracy: Share | None = None
     calibration_error: Share
+    brier: Annotated[Number, Field(ge=0, le=2)] | None = None
     log_loss: Number
     classes_predicted: Count
     val_accuracy: Known
@@ -151,6 +155,7 @@ class Model(Frozen):
         accuracy_interval: of the mean accuracy, over seeds and examples.
         margin: how far the mean accuracy is above the baseline; null where that is not known.
         never_predicted: classes of the test part that no replicate answered for any example.
+        calibration: the answers of all replicates by their confidence; null where an earlier release evaluated.
         confusion: the cells of the confusion matrix that are not 0, summed over the replicates: the labels of the true
             and of the predicted class, and the number of examples.
         most_confused: the largest shares of the true class, 5; with more than 25 classes, where a class has few
@@ -169,6 +174,7 @@ class Model(Frozen):
     accuracy_interval: Interval | None = None
     margin: Margin | None = None
     never_predicted: tuple[str, ...] = ()
+    calibration: Calibration | None = None
     confusion: Cells = ()
     most_confused: tuple[Confusion, ...] = ()
     classes: tuple[ClassScore, ...] = ()

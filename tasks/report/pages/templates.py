@@ -13,6 +13,7 @@ from tasks.comparison.schema.data import ClassCount, Finding
 from tasks.comparison.schema.models import ClassScore, Model
 from tasks.comparison.schema.report import Comparison, DatasetComparison, Frontier, StageRecord
 from tasks.comparison.words import wording
+from tasks.comparison.words.calibration import calibration_in_words
 from tasks.comparison.words.cautions import cautions, earlier_seeds
 from tasks.comparison.words.data import earlier_in_words, in_words, short
 from tasks.comparison.words.design import design_in_words
@@ -56,10 +57,17 @@ def render_template(
         lstrip_blocks=True,
     )
     own = (by_class, by_size, choices, conclusion, found, limit, looked_for, place, shares)
-    words = (cautions, design_in_words, earlier_in_words, earlier_seeds, in_words, labels, lost, short, without_result)
+    words = (
+        calibration_in_words, cautions, design_in_words, earlier_in_words, earlier_seeds, in_words, labels, lost, short,
+        without_result,
+    )  # fmt: skip
     environment.filters |= {each.__name__: each for each in (*NUMBERS, *words, *own)}
     environment.globals |= {"MANY": MANY, "ENDS": ENDS, "FOLDED": FOLDED, "CELLS": CELLS}
-    environment.globals |= {"duration": wording.duration, "percent2": partial(wording.percent, digits=2)}
+    environment.globals |= {
+        "duration": wording.duration,
+        "fixed4": partial(wording.fixed, digits=4),
+        "percent2": partial(wording.percent, digits=2),
+    }
     return environment.get_template(name).render(comparison=comparison, **_shared(comparison), **values)
 
 

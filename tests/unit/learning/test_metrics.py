@@ -151,6 +151,7 @@ def test_the_sure_answers_are_those_above_nine_tenths():
         "count": 0,
         "confidence": None,
         "accuracy": None,
+        "above": SURE,
     }
 
 

@@ -99,6 +99,21 @@ def test_an_honest_report_agrees(folder):
     subprocess.run(["sha256sum", "--check", "--strict", "--quiet", CHECKSUMS], cwd=folder, check=True)
 
 
+def test_a_report_on_evaluations_of_an_earlier_release_agrees(tmp_path):
+    """Where these told no Brier score and no bins of confidence, verification asks for none."""
+    request = synthetic.request(replicates=2)
+    branches = []
+    for branch in synthetic.everything(request):
+        old = [
+            {name: score for name, score in r.evaluation.items() if name not in ("brier", "reliability", "sure")}
+            for r in branch.replicates
+        ]
+        replicates = [replace(r, evaluation=each) for r, each in zip(branch.replicates, old, strict=True)]
+        branches.append(with_predictions(tmp_path, replace(branch, replicates=tuple(replicates))))
+    write(tmp_path, request, branches)
+    assert findings(tmp_path) == ""
+
+
 @pytest.mark.parametrize(
     ("path", "value", "named"),
     [
@@ -135,6 +150,9 @@ CONTRADICTION = "datasets.0.differences.0.cnn: expected an interval, a p-value a
         ((*MODEL, "accuracy_interval", "low"), 0.1, "datasets[cifar10].models[cnn].accuracy_interval.low"),
         ((*MODEL, "most_confused", 0, "count"), 999, "datasets[cifar10].models[cnn].most_confused[0].count"),
         ((*MODEL, "replicates", 1, "calibration_error"), 0.9, "models[cnn].replicates[1].calibration_error"),
+        ((*MODEL, "replicates", 1, "brier"), 0.9, "models[cnn].replicates[1].brier"),
+        ((*MODEL, "calibration", "sure", "count"), 1, "models.1.calibration.sure: expected means of answers"),
+        ((*MODEL, "calibration", "bins", 9, "accuracy"), 0.9, "models[cnn].calibration.bins[9].accuracy"),
         ((*MODEL, "replicates", 1, "log_loss"), 0.9, "models[cnn].replicates[1].log_loss"),
         ((*MODEL, "replicates", 1, "train_seconds"), 99.9, "models[cnn].spread.train_seconds.mean"),
         ((*DIFFERENCE, "estimate"), 0.9, CONTRADICTION),

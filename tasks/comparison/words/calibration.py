@@ -1,0 +1,52 @@
+"""Whether a model is right when it is sure, in words."""
+
+from tasks.comparison.schema.calibration import Calibration, SureAnswers
+from tasks.comparison.schema.models import Model
+from tasks.comparison.schema.values import Interval
+from tasks.comparison.words.wording import percent, points, starting, the_family
+
+
+def calibration_in_words(model: Model) -> str:
+    """Sentences on a model's sure answers, on its confidence as a whole, and on its mistakes; empty without bins."""
+    if model.calibration is None or model.accuracy_interval is None:
+        return ""
+    family = the_family(model.family)
+    said = [
+        _sure(family, model.calibration),
+        _whole(model.calibration, model.accuracy_interval),
+        _mistakes(model.calibration),
+    ]
+    return " ".join(said)
+
+
+def _sure(family: str, found: Calibration) -> str:
+    sure, above = found.sure, _above(found.sure)
+    if sure.accuracy is None:
+        return starting(f"{family} is never {above} sure of an answer.")
+    share = percent(sure.count / found.count, 0)
+    return starting(
+        f"{family} is {above} sure of {share} of its answers, and right in {percent(sure.accuracy)} of these."
+    )
+
+
+def _whole(found: Calibration, accuracy: Interval) -> str:
+    """A mean confidence within the interval of the accuracy is no fault that these answers show."""
+    mean = f"its mean confidence is {percent(found.confidence)}"
+    if accuracy.low <= found.confidence <= accuracy.high:
+        return f"On average it is as sure as it is right: {mean}, within the interval of its accuracy."
+    direction = "overconfident" if found.overconfidence > 0 else "underconfident"
+    size = points(abs(found.overconfidence))
+    right = percent(found.confidence - found.overconfidence)
+    return f"On average it is {direction} by {size} points: {mean}, and it is right in {right} of cases."
+
+
+def _mistakes(found: Calibration) -> str:
+    if found.sure_mistakes is None:
+        return "It makes no mistake."
+    if not found.sure_mistakes:
+        return f"None of its mistakes is made with {_above(found.sure)} confidence."
+    return f"Of its mistakes, {percent(found.sure_mistakes, 0)} are made with {_above(found.sure)} confidence."
+
+
+def _above(sure: SureAnswers) -> str:
+    return f"more than {percent(sure.above, 0)}"
