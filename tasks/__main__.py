@@ -1,6 +1,7 @@
 """The command line of the stages: `python -m tasks STAGE --run RUN [--dataset NAME] [--family NAME] [--budget N] ...`.
 
-Two commands look after a store: `python -m tasks sweep` and `python -m tasks verify RUN`. One looks after the data:
+Two commands look after a store: `python -m tasks sweep` and `python -m tasks verify RUN`. Two hand a report on:
+`python -m tasks download RUN` and `python -m tasks presign RUN`. One looks after the data:
 `python -m tasks watch --dataset NAME`.
 
 This is the only module of the stages that reads the environment. Exit codes: 0 done, 99 skipped (not asked for in this
@@ -13,11 +14,20 @@ import importlib
 import logging
 import os
 import sys
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tasks.environment import speak_any_text
-from tasks.errors import DataError, DiscreetError, DiscreetFormatter, RequestError, UnchangedError, UncheckedError
+from tasks.errors import (
+    DataError,
+    DiscreetError,
+    DiscreetFormatter,
+    RequestError,
+    UnchangedError,
+    UncheckedError,
+    shown,
+)
 from tasks.runs.noise import without_noise
 from tasks.runs.numerics import make_known
 from tasks.runs.scratch import scratch
@@ -30,6 +40,10 @@ from tasks.storage.location import open_store
 
 SWEEP = "remove what no run can use any more: files without a manifest or snapshot, old checkpoints, unfinished writes"
 VERIFY = "make a report's numbers and documents again, and check every file and digest within reach"
+DOWNLOAD = "bring a published report into a folder, and check every file"
+PRESIGN = "print links to a report's documents that work without a login until they expire"
+MAX_LINK_HOURS = 168
+RUN = "the name of a run in the store, or `latest`"
 ENVIRONMENT = """environment:
   STORE             s3://bucket/prefix or file:///folder
   AWS_*             the standard variables of the S3 clients, AWS_ENDPOINT_URL_S3 among them
@@ -83,6 +97,14 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help=VERIFY, description=VERIFY)
     verify.add_argument("report", help="a folder with a downloaded report, or the name of a run in the store")
     verify.set_defaults(run_command=_verify)
+    download = commands.add_parser("download", help=DOWNLOAD, description=DOWNLOAD)
+    download.add_argument("report", metavar="RUN", help=RUN)
+    download.add_argument("to", metavar="TO", nargs="?", type=Path, help="a folder (default: the run's name, here)")
+    download.set_defaults(run_command=_download)
+    presign = commands.add_parser("presign", help=PRESIGN, description=PRESIGN)
+    presign.add_argument("report", metavar="RUN", help=RUN)
+    presign.add_argument("--hours", type=_hours, default=24.0, help="how long they work (default: 24, at most 168)")
+    presign.set_defaults(run_command=_presign)
     watch = commands.add_parser(WATCH.name, help=WATCH.summary, description=WATCH.summary)
     watch.add_argument("--dataset", required=True, help="a dataset of the configuration")
     watch.set_defaults(run_command=_watch)
@@ -113,6 +135,19 @@ def _days(text: str) -> float:
     return days
 
 
+def _hours(text: str) -> float:
+    """A number of hours.
+
+    Raises:
+        ArgumentTypeError: it is no number, or S3 makes no links for so long.
+    """
+    with suppress(ValueError):
+        if 0 < (hours := float(text)) <= MAX_LINK_HOURS:
+            return hours
+    expected = f"expected a number above 0 and of at most {MAX_LINK_HOURS}, as S3 makes no longer links"
+    raise argparse.ArgumentTypeError(f"{expected}, received {shown(text, 40)}")
+
+
 def _sweep(options: argparse.Namespace) -> None:
     from tasks.runs.garbage import find_garbage
 
@@ -139,6 +174,28 @@ def _verify(options: argparse.Namespace) -> None:
     if audit.unchecked:
         raise UncheckedError(f"{options.report}: {len(audit.unchecked)} files were not checked; looked at {audit}")
     print(f"{options.report}: all agrees; looked at {audit}")
+
+
+def _download(options: argparse.Namespace) -> None:
+    from tasks.report import bundle
+    from tasks.report.progress_bar import ProgressBar
+
+    with ProgressBar(sys.stderr, "looking for the report") as bar:
+        store = _store()
+        report = bundle.published(store, bundle.named(store, options.report))
+        folder = options.to or Path(report.run)
+        brought = bundle.download(store, report, folder, bar.follow)
+    print(f"{folder}: the report of {report.run}, {len(report.digests) + 1} files, all verified; {brought} were new")
+
+
+def _presign(options: argparse.Namespace) -> None:
+    from tasks.report import bundle
+
+    store, expiry = _store(), datetime.now(UTC) + timedelta(hours=options.hours)
+    found = bundle.links(store, bundle.named(store, options.report), round(3600 * options.hours))
+    print(f"Until {expiry:%Y-%m-%d %H:%M} UTC, whoever has one of these links can read its document without a login.")
+    for name, address in found.items():  # a secret until it expires: printed, and never logged
+        print(f"{name} {address}")
 
 
 def _watch(options: argparse.Namespace) -> None:

@@ -75,6 +75,13 @@ def publish(store: Store, run: str, status: str) -> None:
         store.write(LATEST, _body(newest))
 
 
+def latest(store: Store) -> str | None:
+    """The run that `reports/latest.json` names, or None before the first report."""
+    with suppress(ObjectMissing):
+        return read_document(store, LATEST, _Entry, "the newest run with a report", REMEDY).run
+    return None
+
+
 def reported(store: Store) -> Iterator[str]:
     """The runs that have a report, the newest first; a damaged entry is passed over."""
     return (entry.run for entry in _entries(store))

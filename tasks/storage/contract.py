@@ -112,6 +112,9 @@ class Store(Protocol):
     def delete(self, key: str) -> None:
         """Delete `key`; a missing key is no error."""
 
+    def link(self, key: str, seconds: int) -> str:
+        """An address at which anybody reads `key` for so many seconds; RequestError where the store has none."""
+
 
 def is_key(key: str) -> bool:
     """Whether `key` is one, as Store defines it."""

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from tasks.errors import RequestError
 from tasks.storage.contract import (
     ANY_SIZE,
     MIB,
@@ -104,6 +105,10 @@ class FileStore:
     def delete(self, key: str) -> None:
         """See Store."""
         self._unlink(checked_key(key))
+
+    def link(self, key: str, seconds: int) -> str:
+        """See Store."""
+        raise RequestError(f"{self.uri}: expected a store in S3, received a folder; nobody else can open links to it")
 
     def _unlink(self, name: str) -> None:
         path = self._folder / name

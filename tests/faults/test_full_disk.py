@@ -11,11 +11,15 @@ import pytest
 
 from tasks.local.swift.object_store import ObjectStore
 from tasks.project import PROJECT
+from tasks.report.bundle import download, published
+from tasks.report.verification import verify_folder
 from tasks.storage.bucket import S3Store
 from tasks.storage.contract import StoreError
 from tasks.storage.folder import FileStore
 from tasks.storage.retries import RetryPolicy
+from tests.support import synthetic
 from tests.support.patience import PATIENCE
+from tests.support.published import publish_report
 from tests.support.small_disk import MIB, fill, small_disk
 
 LIMITED = """
@@ -110,3 +114,18 @@ def test_what_is_written_around_a_full_disk_is_there_and_listed(small_disk, tmp_
                 assert all(write.result() for write in writes), room
             assert list(store.list(f"{room:02d}/")) == keys
         assert server.alive()
+
+
+def test_a_download_to_a_full_disk_says_so_and_goes_on_once_there_is_room(small_disk: Path, tmp_path: Path):
+    """One line with the reason, no half file under a name, and the next attempt brings the rest."""
+    store = FileStore(tmp_path / "store")
+    publish_report(store, synthetic.request())
+    report, home = published(store, "quick-1"), small_disk / "home"
+    home.mkdir()
+    ballast = fill(small_disk)
+    with pytest.raises(OSError, match="received: No space left on device; mend that, or name another folder"):
+        download(store, report, home, lambda progress: None)
+    assert [path for path in home.rglob("*") if path.is_file()] == []
+    ballast.unlink()
+    assert download(store, report, home, lambda progress: None) == 11
+    assert not verify_folder(home).findings
