@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tasks.comparison.calibration import calibration
+from tasks.comparison.cost import spending
 from tasks.comparison.data import class_names, data_section
 from tasks.comparison.evidence import Branch, ReplicateEvidence, SearchEvidence, Values
 from tasks.comparison.fairness import clauses
@@ -24,14 +25,19 @@ from tasks.comparison.words.wording import sample_notice
 from tasks.settings.dataset import Dataset
 from tasks.settings.place import branch_places
 from tasks.settings.request import Request
+from tasks.settings.standards import Standards
 
 MANY = 25  # classes: with more, pairs and classes are picked out
 MOST_CONFUSED, MOST_CONFUSED_OF_MANY = 5, 20
 MEASURED = (
     "accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "top5_accuracy", "calibration_error", "brier",
-    "log_loss", "parameters", "model_bytes", "inference_seconds_per_image",
+    "log_loss", "parameters", "model_bytes", "inference_seconds_per_image", "latency_seconds", "batch_latency_seconds",
+    "flops",
 )  # fmt: skip
-TRAINED = ("val_accuracy", "train_seconds", "setup_seconds", "validation_seconds")
+TRAINED = (
+    "val_accuracy", "train_seconds", "setup_seconds", "validation_seconds", "cpu_seconds", "energy_joules",
+    "peak_memory_bytes", "gpus",
+)  # fmt: skip
 
 
 def compare(
@@ -101,7 +107,7 @@ def _dataset(
 ) -> DatasetComparison:
     names = class_names(dataset, facts)
     baseline = baseline_of(facts, names, branches)
-    models = [_model(branch, names, baseline) for branch in branches]
+    models = [_model(branch, names, baseline, request.standards) for branch in branches]
     return DatasetComparison(
         name=dataset.name,
         title=dataset.title,
@@ -117,9 +123,10 @@ def _dataset(
     )
 
 
-def _model(branch: Branch, names: Sequence[str], baseline: Baseline | None) -> Model:
+def _model(branch: Branch, names: Sequence[str], baseline: Baseline | None, standards: Standards) -> Model:
     """The row of a branch; what a failed one reached before is kept."""
     tried: dict[str, Any] = _searched(branch.search) if branch.search else {}
+    tried["spending"] = spending(branch, standards)
     if branch.status != "done":
         return Model(family=branch.family, status=branch.status, error=branch.error, **tried)
     replicates = tuple(_replicate(replicate) for replicate in branch.replicates)
@@ -164,6 +171,7 @@ def _replicate(evidence: ReplicateEvidence) -> Replicate:
             f"as the metrics say; received {predicted:.4f}; evaluate again (`force`)"
         )
     measured: dict[str, Any] = {name: evidence.evaluation.get(name) for name in MEASURED}
+    trained: dict[str, Any] = {name: evidence.training.get(name) for name in TRAINED}  # an old release knows less
     return Replicate(
         seed=evidence.seed,
         predictions=evidence.predictions,
@@ -173,7 +181,7 @@ def _replicate(evidence: ReplicateEvidence) -> Replicate:
         classes_predicted=len(np.unique(evidence.y_pred)),
         history=tuple(Epoch(**epoch) for epoch in evidence.history),
         **measured,
-        **{name: evidence.training[name] for name in TRAINED},
+        **trained,
     )
 
 

@@ -3,13 +3,14 @@
 Every family is compared with the reference, and every model with the majority baseline, a constant answer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.comparison.evidence import Branch, ReplicateEvidence, Values
+from tasks.comparison.cost import cost
+from tasks.comparison.evidence import Branch, Values
 from tasks.comparison.fairness import same_examples
 from tasks.comparison.schema.differences import Difference, SeedTest, conclusion
 from tasks.comparison.schema.models import Baseline, Earlier, Margin
@@ -112,6 +113,7 @@ def _estimate(pair: _Pair) -> Estimate:
 def _difference(pair: _Pair, evidence: _Evidence, p_value: float, equivalence: float) -> Difference:
     found = evidence.estimate
     low, high = (min(max(bound, -1.0), 1.0) for bound in found.interval(evidence.level))
+    concluded = conclusion(low, high, equivalence, detected=p_value < ALPHA)
     return Difference(
         family=pair.family.family,
         reference=pair.reference.family,
@@ -122,23 +124,13 @@ def _difference(pair: _Pair, evidence: _Evidence, p_value: float, equivalence: f
         level=evidence.level,
         p_value=p_value,
         p_value_unadjusted=evidence.p_value,
-        conclusion=conclusion(low, high, equivalence, detected=p_value < ALPHA),
+        conclusion=concluded,
         detectable=design.detectable(found, evidence.level),
         seeds_for_a_point=design.seeds_for(found, POINT, evidence.level),
         chance_of_next=design.chance_of_next(found),
-        time_ratio=_time_ratio(pair),
+        cost=cost(pair.family, pair.reference, found.mean if concluded in ("better", "worse") else None),
         seeds=tuple(evidence.tests),
     )
-
-
-def _time_ratio(pair: _Pair) -> float | None:
-    family, reference = (_train_seconds(branch.replicates) for branch in (pair.family, pair.reference))
-    return family / reference if reference > 0 else None
-
-
-def _train_seconds(replicates: Sequence[ReplicateEvidence]) -> float:
-    times: list[Mapping] = [replicate.training for replicate in replicates]
-    return float(np.mean([training["train_seconds"] for training in times]))
 
 
 def baseline_of(facts: Values, classes: Sequence[str], branches: Sequence[Branch]) -> Baseline | None:

@@ -21,6 +21,7 @@ from tasks.learning.optimizers import optimizer, optimizer_from
 from tasks.learning.pace import Pace, Pulse
 from tasks.learning.rhythm import rhythm
 from tasks.learning.snapshot import restore, snapshot
+from tasks.runs.meter import Meter, Taken, peak_memory
 from tasks.runs.stage import Checkpoints
 from tasks.settings.dataset import Augmentation
 from tasks.settings.training import Training
@@ -52,7 +53,9 @@ class Fit(NamedTuple):
     `history` has an entry an epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds.
     `setup_seconds` is building and compiling, the first step included, whose time is the compiler's; a training that
     was resumed has had several. Of a killed attempt, what came after its last checkpoint is in no number.
-    `checkpoint_seconds` are those of this attempt alone.
+    `checkpoint_seconds` are those of this attempt alone. `cpu_seconds` and `energy_joules` are of what `train_seconds`
+    are, `energy_joules` None where no counter can be read (`tasks.runs.meter`). `peak_memory_bytes` is of the whole
+    process, whatever made it the greatest.
     """
 
     model: keras.Model
@@ -61,6 +64,9 @@ class Fit(NamedTuple):
     setup_seconds: float
     validation_seconds: float
     checkpoint_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    energy_joules: float | None = None
+    peak_memory_bytes: int = 0
 
 
 class DivergenceError(ArithmeticError):
@@ -145,6 +151,7 @@ class _Session:
         self._history: list[dict[str, float]] = []
         self._is_compiled = False
         self.setup_seconds = self._validation_seconds = 0.0
+        self._meter, self._taken, self._earlier_peak = Meter(), Taken(), 0
         self._recipe, self._pulse = recipe, pulse
         adapt(model, self._images)
         compile_for(model, recipe, steps=recipe.training.epochs * self._plan.steps)
@@ -152,7 +159,7 @@ class _Session:
     def epoch(self, epoch: int) -> dict[str, float]:
         """Train one epoch, validate, and note both."""
         learning_rate = float(keras.ops.convert_to_numpy(self._model.optimizer.learning_rate))
-        trained, seconds = self._trained(epoch)
+        trained, taken = self._trained(epoch)
         if epoch == self._recipe.training.epochs and self._recipe.training.tricks.averaging:
             self._average()
         validated = self._validated()
@@ -163,33 +170,35 @@ class _Session:
             "val_loss": validated["loss"],
             "val_accuracy": validated["accuracy"],
             "learning_rate": learning_rate,
-            "seconds": seconds,
+            "seconds": taken.seconds,
         }
         if not (math.isfinite(line["loss"]) and math.isfinite(line["val_loss"])):
             raise DivergenceError(
                 f"epoch {epoch}: expected a finite loss, received {line['loss']}; try a lower learning rate"
             )
         self._history.append(line)
+        self._taken = self._taken.plus(taken)
         return line
 
-    def _trained(self, epoch: int) -> tuple[dict[str, float], float]:
-        """Mean loss and accuracy over one epoch's batches, and its seconds; the very first step counts as set-up.
+    def _trained(self, epoch: int) -> tuple[dict[str, float], Taken]:
+        """Mean loss and accuracy over one epoch's batches, and what it took; the very first step counts as set-up.
 
-        What the pulse takes is no training.
+        What the pulse takes of the time is no training.
 
         On one CPU thread, a loop over `train_on_batch` is up to a half faster than `Model.fit` and its input pipeline.
         """
-        start, said = time.perf_counter(), self._pulse.spent
-        logs, compiling = [], 0.0
+        start, said = self._meter.read(), self._pulse.spent
+        logs, compiling = [], Taken()
         for images, targets in self._batches(epoch):
-            begin = time.perf_counter()
+            begin = None if self._is_compiled else self._meter.read()
             logs.append(self._model.train_on_batch(*self._mixed(images, targets), return_dict=True))
-            if not self._is_compiled:
-                self._is_compiled, compiling = True, time.perf_counter() - begin
+            if begin is not None:
+                self._is_compiled, compiling = True, self._meter.since(begin)
+            self._meter.keep_up()
             self._pulse.beat(f"{epoch}/{self._recipe.training.epochs}", len(logs) / self._plan.steps, logs[-1]["loss"])
         means = {name: float(np.mean([log[name] for log in logs])) for name in ("loss", "accuracy")}
-        self.setup_seconds += compiling
-        return means, time.perf_counter() - start - compiling - (self._pulse.spent - said)
+        self.setup_seconds += compiling.seconds
+        return means, self._meter.since(start).minus(compiling).minus(Taken(self._pulse.spent - said))
 
     def _average(self) -> None:
         """Put the weights' moving average in their place.
@@ -264,6 +273,8 @@ class _Session:
             "generator": self._rng.bit_generator.state,
             "setup_seconds": self.setup_seconds,
             "validation_seconds": self._validation_seconds,
+            "taken": self._taken,
+            "peak_memory": self._peak,
         }
         return snapshot(self._model, facts)
 
@@ -274,7 +285,13 @@ class _Session:
         self._rng.bit_generator.state = facts["generator"]
         self.setup_seconds += facts["setup_seconds"]
         self._validation_seconds = facts["validation_seconds"]
+        self._taken, self._earlier_peak = Taken(*facts["taken"]), facts["peak_memory"]
         return self.epochs
+
+    @property
+    def _peak(self) -> int:
+        """The most memory of this process, and of those that the training goes on from."""
+        return max(peak_memory(), self._earlier_peak)
 
     def result(self) -> Fit:
         """The trained model with its history and its clocks."""
@@ -282,6 +299,9 @@ class _Session:
             self._model,
             self._history,
             train_seconds=sum(line["seconds"] for line in self._history),
+            cpu_seconds=self._taken.cpu_seconds,
+            energy_joules=self._taken.joules,
+            peak_memory_bytes=self._peak,
             setup_seconds=self.setup_seconds,
             validation_seconds=self._validation_seconds,
         )

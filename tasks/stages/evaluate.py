@@ -54,11 +54,15 @@ def inputs(request: Request, place: Place) -> dict[str, Input]:
 def run(work: Work) -> dict[str, Any]:
     """Write seed-N.npz (y_true, y_pred, y_prob) for every seed, and metrics.json; `earlier.npz` where there is one."""
     from tasks.learning import network
+    from tasks.learning.cost.latency import latencies
 
     test = arrays.read(work.inputs["data"], "test")
+    names = [f"seed-{seed}" for seed in work.settings.seeds]
+    scores = [_measured(work, name, network.load(work.inputs[name]), test) for name in names]
+    taken = latencies([work.inputs[name] for name in names])
     replicates = [
-        _measured(work, f"seed-{seed}", network.load(work.inputs[f"seed-{seed}"]), test) | {"seed": seed}
-        for seed in work.settings.seeds
+        score | {"seed": seed, "latency_seconds": latency.single, "batch_latency_seconds": latency.batched}
+        for seed, score, latency in zip(work.settings.seeds, scores, taken, strict=True)
     ]
     found: dict[str, Any] = {"replicates": replicates}
     if {"earlier", "earlier-data"} <= work.inputs.keys():
@@ -72,6 +76,7 @@ def _measured(work: Work, name: str, model: Any, test: Part) -> dict[str, Any]:
     import numpy as np
 
     from tasks.learning import network
+    from tasks.learning.cost.flops import flops
     from tasks.learning.metrics import measure
 
     y_prob, seconds = network.timed_probabilities(model, test.images)
@@ -83,6 +88,7 @@ def _measured(work: Work, name: str, model: Any, test: Part) -> dict[str, Any]:
         "parameters": model.count_params(),
         "inference_seconds_per_image": seconds,
         "model_bytes": _size(work.inputs[name]),
+        "flops": flops(model),
     }
 
 

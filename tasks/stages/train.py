@@ -24,6 +24,7 @@ def run(work: Work) -> dict[str, Any]:
     """Write the model's weights and configuration, history.json and metrics.json."""
     from tasks.data import arrays
     from tasks.learning import loop, network
+    from tasks.learning.cost.devices import gpus
 
     settings: ModelSettings = work.settings
     data = work.inputs["data"]
@@ -47,6 +48,10 @@ def run(work: Work) -> dict[str, Any]:
         "epochs": len(fitted.history),
         "val_accuracy": fitted.history[-1]["val_accuracy"],
         "train_seconds": fitted.train_seconds,
+        "cpu_seconds": fitted.cpu_seconds,
+        "energy_joules": fitted.energy_joules,
+        "peak_memory_bytes": fitted.peak_memory_bytes,
+        "gpus": gpus(),
         "setup_seconds": fitted.setup_seconds,
         "validation_seconds": fitted.validation_seconds,
         "checkpoint_seconds": fitted.checkpoint_seconds,

@@ -93,6 +93,7 @@ def search(params: Request, about: Dataset, family: str) -> SearchEvidence:
             "parameters": about.budget + (11 - 40 * number) * about.budget // 250_000,
             "score": ACCURACY.get(family, 0.6) - 0.1 + 0.02 * number,
             "seconds": 12.5 + 3 * number + 20 * (family == "cnn"),
+            "cpu_seconds": 12.9 + 3 * number + 20 * (family == "cnn"),
             "seed": params.seed,
             "epochs": params.search.epochs,
             "status": "done",
@@ -126,12 +127,24 @@ def measured(params: Request, about: Dataset, family: str, seed: int, truth: np.
         "parameters": about.budget - 120 * about.budget // 250_000,
         "inference_seconds_per_image": 2.1e-4 if family == "cnn" else 2.4e-5,
         "model_bytes": 1_040_000,
+        "latency_seconds": 2.4e-3 if family == "cnn" else 9e-4,
+        "batch_latency_seconds": 4.1e-4 if family == "cnn" else 2.9e-5,
+        "flops": 26_356_854 if family == "cnn" else 506_890,
     }
     at = f"-budget-{about.budget}" if params.budgets else ""
     train_seconds = (about.budget / 250_000) ** 0.5 * (61.2 if family == "cnn" else 9.8) + 0.4 * seed
     return ReplicateEvidence(
         seed=seed,
-        training={"train_seconds": train_seconds, "setup_seconds": 3.1, "validation_seconds": 1.2, "val_accuracy": 0.7},
+        training={
+            "train_seconds": train_seconds,
+            "setup_seconds": 3.1,
+            "validation_seconds": 1.2,
+            "val_accuracy": 0.7,
+            "cpu_seconds": 1.02 * train_seconds,
+            "energy_joules": None,
+            "gpus": 0,
+            "peak_memory_bytes": 1_310_000_000 if family == "cnn" else 940_000_000,
+        },
         history=history(params.training.epochs, evaluation["accuracy"], seed),
         settings=settings(params, about, family),
         evaluation=evaluation,

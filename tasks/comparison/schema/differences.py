@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
+from tasks.comparison.schema.cost import Cost
 from tasks.comparison.schema.values import Count, Gap, Number, Share
 from tasks.comparison.statistics.tests import ALPHA
 from tasks.settings.values import Frozen
@@ -39,7 +40,7 @@ class Difference(Frozen):
         detectable: the smallest difference that this design would have detected, with a probability of 80 %.
         seeds_for_a_point: about how many seeds would detect one percentage point; null where no number would.
         chance_of_next: the probability that `family` is better under a new seed; null with one seed.
-        time_ratio: training seconds of `family` over those of `reference`; null when that took none.
+        cost: what `family` takes over what `reference` takes, over the seeds of each.
     """
 
     family: str
@@ -55,7 +56,7 @@ class Difference(Frozen):
     detectable: Number
     seeds_for_a_point: Count | None
     chance_of_next: Share | None
-    time_ratio: Number | None
+    cost: Cost = Cost()
     seeds: tuple[SeedTest, ...]
 
     @property

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from tasks.comparison.schema.calibration import Calibration
+from tasks.comparison.schema.cost import Amount, Spending
 from tasks.comparison.schema.differences import SeedTest
 from tasks.comparison.schema.values import Count, Gap, Interval, Known, Number, Share, Spread
 from tasks.settings.values import Frozen, Sha256
@@ -71,6 +72,13 @@ class Replicate(Frozen):
         brier: the Brier score, summed over the classes: from 0 to 2; null where an earlier release evaluated.
         classes_predicted: how many classes it answered at least once; 1 when it always gave the same answer.
         train_seconds: wall time of training; set-up (building, compiling) and validation are apart.
+        cpu_seconds, energy_joules: of what `train_seconds` are; the energy is that of the machine's processors.
+        peak_memory_bytes: the most that the process of the training held; gpus: how many GPUs it held.
+        inference_seconds_per_image: on the wall's clock, in big batches, with all that `evaluate` may use.
+        latency_seconds, batch_latency_seconds: processor seconds of one thread for one image, predicted alone and in a
+            batch of 256.
+        flops: of one forward pass of one image; two for a multiplication with an addition.
+            A number that an earlier release did not measure, or that this machine cannot, is null.
         predictions: the store's key of an .npz with y_true, y_pred (uint16 [n]) and y_prob (float32 [n, k]).
         predictions_sha256: of that file.
         digests: artifact keys by stage.
@@ -92,7 +100,14 @@ class Replicate(Frozen):
     train_seconds: Number
     setup_seconds: Number
     validation_seconds: Number
+    cpu_seconds: Amount | None = None
+    energy_joules: Amount | None = None
+    peak_memory_bytes: Count | None = None
+    gpus: Count | None = None
     inference_seconds_per_image: Number
+    latency_seconds: Amount | None = None
+    batch_latency_seconds: Amount | None = None
+    flops: Count | None = None
     model_bytes: Count
     predictions: str
     predictions_sha256: Sha256
@@ -108,6 +123,7 @@ class Trial(Frozen):
     parameters: Count | None
     score: Known
     seconds: Number
+    cpu_seconds: Known = None
     seed: int
     epochs: Count
     status: Literal["done", "failed"]
@@ -161,6 +177,7 @@ class Model(Frozen):
         most_confused: the largest shares of the true class, 5; with more than 25 classes, where a class has few
             examples, the 20 largest numbers.
         earlier: the model of the version before, for a dataset whose data may change.
+        spending: what its search and one of its trainings took.
     """
 
     family: str
@@ -182,6 +199,7 @@ class Model(Frozen):
     hyperparameters: Hyperparameters = Field(default_factory=dict)
     trials: tuple[Trial, ...] = ()
     earlier: Earlier | None = None
+    spending: Spending = Spending()
 
     @model_validator(mode="after")
     def _says_why(self):

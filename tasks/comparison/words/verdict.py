@@ -7,6 +7,7 @@ from tasks.comparison.schema.differences import Difference
 from tasks.comparison.schema.models import Baseline, Model
 from tasks.comparison.schema.report import Clause
 from tasks.comparison.words.cautions import cautions, right_together
+from tasks.comparison.words.cost import cost_in_words
 from tasks.comparison.words.wording import (
     count,
     enumeration,
@@ -14,7 +15,6 @@ from tasks.comparison.words.wording import (
     percent,
     plural,
     points,
-    ratio,
     starting,
     the_family,
 )
@@ -33,12 +33,13 @@ def verdict(
 ) -> str:
     """The verdict on the dataset `title`.
 
-    It names what one seed cannot tell, each model that has learned little, each family without a result, and the broken
-    clauses of fairness.
+    It says what accuracy costs. It names what one seed cannot tell, each model that has learned little, each family
+    without a result, and the broken clauses of fairness.
     """
     where = f"On {title} at {count(budget)} parameters"
     parts = [_compared(difference) for difference in differences] or [_alone(models)]
-    sentences = [f"{where} {'; '.join(parts)}.", *few_seeds(differences)]
+    costs = [said for difference in differences if (said := cost_in_words(difference))]
+    sentences = [f"{where} {'; '.join(parts)}.", *costs, *few_seeds(differences)]
     sentences += [_together(difference) for difference in differences if right_together(difference)]
     sentences += [starting(f"{the_family(m.family)} {said}.") for m in models if (said := cautions(m, baseline))]
     sentences += [f"{without_result(families)}: {why}." for why, families in lost(models).items()]
@@ -82,16 +83,14 @@ def _compared(difference: Difference) -> str:
     evidence = f"{plural(len(difference.seeds), 'seed')}, {p_value(difference.p_value)}"
     if difference.conclusion in ("better", "worse"):
         bounds = sorted((abs(difference.low), abs(difference.high)))
-        clause = (
+        return (
             f"{family} is {difference.conclusion} than {reference} by {points(abs(difference.estimate))} points "
             f"(95 % interval {points(bounds[0])} to {points(bounds[1])}; {evidence})"
         )
-        return clause + _time(difference, ", and takes")
-    clause = (
+    return (
         f"{_undetected(difference)} ({points(difference.estimate)} points, 95 % "
         f"interval {points(difference.low)} to {points(difference.high)}; {evidence})"
     )
-    return clause + _time(difference, f", and {family} takes")
 
 
 def _undetected(difference: Difference) -> str:
@@ -115,13 +114,6 @@ def _undetected(difference: Difference) -> str:
 def _together(difference: Difference) -> str:
     family, reference = the_family(difference.family), the_family(difference.reference)
     return starting(f"{family} and {reference} are right on exactly the same examples.")
-
-
-def _time(difference: Difference, opening: str) -> str:
-    if difference.time_ratio is None:
-        return ""
-    times = ratio(difference.time_ratio)
-    return f"{opening} " + ("about as long to train" if times == "1.0" else f"{times} times as long to train")
 
 
 def _alone(models: Sequence[Model]) -> str:

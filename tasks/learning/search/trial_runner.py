@@ -150,12 +150,13 @@ class _Tuner(keras_tuner.Tuner):
         return None
 
     def _tried(self, values: dict, epochs: int, rung: RungCheckpoints) -> Trial:
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.process_time()
         outcome = self._outcome(values, epochs, rung)
         return Trial(
             number=self._number(),
             hyperparameters=values,
             seconds=time.perf_counter() - start,
+            cpu_seconds=time.process_time() - used,
             seed=self._search_input.seed,
             epochs=epochs,
             **outcome,

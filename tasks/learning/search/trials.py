@@ -10,13 +10,18 @@ from tasks.settings.values import Frozen
 
 
 class Trial(Frozen):
-    """One trial: its hyper-parameters and its result. `score` is the validation accuracy after the last epoch."""
+    """One trial: its hyper-parameters and its result. `score` is the validation accuracy after the last epoch.
+
+    `seconds` and `cpu_seconds` are all that it took, on the wall's clock and on the processors; a trial of an earlier
+    release knows only the first.
+    """
 
     number: int = Field(ge=0)
     hyperparameters: dict[str, bool | int | float | str]
     parameters: int | None
     score: float | None
     seconds: float
+    cpu_seconds: float | None = None
     seed: int
     epochs: int
     status: Literal["done", "failed"]

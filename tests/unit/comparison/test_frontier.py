@@ -29,7 +29,7 @@ def part(budget, conclusion, size=0.1, error="search: no memory", **changes):
     if conclusion == "unknown":
         models[1] = Model(family="cnn", status="failed", error=error)
     else:
-        found = (difference(MIDDLES[conclusion] * size, HALVES.get(conclusion, 0.01), time_ratio=2.0),)
+        found = (difference(MIDDLES[conclusion] * size, HALVES.get(conclusion, 0.01)),)
         assert found[0].conclusion == conclusion
     fields = {"name": "x", "title": "X", "budget": budget, "classes": ("a", "b"), "verdict": "", "facts": {}}
     fields |= {"difference": None, "differences": found, "models": tuple(models), "fairness": ()}

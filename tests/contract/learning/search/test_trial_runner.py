@@ -72,7 +72,7 @@ def every_trial():
 
 def reached(tried):
     """All that a trial says but how long it took."""
-    return [trial.model_copy(update={"seconds": 0.0}) for trial in tried]
+    return [trial.model_copy(update={"seconds": 0.0, "cpu_seconds": None}) for trial in tried]
 
 
 def test_a_search_trains_its_trials_and_its_shards_train_the_same_ones():

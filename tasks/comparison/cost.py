@@ -1,0 +1,80 @@
+"""What the families take: ratios with intervals, accuracy for its price, and money by the prices of the request."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tasks.comparison.evidence import Branch
+from tasks.comparison.schema.cost import Cost, Ratio, Spending
+from tasks.comparison.statistics.ratios import welch_ratio
+from tasks.comparison.statistics.tests import ALPHA
+from tasks.settings.standards import Standards
+
+OF_TRAINING = ("train_seconds", "cpu_seconds", "peak_memory_bytes", "energy_joules")
+OF_PREDICTION = ("latency_seconds", "batch_latency_seconds", "flops", "model_bytes")
+HOUR = 3600.0
+POINTS = 100  # of a share
+
+
+def cost(family: Branch, reference: Branch, gain: float | None) -> Cost:
+    """What `family` takes over what `reference` takes; `gain` is its detected gain of accuracy, None without one."""
+    ratios = {name: _ratio(_values(family, name), _values(reference, name)) for name in (*OF_TRAINING, *OF_PREDICTION)}
+    searches = [[seconds] if (seconds := _searched(branch, "seconds")) else [] for branch in (family, reference)]
+    return Cost(
+        **ratios,
+        search_seconds=_ratio(*searches),
+        seconds_per_point=_further_seconds(family, reference) / (POINTS * gain) if gain else None,
+    )
+
+
+def spending(branch: Branch, standards: Standards) -> Spending:
+    """What the search and a training of `branch` took, in seconds and in money."""
+    gpus = max(_values(branch, "gpus"), default=None)
+    seconds, cpu_seconds = _searched(branch, "seconds"), _searched(branch, "cpu_seconds")
+    trained, cpu_trained = (_mean(_values(branch, name)) for name in ("train_seconds", "cpu_seconds"))
+    return Spending(
+        search_seconds=seconds,
+        search_cpu_seconds=cpu_seconds,
+        gpus=None if gpus is None else int(gpus),
+        training_money=_money(trained, cpu_trained, gpus, standards),
+        search_money=_money(seconds, cpu_seconds, gpus, standards),
+    )
+
+
+def _values(branch: Branch, name: str) -> list[float]:
+    """The numbers of all replicates; none at all where one does not know it."""
+    found = [{**replicate.training, **replicate.evaluation}.get(name) for replicate in branch.replicates]
+    return [] if None in found else [float(each) for each in found if each is not None]
+
+
+def _ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Ratio | None:
+    found = welch_ratio(numerators, denominators, ALPHA)
+    return Ratio(**found._asdict()) if found else None
+
+
+def _further_seconds(family: Branch, reference: Branch) -> float:
+    """The mean seconds of a training of `family` beyond one of `reference`: of the CPU if both know these."""
+    names = ("cpu_seconds", "train_seconds")
+    both = ([_values(branch, name) for branch in (family, reference)] for name in names)
+    own, other = next(sides for sides in both if all(sides))
+    return float(np.mean(own) - np.mean(other))
+
+
+def _searched(branch: Branch, name: str) -> float | None:
+    """The sum over the trials of a search; None where there was none, or where a trial does not know it."""
+    found = [trial.get(name) for trial in branch.search.trials] if branch.search else []
+    known = [float(each) for each in found if each is not None]
+    return sum(known) if found and len(known) == len(found) else None
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None
+
+
+def _money(seconds: float | None, cpu_seconds: float | None, gpus: float | None, standards: Standards) -> float | None:
+    """The price of cores and GPUs; None where nothing has a price, or where what has one is not known."""
+    gpu_seconds = None if seconds is None or gpus is None else seconds * gpus
+    priced = ((cpu_seconds, standards.price_per_core_hour), (gpu_seconds, standards.price_per_gpu_hour))
+    parts = [None if taken is None else taken / HOUR * price for taken, price in priced if price]
+    known = [part for part in parts if part is not None]
+    return sum(known) if parts and len(known) == len(parts) else None

@@ -1,0 +1,101 @@
+"""What accuracy costs, as the second sentence of a verdict."""
+
+from tasks.comparison.schema.cost import Cost, Ratio
+from tasks.comparison.schema.differences import Difference
+from tasks.comparison.words.wording import duration, significant, starting, the_family
+from tasks.comparison.words.wording import ratio as written
+
+ALIKE = 1.1  # two costs that surely differ by less than this factor are about the same
+
+
+def cost_in_words(difference: Difference) -> str:
+    """What the better family's accuracy costs, or what the dearer one's cost buys; an empty text if nobody knows."""
+    cost = difference.cost
+    if cost.training is None:
+        return ""
+    family, reference = the_family(difference.family), the_family(difference.reference)
+    training, latency = cost.training, cost.latency_seconds
+    direction = _direction(training)
+    if direction == 0:
+        return f"{_undirected(training, _clock(cost))}{_predicted(latency, f' by {family}')}."
+    dear, cheap = family, reference
+    if direction < 0:
+        dear, cheap = reference, family
+        training, latency = inverse(training), latency and inverse(latency)
+    winner = {"better": family, "worse": reference}.get(difference.conclusion)
+    opening = _opening(difference, dear, cheap, winner)
+    subject = "it" if winner == dear or winner is None else dear
+    as_long = "as much CPU time" if cost.cpu_seconds else "as long"
+    took = f"training {subject} takes {_times(training.estimate)} times {as_long}{_interval(training)}"
+    return f"{opening}: {took}{_predicted(latency)}."
+
+
+def inverse(ratio: Ratio) -> Ratio:
+    """The ratio the other way round."""
+    low, high = (None if bound is None else 1 / bound for bound in (ratio.high, ratio.low))
+    return Ratio(estimate=1 / ratio.estimate, low=low, high=high)
+
+
+def _opening(difference: Difference, dear: str, cheap: str, winner: str | None) -> str:
+    if winner == cheap:
+        return starting(f"{cheap} is the cheaper one, too")
+    price = difference.cost.seconds_per_point
+    if winner == dear and price is not None and price > 0:
+        more = "more of CPU time" if difference.cost.cpu_seconds else "more"
+        return f"Each point of accuracy that {dear} gains costs {duration(price)} {more}"
+    if winner == dear:
+        return starting(f"{dear} is also the dearer one")
+    bought = "no accuracy that counts" if difference.conclusion == "equal" else "nothing that could be detected"
+    return f"What {dear} costs more buys {bought}"
+
+
+def _undirected(training: Ratio, clock: str) -> str:
+    """Where neither side is known to take more."""
+    if _is_alike(training):
+        return f"Both take about the same {clock} to train"
+    estimate = _times(training.estimate)
+    return f"Which of the two takes more {clock} to train cannot be told{_interval(training, estimate)}"
+
+
+def _clock(cost: Cost) -> str:
+    return "CPU time" if cost.cpu_seconds else "time"
+
+
+def _predicted(latency: Ratio | None, whose: str = "") -> str:
+    """How long a prediction takes, after the same for a training."""
+    if latency is None:
+        return ""
+    times = f"{_times(latency.estimate)} times as long"
+    if (direction := _direction(latency)) == 0:
+        return ", and predictions take about as long" if _is_alike(latency) else ""
+    return f", and a prediction{whose} takes {times}" if direction > 0 else f", but a prediction{whose} takes {times}"
+
+
+def _direction(ratio: Ratio) -> int:
+    """1 when the first surely takes more, -1 when it takes less, 0 when that is not known or hardly matters."""
+    low, high = _bounds(ratio)
+    if _is_alike(ratio) or low <= 1 <= high:
+        return 0
+    return 1 if low > 1 else -1
+
+
+def _is_alike(ratio: Ratio) -> bool:
+    low, high = _bounds(ratio)
+    return low >= 1 / ALIKE and high <= ALIKE
+
+
+def _bounds(ratio: Ratio) -> tuple[float, float]:
+    """The interval, or the ratio alone where one seed tells no spread."""
+    return ratio.low or ratio.estimate, ratio.high or ratio.estimate
+
+
+def _interval(ratio: Ratio, estimate: str = "") -> str:
+    if ratio.low is None or ratio.high is None:
+        return f" ({estimate} times as much)" if estimate else ""
+    middle = f"{estimate} times as much, " if estimate else ""
+    return f" ({middle}95 % interval {_times(ratio.low)} to {_times(ratio.high)})"
+
+
+def _times(number: float) -> str:
+    """2.94 as "2.9", 0.0421 as "0.042"."""
+    return written(number) if number >= 1 else significant(number, 2)
