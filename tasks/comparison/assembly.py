@@ -61,7 +61,8 @@ def compare(
         ValueError: a branch's predictions are not those that its metrics speak of.
     """
     known = _all(request, branches)
-    found = differences(request, known)
+    names = {each.name: class_names(each, facts.get(each.name, {})) for each in request.datasets}
+    found = differences(request, known, names)
     datasets = []
     for dataset in request.comparisons:
         where = dataset.name, dataset.budget if request.budgets else None

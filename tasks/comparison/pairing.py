@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from tasks.comparison.cost import cost
 from tasks.comparison.evidence import Branch, Values
 from tasks.comparison.fairness import same_examples
-from tasks.comparison.schema.differences import Difference, SeedTest, conclusion
+from tasks.comparison.schema.differences import ClassDifference, Difference, SeedTest, conclusion
 from tasks.comparison.schema.models import Baseline, Earlier, Margin
 from tasks.comparison.statistics import design, looks
+from tasks.comparison.statistics.classes import of_classes
 from tasks.comparison.statistics.crossed import Estimate, of_difference
 from tasks.comparison.statistics.tests import ALPHA, combine, holm, mcnemar
 from tasks.settings.request import Request
@@ -25,9 +26,10 @@ REFERENCE = "ann"  # the family that the others are compared with, if the run ha
 
 
 class _Pair(NamedTuple):
-    """Two branches of one dataset at one budget, and the seeds that both have."""
+    """Two branches of one dataset at one budget, the names of its classes, and the seeds that both have."""
 
     where: Where
+    classes: Sequence[str]
     family: Branch
     reference: Branch
     seeds: tuple[int, ...]
@@ -46,12 +48,14 @@ class _Evidence(NamedTuple):
         return min(1.0, self.estimate.p_value * ALPHA / self.level)
 
 
-def differences(request: Request, branches: Sequence[Branch]) -> dict[Where, list[Difference]]:
+def differences(
+    request: Request, branches: Sequence[Branch], names: Mapping[str, Sequence[str]]
+) -> dict[Where, list[Difference]]:
     """Every family's difference to the reference, by dataset and budget, where both are done under common seeds.
 
-    The p-values are adjusted for all differences of the run.
+    The p-values are adjusted for all differences of the run. `names` are those of the classes, by dataset.
     """
-    pairs = _pairs(branches, reference_of(request.families))
+    pairs = _pairs(branches, reference_of(request.families), names)
     level = looks.level(request.looks.planned)
     found = [_Evidence(_tests(pair), _estimate(pair), level) for pair in pairs]
     by_place: dict[Where, list[Difference]] = {pair.where: [] for pair in pairs}
@@ -71,7 +75,7 @@ def hits(branch: Branch, seeds: Sequence[int]) -> NDArray[np.bool_]:
     return np.stack([by_seed[seed].y_pred == by_seed[seed].y_true for seed in seeds])
 
 
-def _pairs(branches: Sequence[Branch], reference: str) -> list[_Pair]:
+def _pairs(branches: Sequence[Branch], reference: str, names: Mapping[str, Sequence[str]]) -> list[_Pair]:
     done = {((b.dataset, b.budget), b.family): b for b in branches if b.status == "done"}
     pairs = []
     for (where, family), branch in done.items():
@@ -80,7 +84,7 @@ def _pairs(branches: Sequence[Branch], reference: str) -> list[_Pair]:
             continue
         common = {r.seed for r in branch.replicates} & {r.seed for r in other.replicates}
         if common:
-            pairs.append(_Pair(where, branch, other, tuple(sorted(common))))
+            pairs.append(_Pair(where, names[branch.dataset], branch, other, tuple(sorted(common))))
     return pairs
 
 
@@ -130,6 +134,24 @@ def _difference(pair: _Pair, evidence: _Evidence, p_value: float, equivalence: f
         chance_of_next=design.chance_of_next(found),
         cost=cost(pair.family, pair.reference, found.mean if concluded in ("better", "worse") else None),
         seeds=tuple(evidence.tests),
+        classes=_classes(pair, evidence.level),
+    )
+
+
+def _classes(pair: _Pair, level: float) -> tuple[ClassDifference, ...]:
+    """The differences of recall; `level` is that of all classes together."""
+    labels = pair.reference.replicates[0].y_true
+    found = of_classes(hits(pair.family, pair.seeds), hits(pair.reference, pair.seeds), labels, level)
+    return tuple(
+        ClassDifference(
+            name=pair.classes[each.label],
+            support=each.estimate.examples,
+            estimate=each.estimate.mean,
+            low=each.low,
+            high=each.high,
+            p_value=each.p_value,
+        )
+        for each in found
     )
 
 

@@ -24,6 +24,39 @@ class SeedTest(Frozen):
     p_value: Share
 
 
+class ClassDifference(Frozen):
+    """Recall of `family` minus recall of `reference` on one class, which has `support` test examples.
+
+    Attributes:
+        low, high: an interval; those of all classes of a difference hold together at its confidence (Bonferroni).
+        p_value: adjusted for the number of classes: below 1 - confidence if and only if the interval leaves out 0.
+    """
+
+    name: str
+    support: Count
+    estimate: Gap
+    low: Gap
+    high: Gap
+    p_value: Share
+
+    @property
+    def conclusion(self) -> Literal["better", "worse", "undetected"]:
+        """Whether a difference is detected on this class, and in which direction."""
+        if self.p_value >= ALPHA:
+            return "undetected"
+        return "better" if self.estimate > 0 else "worse"
+
+    @model_validator(mode="after")
+    def _agrees(self):
+        concluded = "better" if self.low > 0 else ("worse" if self.high < 0 else "undetected")
+        if not self.low <= self.estimate <= self.high or self.conclusion != concluded:
+            raise ValueError(
+                f"{self.name}: expected an interval and a p-value that agree, received {self.low} to {self.high} "
+                f"around {self.estimate}, and {self.p_value}"
+            )
+        return self
+
+
 class Difference(Frozen):
     """Accuracy of `family` minus accuracy of `reference`, over seeds and examples (`tasks.comparison.statistics`).
 
@@ -41,6 +74,7 @@ class Difference(Frozen):
         seeds_for_a_point: about how many seeds would detect one percentage point; null where no number would.
         chance_of_next: the probability that `family` is better under a new seed; null with one seed.
         cost: what `family` takes over what `reference` takes, over the seeds of each.
+        classes: the classes with test examples, in the order of their labels.
     """
 
     family: str
@@ -58,6 +92,7 @@ class Difference(Frozen):
     chance_of_next: Share | None
     cost: Cost = Cost()
     seeds: tuple[SeedTest, ...]
+    classes: tuple[ClassDifference, ...] = ()
 
     @property
     def detected(self) -> bool:

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from tasks.comparison.assembly import MANY
 from tasks.comparison.schema.report import Comparison, DatasetComparison, Frontier
+from tasks.report.pages.class_figures import class_differences
 from tasks.report.pages.figures import class_scores, difference_figure, key, learning_curves, trial_figures
 from tasks.report.pages.frontier_figures import frontier_figures
 from tasks.report.pages.heat_maps import heat_map
@@ -49,6 +50,7 @@ def _figures(dataset: DatasetComparison) -> dict[str, Any]:
         "confusion": [Markup(heat_map(dataset, each)) for each in dataset.models if many and each.status == "done"],  # noqa: S704
         "curves": [Markup(figure) for figure in learning_curves(dataset)],  # noqa: S704
         "reliability": Markup(reliability_figure(dataset) or ""),  # noqa: S704
+        "class_differences": [Markup(figure) for figure in class_differences(dataset)],  # noqa: S704
         "classes": Markup(class_scores(dataset) or ""),  # noqa: S704
         "trials": [Markup(figure) for figure in trial_figures(dataset)],  # noqa: S704
     }

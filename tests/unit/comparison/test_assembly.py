@@ -104,8 +104,9 @@ def test_p_values_are_adjusted_over_the_whole_run():
     """A difference that is one of two has its p-value doubled at most, and never made smaller."""
     request = synthetic.request(TWO, replicates=1)
     branches = synthetic.everything(request, examples=300, accuracy=0.6)
-    alone = differences(request, branches[:2])["cifar10", None][0]
-    together = differences(request, branches)["cifar10", None][0]
+    names = {about.name: about.classes for about in TWO}
+    alone = differences(request, branches[:2], names)["cifar10", None][0]
+    together = differences(request, branches, names)["cifar10", None][0]
     assert alone.p_value == alone.p_value_unadjusted
     assert alone.p_value <= together.p_value <= min(1, 2 * alone.p_value)
 

@@ -163,6 +163,8 @@ CONTRADICTION = "datasets.0.differences.0.cnn: expected an interval, a p-value a
         ((*DIFFERENCE, "chance_of_next"), 0.1, "differences[cnn].chance_of_next"),
         (("request", "standards", "equivalence"), 2.0, "differences[cnn].equivalence"),
         ((*DIFFERENCE, "conclusion"), "worse", CONTRADICTION),
+        ((*DIFFERENCE, "classes", 2, "support"), 7, "differences[cnn].classes[bird].support"),
+        ((*DIFFERENCE, "classes", 2, "high"), 1.0, "differences[cnn].classes[bird].high"),
         ((*DIFFERENCE, "seeds", 2, "p_value"), 0.9, "differences[cnn].seeds[2].p_value"),
         ((*DIFFERENCE, "seeds", 2, "only_family"), 7, "differences[cnn].seeds[2].only_family"),
         (("datasets", 0, "verdict"), "The ANN is better.", "datasets[cifar10].verdict"),

@@ -1,0 +1,79 @@
+"""The promises of the page about single classes."""
+
+import re
+
+import pytest
+
+from tasks.comparison.assembly import compare
+from tasks.report.documents import render
+from tests.support import synthetic
+from tests.unit.report.test_documents import Page
+
+
+def reported(number: int, families=("ann", "cnn"), examples: int = 2_000):
+    """The comparison and the documents of a run with so many classes."""
+    classes = tuple(f"class {label}" for label in range(number))
+    request = synthetic.request((synthetic.dataset(classes=classes),), families=families, replicates=2)
+    branches = synthetic.everything(request, examples=examples)
+    comparison = compare(request, branches, [], synthetic.facts(request), synthetic.ENVIRONMENT)
+    return comparison, render(comparison)
+
+
+@pytest.fixture(scope="module")
+def ten():
+    """A report of ten classes."""
+    return reported(10)
+
+
+def drawn(page: str) -> list[str]:
+    """The class names in the figure of the differences, from above."""
+    figure = re.search(r'<svg role="img" aria-label="[^"]*recall.*?</svg>', page, flags=re.S)[0]
+    return [text for text in re.findall(r"<text[^>]*>([^<]*)</text>", figure) if text.startswith("class ")]
+
+
+def test_the_difference_of_recall_is_that_of_the_models(ten):
+    """Every class's estimate is the difference of the two models' recalls, over all its test examples."""
+    (dataset,) = ten[0].datasets
+    ann, cnn = dataset.models
+    for found, first, second in zip(dataset.difference.classes, ann.classes, cnn.classes, strict=True):
+        assert (found.name, found.support) == (first.name, first.support)
+        assert found.estimate == pytest.approx(second.recall - first.recall)
+
+
+def test_every_class_is_in_words_figure_and_table(ten):
+    """The largest gain is named with its interval, drawn first, and first in the table."""
+    comparison, documents = ten
+    by_gain = sorted(comparison.datasets[0].difference.classes, key=lambda each: -each.estimate)
+    text = documents["report.html"].decode()
+    assert f"most on “{by_gain[0].name}” ({100 * by_gain[0].estimate:.1f} points, " in Page(text).text
+    assert set(drawn(text)) == {each.name for each in by_gain}
+    table = re.search(r"<summary>CNN minus ANN: all 10 classes.*?</details>", text, flags=re.S)[0]
+    assert re.findall(r'scope="row">(class \d)', table) == [each.name for each in by_gain]
+
+
+def test_two_classes_and_three_families():
+    """Every compared family has its sentence, its figure and its table."""
+    _, documents = reported(2, ("ann", "cnn", "mixer"), 300)
+    text = documents["report.html"].decode()
+    assert text.count("Difference of recall by class on") == 2
+    assert "mixer minus ANN: all 2 classes" in text
+
+
+def test_a_thousand_classes_are_the_ends_of_a_list():
+    """The figure has twenty, the table fifty, the JSON all; the report stays below 3 MB."""
+    comparison, documents = reported(1_000, examples=6_000)
+    text = documents["report.html"].decode()
+    present = comparison.datasets[0].difference.classes
+    assert len(present) > 900
+    assert len(drawn(text)) == 20
+    table = re.search(r"<summary>CNN minus ANN: the ends of \d+ classes.*?</details>", text, flags=re.S)[0]
+    assert table.count('scope="row"') == 50
+    assert sum(map(len, documents.values())) < 3_000_000
+
+
+def test_one_family_has_no_differences():
+    """Nothing is compared, and the scores of the classes are there."""
+    _, documents = reported(10, ("cnn",), 300)
+    text = documents["report.html"].decode()
+    assert "of recall by class" not in text
+    assert "F1 by class" in text
