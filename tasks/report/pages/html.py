@@ -1,18 +1,30 @@
 """`report.html`: one file without scripts, which loads nothing from elsewhere."""
 
+import re
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
 from tasks.comparison.assembly import MANY
+from tasks.comparison.pairing import reference_of
 from tasks.comparison.schema.report import Comparison, DatasetComparison, Frontier
 from tasks.report.pages.class_figures import class_differences
-from tasks.report.pages.figures import class_scores, difference_figure, key, learning_curves, trial_figures
+from tasks.comparison.words.opening import question
+from tasks.comparison.words.wording import MINUS
+from tasks.report.pages.figures import class_scores, interval_figures, key, learning_curves, trial_figures
 from tasks.report.pages.frontier_figures import frontier_figures
 from tasks.report.pages.heat_maps import heat_map
+from tasks.report.pages.opening import answer_of, axis
 from tasks.report.pages.reliability import reliability_figure
 from tasks.report.pages.templates import render_template
+
+NO_BREAK = "\N{NO-BREAK SPACE}"
+UNITS = r"%|points?|seeds?|s|min|h|[mµ]s|[kMG]B|J|Wh"
+# A space after a number and before its unit; after a sign; between the parts of a duration.
+GAP = re.compile(
+    rf"(?<=\d) (?=(?:{UNITS})(?!\w))|(?<=[=<>±]) (?=[\d{MINUS}])|(?<=\bp) (?=[=<])|(?<=\d h) (?=\d)|(?<=\d min) (?=\d)"
+)
 
 
 class Section(NamedTuple):
@@ -25,13 +37,22 @@ class Section(NamedTuple):
 
 def to_html(comparison: Comparison) -> str:
     """The page. Every text in it is escaped. Only the figures are markup, and Matplotlib escapes their texts."""
+    request, sections = comparison.request, _sections(comparison)
     return render_template(
         "report.html.j2",
         comparison,
-        difference=Markup(difference_figure(comparison) or ""),  # noqa: S704
-        sections=_sections(comparison),
+        finish=unbroken,
+        question=question(request.families, reference_of(request.families), several=len(comparison.datasets) > 1),
+        answers=[answer_of([part for part, _ in section.parts], section.frontier) for section in sections],
+        axis=axis(comparison),
+        sections=sections,
         key=key,
     )
+
+
+def unbroken(value: object) -> object:
+    """A text in which no line ends between a number and its unit, or between a sign and its number."""
+    return GAP.sub(NO_BREAK, value) if type(value) is str else value
 
 
 def _sections(comparison: Comparison) -> list[Section]:
@@ -48,6 +69,7 @@ def _figures(dataset: DatasetComparison) -> dict[str, Any]:
     many = len(dataset.classes) > MANY
     return {
         "confusion": [Markup(heat_map(dataset, each)) for each in dataset.models if many and each.status == "done"],  # noqa: S704
+        "intervals": [Markup(figure) for figure in interval_figures(dataset)],  # noqa: S704
         "curves": [Markup(figure) for figure in learning_curves(dataset)],  # noqa: S704
         "reliability": Markup(reliability_figure(dataset) or ""),  # noqa: S704
         "class_differences": [Markup(figure) for figure in class_differences(dataset)],  # noqa: S704

@@ -10,7 +10,7 @@ from tasks.report.pages.templates import render_template
 
 def to_markdown(comparison: Comparison) -> str:
     """The report in GitHub-flavoured Markdown; no text in it can make a row, a link or an HTML element."""
-    return render_template("report.md.j2", comparison, escape=_escaped)
+    return render_template("report.md.j2", comparison, finish=_escaped)
 
 
 def _escaped(value: object) -> Markup:

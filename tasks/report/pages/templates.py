@@ -47,13 +47,16 @@ NUMBERS = (
 
 
 def render_template(
-    name: str, comparison: Comparison, *, escape: Callable[[object], str] | None = None, **values: Any
+    name: str, comparison: Comparison, *, finish: Callable[[object], object] | None = None, **values: Any
 ) -> str:
-    """The template `name`, filled in. Every value is escaped: for HTML, or by `escape` for another format."""
+    """The template `name`, filled in. Every value is escaped for HTML, unless `finish` marked it.
+
+    `finish` gets every value first: it escapes it for another format, or changes it.
+    """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
-        finalize=escape,
+        finalize=finish,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

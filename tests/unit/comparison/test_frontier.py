@@ -186,7 +186,7 @@ def test_every_view_tells_the_budgets_apart(comparison):
     documents = {name: body.decode() for name, body in render(comparison).items()}
     page = documents["report.html"]
     for frontier in comparison.frontiers:
-        assert frontier.verdict in page.replace("&#39;", "'")
+        assert frontier.verdict in page.replace("&#39;", "'").replace("\N{NO-BREAK SPACE}", " ")
         assert frontier.verdict in documents["report.md"].replace("\\", "")
     section = page[page.index('id="dataset-cifar10"') : page.index('id="dataset-fashion_mnist"')]
     assert section.index("cifar10-frontier-parameters") < section.index('id="dataset-cifar10-5000"')

@@ -90,7 +90,7 @@ def test_every_view_has_the_scores_for_unequal_classes(few, many):
     assert all(0 < float(row["balanced_accuracy"]) < float(row["top5_accuracy"]) <= 1 for row in rows)
     assert {(row["data_version"], row["classes"]) for row in rows} == {(synthetic.VERSIONS[1], "30")}
     assert {row["top5_accuracy"] for row in csv.DictReader(io.StringIO(few["report.csv"]))} == {""}
-    for name, header in (("report.html", "<th>Top 5</th>"), ("report.md", "| Balanced | F1 | Top 5 |")):
+    for name, header in (("report.html", '<th scope="col">Top 5</th>'), ("report.md", "| Balanced | F1 | Top 5 |")):
         assert header in many[name]
         assert "Top 5" not in few[name]
         assert "Balanced" in few[name]

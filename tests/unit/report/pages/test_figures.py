@@ -73,7 +73,7 @@ def test_every_class_has_its_scores(hundred):
     """Every class and family has recall, precision, F1 and test examples: the highest ten at once, all folded."""
     table = re.search(r"<details><summary>All 100 classes</summary>.*?</details>", hundred, flags=re.S)[0]
     assert all(table.count(name) == 1 for name in LONG)
-    scores = [float(cells[-1]) for cells in re.findall(r"<td>([\d.]+) %</td>" * 3, table)]
+    scores = [float(cells[-1]) for cells in re.findall(r"<td>([\d.]+)\s%</td>" * 3, table)]
     means = [sum(scores[place : place + 2]) for place in range(0, 200, 2)]
     assert len(scores) == 200
     assert means == pytest.approx(sorted(means), abs=0.2)

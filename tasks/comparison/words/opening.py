@@ -1,0 +1,59 @@
+"""What a report opens with: its question, and each answer in one line."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tasks.comparison.schema.differences import Difference
+from tasks.comparison.words.wording import ABBREVIATION, family_title, points, starting, the_family
+
+VOWELS = "AEFHILMNORSX"  # letters whose names begin with a vowel: "an F"
+
+
+def question(families: Sequence[str], reference: str, *, several: bool) -> str:
+    """The question that a run of these `families` answers; `several` where it asks it more than once."""
+    which = "each" if several else "this"
+    where = f"On {which} dataset, at {which} parameter budget"
+    others = [_a_family(family) for family in families if family != reference]
+    if not others:
+        return f"{where}, how good is {_a_family(reference)}, and what does it cost?"
+    asked = " or ".join([", ".join(others[:-1]), others[-1]] if len(others) > 1 else others)
+    return f"{where}, is {asked} really better than {_a_family(reference)}, by how much, and what does it cost?"
+
+
+def answer(difference: Difference) -> str:
+    """The conclusion on one difference in a line: "The CNN is better than the ANN by 21.6 points"."""
+    family, reference = the_family(difference.family), the_family(difference.reference)
+    if difference.conclusion in ("better", "worse"):
+        size = points(abs(difference.estimate))
+        return starting(f"{family} is {difference.conclusion} than {reference} by {size} points")
+    if difference.conclusion == "equal":
+        return starting(f"{family} and {reference} are practically equal")
+    if difference.conclusion == "undecided":
+        return f"Undecided between {family} and {reference}"
+    direction = difference.conclusion.removesuffix(" or equal")
+    return starting(f"{family} is {direction} than {reference}, or practically equal")
+
+
+def answer_over_budgets(differences: Sequence[Difference], budgets: int) -> str:
+    """How often each conclusion was drawn on one family, over the `budgets` of a run.
+
+    `differences` are not empty. A budget without a comparison has none.
+    """
+    first = differences[0]
+    found = Counter(difference.conclusion for difference in differences)
+    missing = {"not compared": budgets - len(differences)} if len(differences) < budgets else {}
+    parts = [f"{_practically(said)} at {number}" for said, number in {**dict(found.most_common()), **missing}.items()]
+    parts[0] = f"{parts[0]} of {budgets} budgets"
+    return starting(f"{the_family(first.family)} against {the_family(first.reference)}: {', '.join(parts)}")
+
+
+def _practically(conclusion: str) -> str:
+    return conclusion.replace("equal", "practically equal")
+
+
+def _a_family(family: str) -> str:
+    """A family as one of its kind: "an ANN", "a CNN"; a whole name takes no article."""
+    title = family_title(family)
+    if len(family) > ABBREVIATION:
+        return title
+    return f"an {title}" if title[0] in VOWELS else f"a {title}"
