@@ -40,15 +40,11 @@ def answer_over_budgets(differences: Sequence[Difference], budgets: int) -> str:
     `differences` are not empty. A budget without a comparison has none.
     """
     first = differences[0]
-    found = Counter(difference.conclusion for difference in differences)
-    missing = {"not compared": budgets - len(differences)} if len(differences) < budgets else {}
-    parts = [f"{_practically(said)} at {number}" for said, number in {**dict(found.most_common()), **missing}.items()]
+    found = Counter(difference.conclusion.replace("equal", "practically equal") for difference in differences)
+    counted = [*found.most_common(), ("not compared", budgets - len(differences))]
+    parts = [f"{conclusion} at {number}" for conclusion, number in counted if number]
     parts[0] = f"{parts[0]} of {budgets} budgets"
     return starting(f"{the_family(first.family)} against {the_family(first.reference)}: {', '.join(parts)}")
-
-
-def _practically(conclusion: str) -> str:
-    return conclusion.replace("equal", "practically equal")
 
 
 def _a_family(family: str) -> str:
