@@ -25,6 +25,7 @@ from tasks.learning.metrics import measure
 from tasks.report.audit import Audit, stage_place
 from tasks.report.collection import collect, examples_of, facts_of, legible
 from tasks.report.documents import renderer, with_predictions
+from tasks.report.estimate import read_estimate, with_forecast
 from tasks.report.published import PublishedReport, Read
 from tasks.runs.records import read_records
 from tasks.runs.requests import read_request
@@ -140,7 +141,8 @@ def _compiled(
     else:  # another release may code the same picture in other bytes
         audit.unchecked.append(f"report.json: data: examples: not made again: pillow {made} made them, here is {here}")
         examples = _examples(comparison)
-    return illustrated(compare(request, branches, stages, facts, comparison.environment), examples)
+    made_again = illustrated(compare(request, branches, stages, facts, comparison.environment), examples)
+    return with_forecast(made_again, read_estimate(store, request.run))
 
 
 def _examples(comparison: Comparison) -> dict[str, tuple[Strip, ...]]:
@@ -163,7 +165,8 @@ def _recomputed(comparison: Comparison, predictions: Mapping[str | None, Any]) -
         comparison.environment,
         {(dataset.name, dataset.budget): dataset.fairness for dataset in comparison.datasets},
     )
-    return illustrated(computed, _examples(comparison))
+    expected = comparison.forecast.estimate if comparison.forecast else None
+    return with_forecast(illustrated(computed, _examples(comparison)), expected)
 
 
 def _branch(dataset: DatasetComparison, model: Model, predictions: Mapping[str | None, Any]) -> Branch:

@@ -47,8 +47,12 @@ class Forecast:
         request = self._request.model_copy(update={"training": training})
         return all(self._looked_up("evaluate", place, request) for place in branch_places(request))
 
+    def has(self, name: str, place: Place) -> bool:
+        """Whether the artifact of a stage of the request itself is there."""
+        return self._manifest(name, place) is not None
+
     def _manifest(self, name: str, place: Place) -> Manifest | None:
-        """The artifact of a stage that does not depend on the number of seeds."""
+        """The artifact of a stage of the request."""
         if (name, place) not in self._found:
             self._found[name, place] = self._looked_up(name, place, self._request)
         return self._found[name, place]
@@ -56,11 +60,13 @@ class Forecast:
     def _looked_up(self, name: str, place: Place, request: Request) -> Manifest | None:
         """The artifact of a stage at a place; None where it, or something that it is made from, is not there.
 
-        Without a version, or an input, the key is one that no artifact has.
+        Without a version the key is one that no artifact has.
         """
         stage = self._stages[name]
         sources = stage.inputs(request, place)
         found = {name: manifest for name, source in sources.items() if (manifest := self._input(source))}
+        if any(name not in found for name, source in sources.items() if source.version == "present"):
+            return None
         is_living = stage.look is not None and request.dataset(place.dataset).location is not None
         version = self._version(place.dataset or "") if is_living else None
         try:

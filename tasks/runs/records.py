@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 MAX_REASON = 1000  # characters
 RECORD = re.compile(
     r"(?P<stem>runs/(?P<run>[^/]+)/(?:(?P<dataset>[a-z][a-z0-9_]*)/(?:(?P<family>[a-z][a-z0-9_]*)/)?"
-    r"(?:budget-(?P<budget>\d+)/)?(?:seed-(?P<seed>\d+)/)?(?:shard-(?P<shard>\d+)/)?)?(?P<stage>(?!request\.)[a-z]+))"
+    r"(?:budget-(?P<budget>\d+)/)?(?:seed-(?P<seed>\d+)/)?(?:shard-(?P<shard>\d+)/)?)?(?P<stage>(?!(?:request|estimate)\.)[a-z]+))"
     r"(?:\.(?P<attempt>[2-9]|[1-9]\d+))?\.json"
 )
 

@@ -5,7 +5,10 @@ import logging
 from pathlib import Path
 from typing import NamedTuple
 
+from tasks.comparison.words.forecast import expected
 from tasks.errors import RequestError
+from tasks.report.estimate import cost, estimate, keep_estimate
+from tasks.runs.forecast import Forecast
 from tasks.runs.order import run_number
 from tasks.runs.records import recorded
 from tasks.runs.requests import has_request, read_request, write_request
@@ -15,8 +18,10 @@ from tasks.settings.place import Place
 from tasks.settings.request import Parameters, Request
 from tasks.settings.values import parse
 from tasks.stages.feasibility import check
-from tasks.stages.retraining import UNATTENDED, looks_at, replicates
+from tasks.stages.retraining import STAGES, UNATTENDED, looks_at, replicates
+from tasks.storage import provenance
 from tasks.storage.contract import Store, require_conditional_writes
+from tasks.storage.snapshots import Shelf
 
 log = logging.getLogger(__name__)
 
@@ -58,13 +63,26 @@ def plan(
                 raise
         raise
     is_new = write_request(store, request)  # before any record, for the same reason
-    with recorded(store, run, Place(), "plan"):
+    with recorded(store, run, Place(), "plan") as record:
         run_number(store, run)
         if is_new:
             log.info("run %s: %s of %s", run, ", ".join(request.families), ", ".join(d.name for d in request.datasets))
         else:
             log.info("run %s has this request already; it is kept", run)
+        record.progress(_expected(request, store))
     return request
+
+
+def _expected(request: Request, store: Store) -> str:
+    """What the run may take, in words, unless its data have changed meanwhile; it is kept for the report."""
+    try:
+        found = Forecast(request, store, STAGES, lambda dataset: Shelf(store, dataset).present_version())
+        made = estimate(request, store, provenance.machine(), found)
+        kept, standards = keep_estimate(store, request.run, made), request.standards
+    except Exception as error:  # whatever is wrong with an estimate, no run may fail for it
+        log.warning("no estimate of the run: %s: %s", type(error).__name__, error)
+        return "no estimate"
+    return expected(kept, cost(kept.core_seconds, standards), standards.currency)
 
 
 def _resolved(store: Store, run: str, parameters: str, config: Path, machine: Machine, trigger: str) -> Request:

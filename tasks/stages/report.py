@@ -9,6 +9,7 @@ from tasks.comparison.evidence import Branch
 from tasks.errors import DataError
 from tasks.report.collection import collect, environment, examples_of, facts_of, legible
 from tasks.report.documents import CHECKSUMS, checksums, render
+from tasks.report.estimate import read_estimate, with_forecast
 from tasks.runs.order import publish
 from tasks.runs.records import read_records, recorded
 from tasks.settings.place import Place
@@ -29,6 +30,7 @@ def report(request: Request, store: Store) -> None:
         branches = collect(request, records, store, record.progress, predictions.__setitem__)
         comparison = compare(request, branches, records, facts_of(request, store, records), environment())
         comparison = illustrated(comparison, examples_of(request, store, records))
+        comparison = with_forecast(comparison, read_estimate(store, request.run))
         documents = render(comparison)
         record.check_newest()
         for key, body in predictions.items():

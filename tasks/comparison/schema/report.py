@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from tasks.comparison.schema.data import DataSection
 from tasks.comparison.schema.differences import Conclusion, Difference
+from tasks.comparison.schema.forecast import Forecast
 from tasks.comparison.schema.models import Baseline, Model
 from tasks.comparison.schema.values import Count, Number
 from tasks.settings.request import Request
@@ -116,6 +117,7 @@ class Comparison(Frozen):
         frontiers: one for each dataset of a run with several budgets.
         data: one for each dataset of the run.
         confidence: of every interval; 1 - confidence is the level of every test.
+        forecast: what `plan` expected the run to take, beside what it took; null where it expected nothing.
         reproduce: the command that asks for the same run again.
         request: all that the run was asked, but for the mirror: the digests say what was read, and an address may hold
             a password.
@@ -131,6 +133,7 @@ class Comparison(Frozen):
     data: tuple[DataSection, ...] = ()
     stages: tuple[StageRecord, ...]
     environment: Environment
+    forecast: Forecast | None = None
     reproduce: str
     request: Request
 

@@ -57,6 +57,14 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
+def rounded(seconds: float) -> str:
+    """A duration as people say it: "10 s", "2 min", "1 h 20 min"; never less than 5 s, as something is left."""
+    if seconds < 57.5:
+        return f"{max(5, 5 * round(seconds / 5))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {10 * (minutes % 60 // 10)} min"
+
+
 def ratio(number: float) -> str:
     """6.234 as "6.2", 41.7 as "42"."""
     return f"{number:.1f}" if number < 9.95 else f"{number:,.0f}"

@@ -15,12 +15,13 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from tasks.local.view.time_left import Key, Observed, Outlook
+from tasks.local.view.time_left import Observed, Outlook
 from tasks.local.view.voice import Voice, clock_time
 from tasks.runs.stage import REUSED
 from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.workflow import STAGES, position
+from tasks.settings.workload import Key
 
 STYLES = {"success": "green", "failed": "red", "upstream_failed": "red", "running": "cyan", "up_for_retry": "yellow"}
 SUMMARY_SECONDS = 10.0  # between two summaries where there is no terminal

@@ -4,17 +4,14 @@ A task takes the seconds of its process's start, and for each unit of its work a
 have finished tell. Nothing is guessed before one training or search has finished.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from statistics import mean, median
 from typing import NamedTuple
 
+from tasks.comparison.words.wording import rounded
 from tasks.settings.place import Place, branch_places
 from tasks.settings.request import Request
-from tasks.settings.workflow import TASKS
-
-EVALUATION = 0.1  # of an epoch for each replicate: the test part is smaller, and nothing is learned from it
-Key = tuple[str, Place]
+from tasks.settings.workload import Key, expected, units
 
 
 class Observed(NamedTuple):
@@ -53,19 +50,6 @@ def outlook(request: Request, observed: Mapping[Key, Observed], slots: int) -> O
     tasks = {key: _observed(key, observed) for key in expected(request)}
     done = sum(task.done for task in tasks.values())
     return Outlook(done, len(tasks), _seconds(request, tasks, slots))
-
-
-def expected(request: Request) -> Iterator[Key]:
-    """Every task that the run will have, mapped ones each by itself."""
-    families = branch_places(request)
-    places: dict[str, list[Place]] = {
-        "run": [Place()],
-        "dataset": [Place(dataset.name) for dataset in request.datasets],
-        "family": families,
-        "shard": [replace(place, shard=shard) for place in families for shard in range(request.search.shards)],
-        "replicate": [replace(place, seed=seed) for place in families for seed in request.seeds],
-    }
-    return ((task.name, place) for task in TASKS for place in places[task.scope])
 
 
 def _observed(key: Key, observed: Mapping[Key, Observed]) -> Observed:
@@ -120,19 +104,3 @@ class _Paces:
         own = self.known.get((place.dataset, place.family))
         family = [pace for (_, family), paces in self.known.items() if family == place.family for pace in paces]
         return own or family or [pace for paces in self.known.values() for pace in paces] or [0.0]
-
-
-def units(request: Request, stage: str, place: Place) -> float:
-    """The work of a task in epochs of the training part; 0 for one that trains and applies nothing."""
-    if stage == "search":
-        trials = len(request.search.numbers(place.shard or 0))
-        return trials * request.search.epochs * request.search.fraction
-    return {"train": float(request.training.epochs), "evaluate": EVALUATION * len(request.seeds)}.get(stage, 0.0)
-
-
-def rounded(seconds: float) -> str:
-    """A duration as people say it: "10 s", "2 min", "1 h 20 min"; never less than 5 s, as something is left."""
-    if seconds < 57.5:
-        return f"{max(5, 5 * round(seconds / 5))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {10 * (minutes % 60 // 10)} min"

@@ -18,6 +18,7 @@ from tasks.comparison.words.cautions import cautions, earlier_seeds
 from tasks.comparison.words.classes import classes_in_words
 from tasks.comparison.words.data import earlier_in_words, in_words, short
 from tasks.comparison.words.design import design_in_words
+from tasks.comparison.words.forecast import compared
 from tasks.comparison.words.verdict import lost, without_result
 from tasks.report.pages.class_figures import ends
 from tasks.report.pages.heat_maps import CELLS
@@ -63,8 +64,8 @@ def render_template(
     )
     own = (by_class, by_size, choices, conclusion, ends, found, limit, looked_for, place, shares)
     words = (
-        calibration_in_words, cautions, classes_in_words, design_in_words, earlier_in_words, earlier_seeds, in_words,
-        labels, lost, short, without_result,
+        calibration_in_words, cautions, classes_in_words, compared, design_in_words, earlier_in_words, earlier_seeds,
+        in_words, labels, lost, short, without_result,
     )  # fmt: skip
     environment.filters |= {each.__name__: each for each in (*NUMBERS, *words, *own)}
     environment.globals |= {"MANY": MANY, "ENDS": ENDS, "FOLDED": FOLDED, "CELLS": CELLS}

@@ -7,6 +7,7 @@ import pytest
 
 from tasks import models
 from tasks.errors import RequestError
+from tasks.report.estimate import read_estimate
 from tasks.runs.records import read_record
 from tasks.runs.requests import read_request, write_request
 from tasks.settings.loading import load_configuration, resolve
@@ -53,6 +54,25 @@ def family(tmp_path, monkeypatch):
         return {"families": (name,)}
 
     return family
+
+
+def test_the_estimate_is_said_and_kept_and_never_fails_a_run(planned, store, monkeypatch):
+    """Without an earlier run the record says just that; a fault of the estimate is a line in the log, and no more."""
+    planned('{"profile": "smoke"}')
+    said = read_record(store, "r", Place(), "plan")["progress"]
+    assert said.startswith("there is no earlier run of this profile on such a machine to estimate from; 0 of ")
+    kept = read_estimate(store, "r")
+    assert (kept.seconds, kept.reused) == (None, 0)
+    assert f"0 of {kept.stages} stages" in said
+
+    def broken(*_):
+        raise ZeroDivisionError("a fault in the estimate")
+
+    monkeypatch.setattr("tasks.stages.plan.estimate", broken)
+    planned('{"profile": "smoke"}')
+    record = read_record(store, "r", Place(), "plan")
+    assert (record["status"], record["progress"]) == ("done", "no estimate")
+    assert read_estimate(store, "r") == kept
 
 
 def test_the_owners_mirror_is_taken_and_a_forms_folder_is_not(planned, store, tmp_path):

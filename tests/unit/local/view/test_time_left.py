@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.local.view.time_left import Observed, Outlook, expected, outlook, rounded
+from tasks.comparison.words.wording import rounded
+from tasks.local.view.time_left import Observed, Outlook, outlook
 from tasks.settings.place import Place
+from tasks.settings.workload import expected
 from tests.support import synthetic
 
 REQUEST = synthetic.request((synthetic.dataset(), synthetic.dataset("fashion_mnist")), replicates=2)

@@ -1,0 +1,211 @@
+"""How long a run may take, from the reports of earlier ones; and at its end, how long it did.
+
+A stage takes what it took in earlier runs of the same profile on such a machine, by epochs. The stages are put in
+order as the workflow does, as many trainings at once as were seen. What passes between them, a start of Python or a
+wait for Airflow, is the same for every stage: just so long that this order gives the time that an earlier run took.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from statistics import mean, median
+from typing import NamedTuple
+
+from pydantic import BaseModel
+
+from tasks.comparison.schema.forecast import Estimate, Forecast
+from tasks.comparison.schema.report import Comparison, Environment, StageRecord
+from tasks.report.schedule import least_pause, makespan, most_at_once
+from tasks.runs.forecast import Forecast as Findings
+from tasks.runs.order import reported
+from tasks.settings.place import Place
+from tasks.settings.request import Request
+from tasks.settings.standards import Standards
+from tasks.settings.workflow import REUSED_STAGES, STAGES, report_key
+from tasks.settings.workload import Key, expected, units
+from tasks.storage.contract import ObjectMissing, Store
+from tasks.storage.documents import DamagedError, read_document
+
+LOOKED_AT = 10  # newest reports, so that a long history costs no more
+MOST_STAGES = 500  # of a run whose artifacts are looked for: each costs a look at the store
+BELOW, ABOVE = 0.8, 1.25  # of the estimate: the range is at least so wide, as nothing tells what else the machine does
+SAME_MACHINE = ("processor", "cores")
+HOUR = 3600
+Kind = tuple[str, str | None, str | None, int | None]  # stage, dataset, family, budget
+
+
+class Told(BaseModel):
+    """What an earlier report.json tells; its other fields are passed over."""
+
+    run: str
+    request: Request
+    stages: tuple[StageRecord, ...]
+    environment: Environment
+
+
+def estimate(request: Request, store: Store, machine: Mapping[str, str], found: Findings) -> Estimate:
+    """What the run `request` may take on `machine`; `found` says which stages the store has."""
+    keys = [key for key in expected(request) if key[0] in STAGES and key[0] != "report"]
+    if len(keys) > MOST_STAGES:
+        return Estimate(stages=len(keys) - 1, reused=0, unknown=len(keys) - 1)
+    there = {key for key in keys if key[0] in REUSED_STAGES and found.has(*key)}
+    paces = _Paces(request, _earlier(request, store, machine))
+    return paces.estimate(keys, there)
+
+
+def _earlier(request: Request, store: Store, machine: Mapping[str, str]) -> list[Told]:
+    """The newest reports of runs like `request` on such a machine."""
+    found = []
+    for run in islice(reported(store), LOOKED_AT):
+        try:
+            told = read_document(store, report_key(run, "report.json"), Told, "a report", "delete it")
+        except (ObjectMissing, DamagedError):  # or one of another release
+            continue
+        is_here = all(told.environment.machine.get(name) == machine.get(name) for name in SAME_MACHINE)
+        if is_here and run != request.run and _like(told.request) == _like(request):
+            found.append(told)
+    return found
+
+
+def _like(request: Request) -> tuple:
+    """What two runs have in common whose times can be compared, epoch by epoch."""
+    training = request.training.model_copy(update={"replicates": 1, "epochs": 1})
+    return request.profile, request.backend, request.examples, request.validation_fraction, training
+
+
+class _Paces:
+    """What earlier runs tell: the seconds of a unit of each kind of stage, of what is reused, and between stages."""
+
+    def __init__(self, request: Request, told: Sequence[Told]):
+        self._request, self._runs = request, tuple(each.run for each in told)
+        self._seconds: dict[Kind, list[float]] = {}
+        self._light = [_work(row) for each in told for row in each.stages if row.cached]
+        self._slots = max((most_at_once(_trainings(each.stages)) for each in told), default=1)
+        for each in told:
+            for row in each.stages:
+                if row.status == "done" and not row.cached:
+                    self._seconds.setdefault(_kind(each.request, row.stage, place_of(row)), []).append(
+                        _work(row) / _units(each.request, row.stage, place_of(row))
+                    )
+        self._pauses = [pause for each in told if (pause := self._pause(each)) is not None]
+
+    def _pause(self, told: Told) -> float | None:
+        """What passed between the stages of a run that ended well."""
+        tasks = {(row.stage, place_of(row)): _work(row) for row in told.stages if row.stage != "report"}
+        seconds = elapsed(told.stages, told.environment.created)
+        if seconds is None or any(row.status != "done" for row in told.stages if row.stage != "report"):
+            return None
+        return least_pause(tasks, self._slots, seconds)
+
+    def estimate(self, keys: Sequence[Key], there: set[Key]) -> Estimate:
+        """What a run of the stages `keys` takes that finds those `there`."""
+        to_do = [key for key in keys if key not in there and key[0] in REUSED_STAGES]
+        unknown = sum(_kind(self._request, *key) not in self._seconds for key in to_do)
+        counted = Estimate(runs=self._runs, stages=len(to_do) + len(there), reused=len(there), unknown=unknown)
+        if not self._pauses or (to_do and unknown == len(to_do)):
+            return counted
+        seconds = self._wall(keys, there, mean, median)
+        low, high = (self._wall(keys, there, pick, pick) for pick in (min, max))
+        work = sum(self._work(key, there, mean) for key in keys)
+        idle = mean(self._light) * len(there) if self._light else 0.0
+        bounds = {"low": min(low, BELOW * seconds), "high": max(high, ABOVE * seconds)}
+        return counted.model_copy(update={"seconds": seconds, "core_seconds": work + idle} | bounds)
+
+    def _wall(self, keys: Sequence[Key], there: set[Key], of_work: "_Pick", of_pauses: "_Pick") -> float:
+        pause = of_pauses(self._pauses)
+        return makespan({key: self._work(key, there, of_work) + pause for key in keys}, self._slots)
+
+    def _work(self, key: Key, there: set[Key], pick: "_Pick") -> float:
+        known = self._seconds.get(_kind(self._request, *key), [])
+        return pick(known) * _units(self._request, *key) if known and key not in there else 0.0
+
+
+_Pick = Callable[[Iterable[float]], float]
+
+
+def _kind(request: Request, stage: str, place: Place) -> Kind:
+    budget = place.budget or (request.dataset(place.dataset).budget if place.family else None)
+    return stage, place.dataset, place.family, budget
+
+
+def _units(request: Request, stage: str, place: Place) -> float:
+    return units(request, stage, place) or 1.0
+
+
+def _work(row: StageRecord) -> float:
+    """The seconds of a stage's process, its imports included."""
+    return row.seconds + row.setup_seconds
+
+
+def place_of(row: StageRecord) -> Place:
+    """Where in its run a stage worked."""
+    return Place(row.dataset, row.family, row.seed, row.shard, budget=row.budget)
+
+
+class Span(NamedTuple):
+    """When something was at work; seconds since the epoch."""
+
+    start: float
+    end: float
+
+
+def _trainings(stages: Iterable[StageRecord]) -> list[Span]:
+    """When each stage that trains was at work, but for what was reused."""
+    return [
+        Span(_moment(row.started), _moment(row.ended))
+        for row in stages
+        if row.stage in STAGES and STAGES[row.stage].trains and not row.cached and row.started and row.ended
+    ]
+
+
+def elapsed(stages: Iterable[StageRecord], created: str) -> float | None:
+    """The seconds from the start of `plan` to the moment of the report; None where its record does not tell."""
+    started = next((row.started for row in stages if row.stage == "plan"), None)
+    return max(0.0, _moment(created) - _moment(started)) if started else None
+
+
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def with_forecast(comparison: Comparison, expected_before: Estimate | None) -> Comparison:
+    """The comparison with what its run was expected to take beside what it took; None where nobody estimated it."""
+    if expected_before is None:
+        return comparison.model_copy(update={"forecast": None})
+    stages = [row for row in comparison.stages if row.stage != "report"]
+    core_seconds, standards = sum(map(_work, stages)), comparison.request.standards
+    forecast = Forecast(
+        estimate=expected_before,
+        seconds=elapsed(stages, comparison.environment.created),
+        core_seconds=core_seconds,
+        reused=sum(row.cached for row in stages),
+        estimated_cost=cost(expected_before.core_seconds, standards),
+        cost=cost(core_seconds, standards),
+    )
+    return comparison.model_copy(update={"forecast": forecast})
+
+
+def cost(core_seconds: float | None, standards: Standards) -> float | None:
+    """The price of so many seconds of one core; None without a price."""
+    if core_seconds is None or not standards.price_per_core_hour:
+        return None
+    return core_seconds / HOUR * standards.price_per_core_hour
+
+
+def estimate_key(run: str) -> str:
+    """Where the store keeps what `plan` expected of `run`."""
+    return f"runs/{run}/estimate.json"
+
+
+def read_estimate(store: Store, run: str) -> Estimate | None:
+    """What `plan` expected of `run`; None where it expected nothing, or that cannot be read: no result hangs on it."""
+    try:
+        return read_document(store, estimate_key(run), Estimate, "an estimate", "delete it")
+    except (ObjectMissing, DamagedError):
+        return None
+
+
+def keep_estimate(store: Store, run: str, made: Estimate) -> Estimate:
+    """Keep the estimate of a run's first plan; the one that is kept."""
+    store.write(estimate_key(run), made.model_dump_json(indent=1).encode(), if_absent=True)
+    return read_estimate(store, run) or made

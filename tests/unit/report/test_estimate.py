@@ -1,0 +1,233 @@
+"""The estimate of a run: from earlier reports alone, honest without them, cheap, and compared with the truth."""
+
+import json
+from datetime import datetime, timedelta
+
+import pytest
+
+from tasks.comparison.assembly import compare
+from tasks.comparison.words.forecast import compared, expected
+from tasks.report.documents import render
+from tasks.report.estimate import LOOKED_AT, estimate, keep_estimate, read_estimate, with_forecast
+from tasks.runs.order import publish, run_number
+from tasks.settings.standards import Standards
+from tasks.settings.workflow import STAGES
+from tasks.settings.workload import expected as tasks_of
+from tasks.storage.folder import FileStore
+from tests.support import synthetic
+
+MACHINE = {"system": "Linux", "processor": "x86-64", "cores": "4"}
+SECONDS = {
+    "plan": 5.0,
+    "fetch": 30.0,
+    "normalize": 20.0,
+    "search": 60.0,
+    "choose": 1.0,
+    "train": 120.0,
+    "evaluate": 9.0,
+}
+START = datetime.fromisoformat("2026-11-23T11:00:00+00:00")
+REQUEST = synthetic.request(replicates=2)
+
+
+class Findings:
+    """What the store has, told by a test."""
+
+    def __init__(self, *stages):
+        self._stages = stages
+
+    def has(self, stage, place):
+        return stage in self._stages
+
+
+@pytest.fixture
+def store(tmp_path):
+    return FileStore(tmp_path / "store")
+
+
+def reported(store, run, request=REQUEST, *, pace=1.0, cached=(), machine=MACHINE, pause=2.0):
+    """An earlier run with a report: one stage after the other, each with `pause` seconds before it."""
+    rows, now = [], START
+    for stage, place in tasks_of(request):
+        if stage not in STAGES or stage == "report":
+            continue
+        seconds = 0.5 if stage in cached else pace * SECONDS[stage]
+        now += timedelta(seconds=pause)
+        begun, now = now, now + timedelta(seconds=seconds)
+        row = {"stage": stage, **vars(place), "status": "done", "cached": stage in cached, "key": "c" * 40}
+        row |= {"seconds": seconds - 0.25, "setup_seconds": 0.25, "error": None, "progress": ""}
+        rows.append(row | {"started": begun.isoformat(), "ended": now.isoformat()})
+    made = {"machine": machine, "created": now.isoformat()}
+    environment = synthetic.ENVIRONMENT.model_copy(update=made)
+    request = request.model_copy(update={"run": run})
+    comparison = compare(request, [], rows, {}, environment)
+    run_number(store, run)
+    store.write(f"reports/{run}/report.json", comparison.model_dump_json().encode())
+    publish(store, run, "complete")
+    return comparison
+
+
+def estimated(store, request=REQUEST, *there, machine=MACHINE):
+    return estimate(request.model_copy(update={"run": "now"}), store, machine, Findings(*there))
+
+
+def test_without_an_earlier_run_nothing_is_claimed(store):
+    """No number, and the words say so; what the store has is counted all the same."""
+    found = estimated(store, REQUEST, "fetch")
+    assert (found.runs, found.seconds, found.core_seconds) == ((), None, None)
+    assert (found.stages, found.reused) == (12, 1)
+    assert expected(found, None, "USD") == (
+        "there is no earlier run of this profile on such a machine to estimate from; 1 of 12 stages are there already"
+    )
+
+
+def test_the_same_run_again_takes_the_same(store):
+    """One earlier run of the same stages: its own time, from the start of its plan to its report, and its cores'."""
+    before = reported(store, "r1")
+    found = estimated(store)
+    truth = with_forecast(before, found).forecast
+    assert found.runs == ("r1",)
+    assert found.seconds == pytest.approx(truth.seconds, rel=0.01)
+    assert found.core_seconds == pytest.approx(truth.core_seconds)
+    assert found.low <= 0.8 * found.seconds
+    assert found.high >= 1.25 * found.seconds
+
+
+def test_what_is_there_takes_only_its_pause(store):
+    """With everything there a run takes far less; what remains is what passes between stages."""
+    reported(store, "r1")
+    found = estimated(store, REQUEST, *SECONDS)
+    assert (found.reused, found.unknown) == (12, 0)
+    assert found.seconds < 0.2 * estimated(store).seconds
+    assert found.core_seconds < 10
+
+
+def test_times_go_with_epochs_and_seeds(store):
+    """Twice the epochs take twice the training; another seed is another training on the same slots."""
+    reported(store, "r1")
+    once = estimated(store).core_seconds
+    training = REQUEST.training
+    longer = REQUEST.model_copy(update={"training": training.model_copy(update={"epochs": 2 * training.epochs})})
+    more = REQUEST.model_copy(update={"training": training.model_copy(update={"replicates": 3})})
+    assert estimated(store, longer).core_seconds - once == pytest.approx(4 * SECONDS["train"], rel=0.01)
+    assert estimated(store, more).core_seconds - once == pytest.approx(2 * (SECONDS["train"] + 4.5), rel=0.01)
+
+
+def test_what_no_run_has_done_is_named_as_unknown(store):
+    """A dataset that is new: the rest is estimated, as the least that it takes."""
+    reported(store, "r1")
+    both = REQUEST.model_copy(update={"datasets": (*REQUEST.datasets, synthetic.dataset("new", "New"))})
+    found = estimated(store, both)
+    assert found.unknown == 12
+    assert "expected: at least about" in expected(found, None, "USD")
+    assert "no earlier run tells of 12 stages" in expected(found, None, "USD")
+    alone = REQUEST.model_copy(update={"datasets": (synthetic.dataset("new", "New"),)})
+    assert estimated(store, alone).seconds is None
+
+
+@pytest.mark.parametrize(
+    ("other", "machine"),
+    [
+        (REQUEST.model_copy(update={"profile": "full"}), MACHINE),
+        (REQUEST.model_copy(update={"backend": "jax"}), MACHINE),
+        (REQUEST.model_copy(update={"examples": 5000}), MACHINE),
+        (REQUEST, MACHINE | {"cores": "64"}),
+    ],
+)
+def test_a_run_of_another_kind_tells_nothing(store, other, machine):
+    """Another profile, backend, sample or machine: its times are not this run's."""
+    reported(store, "r1", other, machine=machine)
+    assert estimated(store).runs == ()
+
+
+def test_the_range_is_what_was_seen(store):
+    """Of a fast and a slow run: the estimate lies between, and the range reaches to both."""
+    fast, slow = (reported(store, run, pace=pace) for run, pace in (("r1", 1.0), ("r2", 2.0)))
+    found, took = estimated(store), [with_forecast(each, estimated(store)).forecast.seconds for each in (fast, slow)]
+    assert took[0] < found.seconds < took[1]
+    assert found.low <= took[0] * 1.01
+    assert found.high >= took[1] * 0.99
+
+
+def test_a_reused_stage_does_not_tell_how_long_it_takes(store):
+    """After a run that reused everything, the run before it still tells."""
+    reported(store, "r1")
+    reported(store, "r2", cached=tuple(SECONDS)[1:])
+    assert estimated(store).core_seconds == pytest.approx(sum(SECONDS.values()) + 61 + 240 + 120 + 9, rel=0.01)
+
+
+def test_a_long_history_costs_no_more(store):
+    """At most the newest ten reports are read, however many there are; damaged ones are passed over."""
+    for number in range(LOOKED_AT + 3):
+        reported(store, f"r{number:02}")
+    store.write("reports/r12/report.json", b"{}")
+    read, own = [], FileStore.read
+
+    class Counting(FileStore):
+        def read(self, key):
+            read.append(key)
+            return own(self, key)
+
+    found = estimated(Counting(store._folder))
+    assert len(found.runs) == LOOKED_AT - 1
+    assert sum(key.endswith("report.json") for key in read) == LOOKED_AT
+    assert len(read) <= 4 * LOOKED_AT
+
+
+def test_an_estimate_is_kept_once(store):
+    """A retry of `plan` keeps the first one; a damaged one is none."""
+    first = estimated(store)
+    assert keep_estimate(store, "now", first) == first
+    assert keep_estimate(store, "now", first.model_copy(update={"stages": 99})) == first
+    store.write("runs/now/estimate.json", b"{")
+    assert read_estimate(store, "now") is None
+    assert read_estimate(store, "never") is None
+
+
+def test_the_report_compares_the_estimate_with_the_truth(store):
+    """In seconds, core seconds and money, in full sentences, in both documents for people and in report.json."""
+    prices = REQUEST.model_copy(update={"standards": Standards(price_per_core_hour=3.6, currency="EUR")})
+    before = reported(store, "r1", prices)
+    comparison = with_forecast(before, estimated(store, prices))
+    forecast = comparison.forecast
+    assert forecast.cost == pytest.approx(forecast.core_seconds * 0.001)
+    assert forecast.estimated_cost == pytest.approx(forecast.cost)
+    sentence = compared(forecast, "EUR")
+    assert sentence == (
+        "Expected before the run were about 12 min (9 min to 15 min), and 11 core minutes (0.68 EUR). The run took "
+        "11 min 39 s from the start of its plan to this report, and 11 core minutes (0.68 EUR)."
+    )
+    documents = render(comparison)
+    assert sentence in documents["report.html"].decode()
+    assert sentence in documents["report.md"].decode()
+    assert json.loads(documents["report.json"])["forecast"]["estimate"]["runs"] == ["r1"]
+
+
+def test_a_report_without_an_estimate_says_nothing_of_it(store):
+    """An earlier release has planned the run: no section, and no claim."""
+    comparison = with_forecast(reported(store, "r1"), None)
+    assert comparison.forecast is None
+    assert "Expected" not in render(comparison)["report.md"].decode()
+
+
+def test_without_a_price_there_is_no_money(store):
+    """0 says nothing of money."""
+    comparison = with_forecast(reported(store, "r1"), estimated(store))
+    assert comparison.forecast.cost is None
+    assert "USD" not in compared(comparison.forecast, "USD")
+
+
+def test_a_large_run_is_not_looked_up(store):
+    """More stages than a glance allows: no number, and no look at the store for each."""
+    training = REQUEST.training.model_copy(update={"replicates": 100})
+    many = tuple(synthetic.dataset(f"d{number}") for number in range(3))
+    large = REQUEST.model_copy(update={"training": training, "datasets": many})
+    found = estimate(large, store, MACHINE, None)
+    assert found.seconds is None
+
+
+def test_places_of_reported_stages_are_those_of_the_request(store):
+    """A row of the report and the task that `plan` expects have one place, budgets and shards included."""
+    request = REQUEST.model_copy(update={"budgets": (5_000, 8_000)})
+    reported(store, "r1", request)
+    assert estimated(store, request).unknown == 0
