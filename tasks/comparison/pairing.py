@@ -3,7 +3,7 @@
 Every family is compared with the reference, and every model with the majority baseline, a constant answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np

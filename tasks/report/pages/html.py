@@ -9,9 +9,9 @@ from markupsafe import Markup
 from tasks.comparison.assembly import MANY
 from tasks.comparison.pairing import reference_of
 from tasks.comparison.schema.report import Comparison, DatasetComparison, Frontier
-from tasks.report.pages.class_figures import class_differences
 from tasks.comparison.words.opening import question
 from tasks.comparison.words.wording import MINUS
+from tasks.report.pages.class_figures import class_differences
 from tasks.report.pages.figures import class_scores, interval_figures, key, learning_curves, trial_figures
 from tasks.report.pages.frontier_figures import frontier_figures
 from tasks.report.pages.heat_maps import heat_map
