@@ -2,8 +2,7 @@
 
 from tasks.comparison.schema.cost import Cost, Ratio
 from tasks.comparison.schema.differences import Difference
-from tasks.comparison.words.wording import duration, significant, starting, the_family
-from tasks.comparison.words.wording import ratio as written
+from tasks.comparison.words.wording import duration, starting, the_family, times
 
 ALIKE = 1.1  # two costs that surely differ by less than this factor are about the same
 
@@ -26,7 +25,7 @@ def cost_in_words(difference: Difference) -> str:
     opening = _opening(difference, dear, cheap, winner)
     subject = "it" if winner == dear or winner is None else dear
     as_long = "as much CPU time" if cost.cpu_seconds else "as long"
-    took = f"training {subject} takes {_times(training.estimate)} times {as_long}{_interval(training)}"
+    took = f"training {subject} takes {times(training.estimate)} times {as_long}{_interval(training)}"
     return f"{opening}: {took}{_predicted(latency)}."
 
 
@@ -53,7 +52,7 @@ def _undirected(training: Ratio, clock: str) -> str:
     """Where neither side is known to take more."""
     if _is_alike(training):
         return f"Both take about the same {clock} to train"
-    estimate = _times(training.estimate)
+    estimate = times(training.estimate)
     return f"Which of the two takes more {clock} to train cannot be told{_interval(training, estimate)}"
 
 
@@ -65,10 +64,10 @@ def _predicted(latency: Ratio | None, whose: str = "") -> str:
     """How long a prediction takes, after the same for a training."""
     if latency is None:
         return ""
-    times = f"{_times(latency.estimate)} times as long"
+    took = f"{times(latency.estimate)} times as long"
     if (direction := _direction(latency)) == 0:
         return ", and predictions take about as long" if _is_alike(latency) else ""
-    return f", and a prediction{whose} takes {times}" if direction > 0 else f", but a prediction{whose} takes {times}"
+    return f", and a prediction{whose} takes {took}" if direction > 0 else f", but a prediction{whose} takes {took}"
 
 
 def _direction(ratio: Ratio) -> int:
@@ -93,9 +92,4 @@ def _interval(ratio: Ratio, estimate: str = "") -> str:
     if ratio.low is None or ratio.high is None:
         return f" ({estimate} times as much)" if estimate else ""
     middle = f"{estimate} times as much, " if estimate else ""
-    return f" ({middle}95 % interval {_times(ratio.low)} to {_times(ratio.high)})"
-
-
-def _times(number: float) -> str:
-    """2.94 as "2.9", 0.0421 as "0.042"."""
-    return written(number) if number >= 1 else significant(number, 2)
+    return f" ({middle}95 % interval {times(ratio.low)} to {times(ratio.high)})"

@@ -70,9 +70,45 @@ def ratio(number: float) -> str:
     return f"{number:.1f}" if number < 9.95 else f"{number:,.0f}"
 
 
-def size(number: int | None) -> str:
-    """Bytes as "1.04 MB"."""
-    return UNKNOWN if number is None else f"{number / 1e6:.2f} MB"
+def times(number: float) -> str:
+    """How many times as much: 2.94 as "2.9", 0.0421 as "0.042"."""
+    return ratio(number) if number >= 1 else significant(number, 2)
+
+
+def size(number: float | None) -> str:
+    """Bytes as "1.04 MB" or "1.31 GB"."""
+    if number is None:
+        return UNKNOWN
+    return f"{number / 1e6:.2f} MB" if number < 1e9 else f"{number / 1e9:.2f} GB"
+
+
+def moment(seconds: float | None) -> str:
+    """A short time as "41.2 µs" or "2.4 ms"; a longer one as any duration."""
+    if seconds is None or seconds >= 1:
+        return duration(seconds)
+    return f"{significant(1e6 * seconds)} µs" if seconds < 1e-3 else f"{significant(1e3 * seconds)} ms"
+
+
+def operations(number: float | None) -> str:
+    """Floating-point operations as "507 thousand", "26.4 million" or "1.2 billion"."""
+    for limit, word in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand")):
+        if number is not None and number >= limit:
+            return f"{number / limit:.3g} {word}"
+    return UNKNOWN if number is None else f"{number:.0f}"
+
+
+def energy(joules: float | None) -> str:
+    """Joules as "640 J" or "38.1 kJ"."""
+    if joules is None:
+        return UNKNOWN
+    return f"{significant(joules)} J" if joules < 999.5 else f"{joules / 1e3:,.1f} kJ"
+
+
+def money(amount: float | None, currency: str) -> str:
+    """A price as "0.00213 USD" or "12.40 USD"."""
+    if amount is None:
+        return UNKNOWN
+    return f"{significant(amount)} {currency}" if amount < 1 else f"{amount:,.2f} {currency}"
 
 
 def sample_notice(examples: int | None) -> str | None:

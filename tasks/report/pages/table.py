@@ -10,7 +10,8 @@ from tasks.comparison.schema.report import Comparison, DatasetComparison
 OF_REPLICATE = (
     "seed", "parameters", "accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "top5_accuracy",
     "calibration_error", "brier", "log_loss", "classes_predicted", "val_accuracy", "train_seconds", "setup_seconds",
-    "validation_seconds", "inference_seconds_per_image", "model_bytes", "trained_in", "predictions",
+    "validation_seconds", "cpu_seconds", "energy_joules", "peak_memory_bytes", "gpus", "inference_seconds_per_image",
+    "latency_seconds", "batch_latency_seconds", "flops", "model_bytes", "trained_in", "predictions",
 )  # fmt: skip
 COLUMNS = (
     "run",

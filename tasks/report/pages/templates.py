@@ -16,6 +16,7 @@ from tasks.comparison.words import wording
 from tasks.comparison.words.calibration import calibration_in_words
 from tasks.comparison.words.cautions import cautions, earlier_seeds
 from tasks.comparison.words.classes import classes_in_words
+from tasks.comparison.words.cost_table import cost_columns, cost_rows
 from tasks.comparison.words.data import earlier_in_words, in_words, short
 from tasks.comparison.words.design import design_in_words
 from tasks.comparison.words.forecast import compared
@@ -41,9 +42,9 @@ LOOKED_FOR = {
     "shifted": "largest change of a class's share",
 }
 NUMBERS = (
-    wording.count, wording.duration, wording.family_title, wording.fixed, wording.p_value, wording.percent,
-    wording.plural, wording.points, wording.quoted, wording.significant, wording.size, wording.starting,
-    wording.the_family,
+    wording.count, wording.duration, wording.family_title, wording.fixed, wording.money, wording.p_value,
+    wording.percent, wording.plural, wording.points, wording.quoted, wording.significant, wording.size,
+    wording.starting, wording.the_family,
 )  # fmt: skip
 
 
@@ -64,7 +65,8 @@ def render_template(
     )
     own = (by_class, by_size, choices, conclusion, ends, found, limit, looked_for, place, shares)
     words = (
-        calibration_in_words, cautions, classes_in_words, compared, design_in_words, earlier_in_words, earlier_seeds,
+        calibration_in_words, cautions, classes_in_words, compared, cost_columns, cost_rows, design_in_words,
+        earlier_in_words, earlier_seeds,
         in_words, labels, lost, short, without_result,
     )  # fmt: skip
     environment.filters |= {each.__name__: each for each in (*NUMBERS, *words, *own)}
