@@ -31,6 +31,7 @@ from tasks.report.pages.svg import (
 )
 
 CLASSES = 20  # classes that a figure has room for
+FEW_TRIALS = 40  # that have room for large marks
 INSIDE = 3  # families that have room for their legend beside the lines
 
 
@@ -202,9 +203,9 @@ def class_scores(dataset: DatasetComparison) -> str | None:
 
 
 def trial_figures(dataset: DatasetComparison) -> list[str]:
-    """The search's scores against the time of a trial and against its parameters; the chosen trials are ringed."""
+    """The search's scores in the order of the trials, and against the time of a trial; the chosen trials are ringed."""
     models = [(number, model) for number, model in enumerate(dataset.models) if _points(model, "seconds")]
-    axes = {"seconds": "seconds a trial", "parameters": "parameters"}
+    axes = {"number": "trial", "seconds": "seconds a trial"}
     return [_trials(dataset, models, field, label) for field, label in axes.items() if models]
 
 
@@ -216,19 +217,29 @@ def _trials(dataset: DatasetComparison, models: Sequence[tuple[int, Model]], fie
         for number, model in models:
             drawn = look(number)
             x, y, chosen = zip(*_points(model, field), strict=True)
-            axes.plot(x, y, drawn.marker, color=drawn.colour, markersize=6, label=legend[model.family])
+            if field == "number":
+                _best_so_far(axes, x, y, drawn)
+            size = 6 if len(x) <= FEW_TRIALS else 3.5
+            axes.plot(x, y, drawn.marker, color=drawn.colour, markersize=size, label=legend[model.family])
             ringed = np.flatnonzero(chosen).tolist()
             axes.plot(x, y, "o", markevery=ringed, fillstyle="none", color=INK, markersize=11, markeredgewidth=1.2)
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
-        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=field == "number"))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 10 else f"{value:g}")
         axes.margins(0.12)
         legend.draw(figure, axes, below=True)
     return inline(figure, f"{_identifier(dataset)}-trials-{field}", f"Trials on {dataset.title}: score by {label}")
 
 
+def _best_so_far(axes: Axes, x: Sequence[float], y: Sequence[float], drawn: Look) -> None:
+    best = np.maximum.accumulate(y)
+    axes.step(x, best, where="post", color=drawn.colour, linestyle=drawn.dash, linewidth=1.2)
+
+
 def _points(model: Model, field: str) -> list[tuple[float, float, bool]]:
-    return [(getattr(t, field), t.score, t.chosen) for t in model.trials if t.score is not None and t.parameters]
+    """The trials that have a score, in their order."""
+    trials = sorted(model.trials, key=lambda trial: trial.number)
+    return [(getattr(trial, field), trial.score, trial.chosen) for trial in trials if trial.score is not None]
 
 
 def _done(dataset: DatasetComparison) -> list[tuple[int, Model]]:

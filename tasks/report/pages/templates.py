@@ -20,12 +20,15 @@ from tasks.comparison.words.cost_table import cost_columns, cost_rows
 from tasks.comparison.words.data import earlier_in_words, in_words, short
 from tasks.comparison.words.design import design_in_words
 from tasks.comparison.words.forecast import compared
+from tasks.comparison.words.search import search_in_words
 from tasks.comparison.words.verdict import lost, without_result
 from tasks.report.pages.class_figures import ends
 from tasks.report.pages.heat_maps import CELLS
 from tasks.report.pages.labels import labels
+from tasks.report.pages.trials import choice, trial_table
 
 ENDS = 10  # of many classes, those at each end of a list
+OPEN = 5  # trials of a family that are shown without a click
 FOLDED = 1_000  # classes whose scores a page has room for, folded
 LOOKED_FOR = {
     "corrupt": "corrupt images",
@@ -63,14 +66,13 @@ def render_template(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    own = (by_class, by_size, choices, conclusion, ends, found, limit, looked_for, place, shares)
+    own = (by_class, by_size, choice, choices, conclusion, ends, found, limit, looked_for, place, shares, trial_table)
     words = (
         calibration_in_words, cautions, classes_in_words, compared, cost_columns, cost_rows, design_in_words,
-        earlier_in_words, earlier_seeds,
-        in_words, labels, lost, short, without_result,
+        earlier_in_words, earlier_seeds, in_words, labels, lost, search_in_words, short, without_result,
     )  # fmt: skip
     environment.filters |= {each.__name__: each for each in (*NUMBERS, *words, *own)}
-    environment.globals |= {"MANY": MANY, "ENDS": ENDS, "FOLDED": FOLDED, "CELLS": CELLS}
+    environment.globals |= {"MANY": MANY, "ENDS": ENDS, "FOLDED": FOLDED, "OPEN": OPEN, "CELLS": CELLS}
     environment.globals |= {
         "duration": wording.duration,
         "fixed4": partial(wording.fixed, digits=4),
@@ -147,11 +149,7 @@ def by_class(dataset: DatasetComparison) -> list[ClassRow]:
 
 def choices(hyperparameters: Mapping[str, bool | int | float | str]) -> str:
     """Hyper-parameters on one line."""
-    return ", ".join(f"{name} {_choice(value)}" for name, value in hyperparameters.items())
-
-
-def _choice(value: bool | int | float | str) -> str:
-    return wording.significant(value) if isinstance(value, float) else str(value)
+    return ", ".join(f"{name} {choice(value)}" for name, value in hyperparameters.items())
 
 
 def place(stage: StageRecord) -> str:

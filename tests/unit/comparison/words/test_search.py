@@ -1,0 +1,34 @@
+"""The promises of `tasks.comparison.words.search`."""
+
+import pytest
+
+from tasks.comparison.schema.models import Model, Trial
+from tasks.comparison.words.search import search_in_words
+
+
+def trial(number: int, score: float | None, **more) -> Trial:
+    """A trial; one without a score failed."""
+    values = {"hyperparameters": {}, "parameters": 9, "seconds": 1.0, "seed": 0, "epochs": 1}
+    state = {"status": "done"} if score is not None else {"status": "failed", "error": "no memory"}
+    return Trial(number=number, score=score, **values | state | more)
+
+
+@pytest.mark.parametrize(
+    ("trials", "expected"),
+    [
+        (
+            [trial(0, 0.5), trial(1, 0.6, chosen=True), trial(2, 0.52), trial(3, None)],
+            "Of 4 trials of the CNN, trial 1 was chosen: it reached 60.0 % on the validation part, 8.0 points above "
+            "the median of all scores. 1 trial failed.",
+        ),
+        (
+            [trial(0, 0.5, chosen=True), trial(1, 0.4)],
+            "Of 2 trials of the CNN, trial 0 was chosen: it reached 50.0 % on the validation part.",
+        ),
+        ([trial(0, 0.5, chosen=True)], "The CNN has one trial, which reached 50.0 % on the validation part."),
+        ([trial(0, None), trial(1, None)], "The CNN has 2 trials, and none of them was chosen."),
+    ],
+)
+def test_what_a_search_found(trials, expected):
+    """The chosen trial, its distance to the median of three scores or more, and the failed ones."""
+    assert search_in_words(Model(family="cnn", status="failed", error="train", trials=trials)) == expected
