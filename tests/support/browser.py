@@ -13,10 +13,10 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine (Debian: apt install chromium)")
 
 
-def loaded(address: str, profile: Path, *, width: int = 800, dark: bool = False) -> str:
-    """The document at `address` as markup, two seconds of its own time after it was opened in a window of `width`."""
+def loaded(address: str, profile: Path, *, dark: bool = False) -> str:
+    """The document at `address` as markup, two seconds of its own time after it was opened; `dark` is the scheme."""
     scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
-    shown = _browse(address, profile, "--virtual-time-budget=2000", f"--window-size={width},800", scheme, "--dump-dom")
+    shown = _browse(address, profile, "--virtual-time-budget=2000", "--hide-scrollbars", scheme, "--dump-dom")
     assert "</html>" in shown, shown
     return shown
 
