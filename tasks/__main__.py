@@ -2,7 +2,7 @@
 
 Two commands look after a store: `python -m tasks sweep` and `python -m tasks verify RUN`. Two hand a report on:
 `python -m tasks download RUN` and `python -m tasks presign RUN`. One looks after the data:
-`python -m tasks watch --dataset NAME`.
+`python -m tasks watch --dataset NAME`. One reads two reports: `python -m tasks compare RUN_A RUN_B`.
 
 This is the only module of the stages that reads the environment. Exit codes: 0 done, 99 skipped (not asked for in this
 run, or an earlier stage has not done its work), 64 bad request or configuration, 65 bad data. A retry never helps
@@ -44,6 +44,7 @@ DOWNLOAD = "bring a published report into a folder, and check every file"
 PRESIGN = "print links to a report's documents that work without a login until they expire"
 MAX_LINK_HOURS = 168
 RUN = "the name of a run in the store, or `latest`"
+COMPARE = "name what differs between two runs, and which differences in their results exceed the noise"
 ENVIRONMENT = """environment:
   STORE             s3://bucket/prefix or file:///folder
   AWS_*             the standard variables of the S3 clients, AWS_ENDPOINT_URL_S3 among them
@@ -105,6 +106,11 @@ def _parser() -> argparse.ArgumentParser:
     presign.add_argument("report", metavar="RUN", help=RUN)
     presign.add_argument("--hours", type=_hours, default=24.0, help="how long they work (default: 24, at most 168)")
     presign.set_defaults(run_command=_presign)
+    compare = commands.add_parser("compare", help=COMPARE, description=COMPARE)
+    compare.add_argument("before", metavar="RUN_A", help=RUN)
+    compare.add_argument("after", metavar="RUN_B", help="another one, usually a later one, or `latest`")
+    compare.add_argument("--page", type=Path, metavar="FILE", help="write the same as a page, in HTML")
+    compare.set_defaults(run_command=_compare)
     watch = commands.add_parser(WATCH.name, help=WATCH.summary, description=WATCH.summary)
     watch.add_argument("--dataset", required=True, help="a dataset of the configuration")
     watch.set_defaults(run_command=_watch)
@@ -196,6 +202,18 @@ def _presign(options: argparse.Namespace) -> None:
     print(f"Until {expiry:%Y-%m-%d %H:%M} UTC, whoever has one of these links can read its document without a login.")
     for name, address in found.items():  # a secret until it expires: printed, and never logged
         print(f"{name} {address}")
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from tasks.report.bundle import named
+    from tasks.report.contrast import compare_runs
+    from tasks.report.pages.between.contrast_page import to_contrast_page, to_text
+
+    store = _store()
+    compared = compare_runs(store, *(named(store, run) for run in (options.before, options.after)))
+    print("\n".join(to_text(*compared)))
+    if options.page:
+        options.page.write_text(to_contrast_page(*compared), encoding="utf-8")
 
 
 def _watch(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""The report in Airflow's UI: `/reports/RUN` for who may see the DAG, and a tab of that name on every run.
+"""The reports in Airflow's UI, for who may see the DAG: `/reports/RUN` and `/reports/history`, each with a tab.
 
 A report is a file of the store. Whoever opens it is logged in to Airflow, so the page gets no scripts and no origin of
 its own: nothing written into a report can act as the person who reads it.
@@ -12,7 +12,7 @@ from airflow.plugins_manager import AirflowPlugin
 from dags.stage_command import RunnerError
 from dags.store_access import stored
 from tasks.settings.request import slug
-from tasks.settings.workflow import DAG_ID, REPORT_PAGES, report_key
+from tasks.settings.workflow import DAG_ID, HISTORY_PAGE, REPORT_PAGES, report_key
 
 FILES = ("report.html", "report.json", "report.md", "report.csv")
 HEADERS = {
@@ -38,23 +38,31 @@ class ReportPage:
 
 
 def application() -> Any:
-    """`/RUN` and `/RUN/FILE`, for those who may read the DAG."""
+    """`/RUN`, `/RUN/FILE` and `/history`, for those who may read the DAG."""
     from airflow.api_fastapi.core_api.security import requires_access_dag
     from fastapi import Depends, FastAPI, HTTPException, Response
 
     allowed = Depends(requires_access_dag(method="GET", param_dag_id=DAG_ID))
     app = FastAPI(title="Comparison reports", docs_url=None, redoc_url=None, openapi_url=None)
 
-    @app.get("/{run}", dependencies=[allowed])
-    @app.get("/{run}/{name}", dependencies=[allowed])
-    def page(run: str, name: str = "report.html") -> Response:
+    def served(key: str | None, otherwise: str) -> Response:
         try:
-            body = stored(report_key(slug(run), name)) if name in FILES else None
+            body = stored(key) if key else None
         except RunnerError as error:
             raise HTTPException(503, str(error)) from error
         if body is None:
-            raise HTTPException(404, f"Run {run} has no {name}, or not yet: it appears when the report task is done.")
-        return Response(body, media_type=mimetypes.guess_type(name)[0] or "text/plain", headers=HEADERS)
+            raise HTTPException(404, otherwise)
+        return Response(body, media_type=mimetypes.guess_type(str(key))[0] or "text/plain", headers=HEADERS)
+
+    @app.get("/history", dependencies=[allowed])  # first: another path of one part is a run
+    def history() -> Response:
+        return served(HISTORY_PAGE, "There is no history yet: it appears when the first report is done.")
+
+    @app.get("/{run}", dependencies=[allowed])
+    @app.get("/{run}/{name}", dependencies=[allowed])
+    def page(run: str, name: str = "report.html") -> Response:
+        missing = f"Run {run} has no {name}, or not yet: it appears when the report task is done."
+        return served(report_key(slug(run), name) if name in FILES else None, missing)
 
     return app
 
@@ -70,5 +78,11 @@ class ReportPlugin(AirflowPlugin):
             "href": f"{REPORT_PAGES}/{{RUN_ID}}",
             "destination": "dag_run",
             "url_route": "comparison-report",
-        }
+        },
+        {
+            "name": "History of reports",
+            "href": f"{REPORT_PAGES}/history",
+            "destination": "dag",
+            "url_route": "comparison-history",
+        },
     ]

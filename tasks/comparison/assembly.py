@@ -153,6 +153,7 @@ def _model(branch: Branch, names: Sequence[str], baseline: Baseline | None, stan
         most_confused=_most_confused(confusion, names),
         classes=classes,
         earlier=earlier(branch),
+        test_part=branch.test_part,
         replicates=replicates,
         **tried,
     )

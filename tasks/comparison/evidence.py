@@ -72,6 +72,7 @@ class Branch:
         earlier: for data that may change, where there was a version before.
         damaged: every stage was done, but an artifact in the store is missing or changed.
         budget: None in a run whose datasets have one budget each.
+        test_part: a digest of the files of the test part.
     """
 
     dataset: str
@@ -83,3 +84,4 @@ class Branch:
     damaged: bool = False
     earlier: EarlierEvidence | None = None
     budget: int | None = field(default=None, kw_only=True)
+    test_part: str | None = None

@@ -20,12 +20,13 @@ from tasks.runs.records import now, recorded_manifest
 from tasks.settings.place import Place, branch_places
 from tasks.settings.request import Request
 from tasks.settings.workflow import report_key
-from tasks.storage.artifacts import Manifest, read_file
+from tasks.storage.artifacts import Manifest, digest_of, read_file
 from tasks.storage.contract import Store
 from tasks.storage.documents import DamagedError
 from tasks.storage.provenance import lock_digest, machine, versions
 
 EXAMPLES = "examples.npy"  # what normalize calls the images of its examples
+TEST_PART = "test-"  # how normalize begins the names of the files of that part
 EARLIER = "earlier.npz"  # what evaluate calls the predictions of the model of the version before
 Records = list[dict[str, Any]]
 Say = Callable[[str], None]
@@ -53,6 +54,21 @@ def facts_of(request: Request, store: Store, records: Records) -> dict[str, dict
             manifest = _BranchRecords(store, Place(dataset.name), records).manifest("normalize")
             facts |= {dataset.name: manifest.summary} if manifest else {}
     return facts
+
+
+def code_of(store: Store, records: Records) -> dict[str, str]:
+    """The digest of the code of every stage that is done, by its name, dataset and family.
+
+    All tasks of a stage that differ in budget, seed or shard have the same code. Damaged ones are named elsewhere.
+    """
+    found: dict[str, str] = {}
+    for record in records:
+        parts = (record[name] for name in ("stage", "dataset", "family"))
+        place = "/".join(part for part in parts if part)
+        if record["key"] and record["status"] == "done" and place not in found:
+            with suppress(DamagedError):
+                found[place] = recorded_manifest(store, record).made["code"]
+    return found
 
 
 def examples_of(request: Request, store: Store, records: Records) -> dict[str, tuple[Strip, ...]]:
@@ -134,8 +150,7 @@ def _branch(request: Request, place: Place, records: _BranchRecords, publish: Pu
     """One family's results, or the reason why they are missing or damaged."""
     branch = Branch(str(place.dataset), str(place.family), "failed", budget=place.budget)
     try:
-        records.manifest("normalize")
-        branch = replace(branch, search=_search(records))
+        branch = replace(branch, test_part=_test_part(records), search=_search(records))
         replicates = _replicates(request, records)
         earlier = _earlier(request.run, records)
     except DamagedError as error:
@@ -148,6 +163,14 @@ def _branch(request: Request, place: Place, records: _BranchRecords, publish: Pu
         publish(earlier[0].predictions, earlier[1])
     seeds = tuple(evidence for evidence, _ in replicates)
     return replace(branch, status="done", replicates=seeds, earlier=earlier[0] if earlier else None)
+
+
+def _test_part(records: _BranchRecords) -> str | None:
+    """A digest of the files of the test part, which two versions of the data may share."""
+    manifest = records.manifest("normalize")
+    files = manifest.files if manifest else {}
+    digests = {name: file.sha256 for name, file in files.items() if name.startswith(TEST_PART)}
+    return digest_of(digests) if digests else None
 
 
 def _search(records: _BranchRecords) -> SearchEvidence | None:

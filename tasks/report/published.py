@@ -47,7 +47,7 @@ class PublishedReport:
         try:
             return Comparison.model_validate_json(document)
         except ValidationError as error:
-            self._audit.findings.append(f"report.json: {_why(error)}")
+            self._audit.findings.append(f"report.json: {reason(error)}")
             return None
 
     def check_files(self, comparison: Comparison | None) -> None:
@@ -131,7 +131,7 @@ class PublishedReport:
         return arrays
 
 
-def _why(error: ValidationError) -> str:
+def reason(error: ValidationError) -> str:
     """The first fault of a report.json in one line."""
     first = error.errors(include_url=False)[0]
     place, received = ".".join(map(str, first["loc"])), f"{first['input']!r:.80}"

@@ -20,10 +20,12 @@ from tasks.comparison.evidence import Branch, EarlierEvidence, ReplicateEvidence
 from tasks.comparison.schema.data import Strip
 from tasks.comparison.schema.models import Earlier, Model, Replicate
 from tasks.comparison.schema.report import Comparison, DatasetComparison
+from tasks.comparison.schema.since import Since
 from tasks.errors import DataError, RequestError
 from tasks.learning.metrics import measure
 from tasks.report.audit import Audit, stage_place
-from tasks.report.collection import collect, examples_of, facts_of, legible
+from tasks.report.collection import code_of, collect, examples_of, facts_of, legible
+from tasks.report.contrast import since_again
 from tasks.report.documents import renderer, with_predictions
 from tasks.report.estimate import read_estimate, with_forecast
 from tasks.report.published import PublishedReport, Read
@@ -33,7 +35,7 @@ from tasks.settings.request import Request
 from tasks.settings.workflow import report_key
 from tasks.storage import snapshots
 from tasks.storage.artifacts import Manifest, artifact_key, digest_of, find, verify
-from tasks.storage.contract import Store
+from tasks.storage.contract import ObjectMissing, Store
 from tasks.storage.documents import DamagedError
 
 log = logging.getLogger(__name__)
@@ -142,7 +144,17 @@ def _compiled(
         audit.unchecked.append(f"report.json: data: examples: not made again: pillow {made} made them, here is {here}")
         examples = _examples(comparison)
     made_again = illustrated(compare(request, branches, stages, facts, comparison.environment), examples)
-    return with_forecast(made_again, read_estimate(store, request.run))
+    made_again = with_forecast(made_again, read_estimate(store, request.run))
+    return made_again.model_copy(update={"code": code_of(store, records), "since": _since(comparison, store, audit)})
+
+
+def _since(comparison: Comparison, store: Store, audit: Audit) -> Since | None:
+    """What differs from the run before, made again; as the report has it where that run's report is not there."""
+    try:
+        return since_again(store, comparison)
+    except (RequestError, DamagedError, ObjectMissing) as error:
+        audit.unchecked.append(f"report.json: since: not made again: {error}")
+        return comparison.since
 
 
 def _examples(comparison: Comparison) -> dict[str, tuple[Strip, ...]]:
@@ -166,7 +178,8 @@ def _recomputed(comparison: Comparison, predictions: Mapping[str | None, Any]) -
         {(dataset.name, dataset.budget): dataset.fairness for dataset in comparison.datasets},
     )
     expected = comparison.forecast.estimate if comparison.forecast else None
-    return with_forecast(illustrated(computed, _examples(comparison)), expected)
+    given = {"code": comparison.code, "since": comparison.since}
+    return with_forecast(illustrated(computed, _examples(comparison)), expected).model_copy(update=given)
 
 
 def _branch(dataset: DatasetComparison, model: Model, predictions: Mapping[str | None, Any]) -> Branch:
@@ -175,7 +188,8 @@ def _branch(dataset: DatasetComparison, model: Model, predictions: Mapping[str |
     search = SearchEvidence(trials, {"trial": best, "hyperparameters": model.hyperparameters}, {})
     replicates = tuple(_replicate(replicate, **predictions[replicate.predictions]) for replicate in model.replicates)
     earlier = _earlier(model.earlier, predictions) if model.earlier else None
-    return Branch(dataset.name, model.family, model.status, model.error, search, replicates, earlier=earlier)
+    told = Branch(dataset.name, model.family, model.status, model.error, search, replicates)
+    return replace(told, earlier=earlier, test_part=model.test_part)
 
 
 def _earlier(reported: Earlier, predictions: Mapping[str | None, Any]) -> EarlierEvidence:

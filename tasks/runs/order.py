@@ -82,9 +82,27 @@ def latest(store: Store) -> str | None:
     return None
 
 
-def reported(store: Store) -> Iterator[str]:
-    """The runs that have a report, the newest first; a damaged entry is passed over."""
-    return (entry.run for entry in _entries(store))
+def reported(store: Store, before: str | None = None) -> Iterator[str]:
+    """The runs that have a report, the newest first, or those that come `before` a run; a damaged entry is passed over.
+
+    Raises:
+        DamagedError: that run's own number is damaged.
+    """
+    end = _numbered("reports", run_number(store, before)) if before else None
+    return (entry.run for entry in _entries(store, end))
+
+
+def published_number(store: Store, run: str) -> int | None:
+    """The number of a run whose report is published, or None.
+
+    Raises:
+        DamagedError: what is stored under the run's name is not its number.
+    """
+    try:
+        number = _number(store, f"order/runs/{run}.json", run)
+    except ObjectMissing:
+        return None
+    return number if store.exists(_numbered("reports", number)) else None
 
 
 def _newest(store: Store) -> _Entry:
@@ -93,9 +111,13 @@ def _newest(store: Store) -> _Entry:
     raise DamagedError(f"{store.uri}/order/reports/", "expected a report, found none", REMEDY)
 
 
-def _entries(store: Store) -> Iterator[_Entry]:
-    """The entries of all reports, the newest first; a damaged one is passed over."""
-    for place in sorted(store.list("order/reports/"), reverse=True):
+def _entries(store: Store, end: str | None = None) -> Iterator[_Entry]:
+    """The entries of all reports, or of those whose places come before `end`, the newest first.
+
+    A damaged one is passed over.
+    """
+    places = (place for place in store.list("order/reports/") if end is None or place < end)
+    for place in sorted(places, reverse=True):
         try:
             yield _entry(store, place)
         except DamagedError as error:

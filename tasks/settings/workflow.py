@@ -7,6 +7,7 @@ DAG_ID = "compare_image_models"
 WATCH_DAG_ID = "watch_data"
 POOL = "training"  # Airflow's pool with a slot for each core or GPU that trains
 REPORT_PAGES = "/reports"  # where Airflow's web server shows the reports
+HISTORY_PAGE = "reports/history.html"  # where the store keeps the history of all runs
 Scope = Literal["run", "dataset", "family", "shard", "replicate"]
 # What names a place of each scope, in the order in which paths and command lines write it.
 SCOPES: dict[Scope, tuple[str, ...]] = {

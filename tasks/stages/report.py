@@ -3,19 +3,25 @@
 A branch whose artifacts are damaged is such a row too. Then the stage writes the report of all others, and fails.
 """
 
+import logging
+
 from tasks.comparison.assembly import compare
 from tasks.comparison.data import illustrated
 from tasks.comparison.evidence import Branch
 from tasks.errors import DataError
-from tasks.report.collection import collect, environment, examples_of, facts_of, legible
+from tasks.report.collection import code_of, collect, environment, examples_of, facts_of, legible
+from tasks.report.contrast import since_before
 from tasks.report.documents import CHECKSUMS, checksums, render
 from tasks.report.estimate import read_estimate, with_forecast
+from tasks.report.history import keep_history
 from tasks.runs.order import publish
 from tasks.runs.records import read_records, recorded
 from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.workflow import report_key
 from tasks.storage.contract import Store
+
+log = logging.getLogger(__name__)
 
 
 def report(request: Request, store: Store) -> None:
@@ -31,6 +37,9 @@ def report(request: Request, store: Store) -> None:
         comparison = compare(request, branches, records, facts_of(request, store, records), environment())
         comparison = illustrated(comparison, examples_of(request, store, records))
         comparison = with_forecast(comparison, read_estimate(store, request.run))
+        comparison = comparison.model_copy(update={"code": code_of(store, records)})
+        since = since_before(store, comparison, lambda key: predictions.get(key) or store.read(key))
+        comparison = comparison.model_copy(update={"since": since})
         documents = render(comparison)
         record.check_newest()
         for key, body in predictions.items():
@@ -38,9 +47,18 @@ def report(request: Request, store: Store) -> None:
         for name, body in (documents | {CHECKSUMS: checksums(comparison, documents)}).items():
             store.write(report_key(request.run, name), body)
         publish(store, request.run, comparison.status)
-        for verdict in comparison.verdicts:
-            record.progress(verdict)
+        _write_history(store)
+        for line in (*([since.line] if since else []), *comparison.verdicts):
+            record.progress(line)
         _require_whole(branches)
+
+
+def _write_history(store: Store) -> None:
+    """The report is published already: what is wrong with other reports, or with the store now, does not fail it."""
+    try:
+        keep_history(store)
+    except Exception as error:  # whatever it is, the next report brings the history up to date
+        log.warning("the history is not brought up to date: %s: %s", type(error).__name__, error)
 
 
 def _require_whole(branches: list[Branch]) -> None:

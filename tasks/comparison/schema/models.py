@@ -178,6 +178,7 @@ class Model(Frozen):
             examples, the 20 largest numbers.
         earlier: the model of the version before, for a dataset whose data may change.
         spending: what its search and one of its trainings took.
+        test_part: a digest of the test part that it was measured on; null in a report that does not know it.
     """
 
     family: str
@@ -200,6 +201,7 @@ class Model(Frozen):
     trials: tuple[Trial, ...] = ()
     earlier: Earlier | None = None
     spending: Spending = Spending()
+    test_part: str | None = None
 
     @model_validator(mode="after")
     def _says_why(self):

@@ -13,6 +13,7 @@ from tasks.comparison.schema.data import DataSection
 from tasks.comparison.schema.differences import Conclusion, Difference
 from tasks.comparison.schema.forecast import Forecast
 from tasks.comparison.schema.models import Baseline, Model
+from tasks.comparison.schema.since import Since
 from tasks.comparison.schema.values import Count, Number
 from tasks.settings.request import Request
 from tasks.settings.values import Frozen
@@ -119,6 +120,8 @@ class Comparison(Frozen):
         confidence: of every interval; 1 - confidence is the level of every test.
         forecast: what `plan` expected the run to take, beside what it took; null where it expected nothing.
         reproduce: the command that asks for the same run again.
+        code: the digest of the code of each stage, by STAGE/DATASET or STAGE/DATASET/FAMILY.
+        since: what differs from the run before, and what that did; null where there is none to compare with.
         request: all that the run was asked, but for the mirror: the digests say what was read, and an address may hold
             a password.
     """
@@ -136,6 +139,8 @@ class Comparison(Frozen):
     forecast: Forecast | None = None
     reproduce: str
     request: Request
+    code: dict[str, str] = Field(default_factory=dict)
+    since: Since | None = None
 
     @model_validator(mode="after")
     def _is_of_these_seeds(self):

@@ -21,6 +21,7 @@ from tasks.comparison.words.data import earlier_in_words, in_words, short
 from tasks.comparison.words.design import design_in_words
 from tasks.comparison.words.forecast import compared
 from tasks.comparison.words.search import search_in_words
+from tasks.comparison.words.since import day, outcome
 from tasks.comparison.words.verdict import lost, without_result
 from tasks.report.pages.class_figures import ends
 from tasks.report.pages.heat_maps import CELLS
@@ -54,9 +55,15 @@ NUMBERS = (
 def render_template(
     name: str, comparison: Comparison, *, finish: Callable[[object], object] | None = None, **values: Any
 ) -> str:
-    """The template `name`, filled in. Every value is escaped for HTML, unless `finish` marked it.
+    """The template `name`, filled in, with the values that every format shows."""
+    return templates(finish).get_template(name).render(comparison=comparison, **_shared(comparison), **values)
 
-    `finish` gets every value first: it escapes it for another format, or changes it.
+
+def templates(finish: Callable[[object], object] | None = None) -> Environment:
+    """The templates, with the wording that they use as filters.
+
+    Every value is escaped for HTML, unless `finish` marked it. `finish` gets every value first: it escapes it for
+    another format, or changes it.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -68,8 +75,8 @@ def render_template(
     )
     own = (by_class, by_size, choice, choices, conclusion, ends, found, limit, looked_for, place, shares, trial_table)
     words = (
-        calibration_in_words, cautions, classes_in_words, compared, cost_columns, cost_rows, design_in_words,
-        earlier_in_words, earlier_seeds, in_words, labels, lost, search_in_words, short, without_result,
+        calibration_in_words, cautions, classes_in_words, compared, cost_columns, cost_rows, day, design_in_words,
+        earlier_in_words, earlier_seeds, in_words, labels, lost, outcome, search_in_words, short, without_result,
     )  # fmt: skip
     environment.filters |= {each.__name__: each for each in (*NUMBERS, *words, *own)}
     environment.globals |= {"MANY": MANY, "ENDS": ENDS, "FOLDED": FOLDED, "OPEN": OPEN, "CELLS": CELLS}
@@ -78,7 +85,7 @@ def render_template(
         "fixed4": partial(wording.fixed, digits=4),
         "percent2": partial(wording.percent, digits=2),
     }
-    return environment.get_template(name).render(comparison=comparison, **_shared(comparison), **values)
+    return environment
 
 
 def _shared(comparison: Comparison) -> dict[str, Any]:

@@ -24,8 +24,8 @@ def test_the_headers_alone_let_no_script_run(tmp_path):
 
 @pytest.fixture
 def client(tmp_path, monkeypatch):
-    """The application without Airflow's login, over a store with one report and one secret beside it."""
-    for name in ("reports/r/report.html", "reports/r/secret.txt", "secret.txt"):
+    """The application without Airflow's login, over a store with one report, a history, and one secret beside it."""
+    for name in ("reports/r/report.html", "reports/history.html", "reports/r/secret.txt", "secret.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(f"content of {name}")
     monkeypatch.setenv("STORE", tmp_path.as_uri())
@@ -41,6 +41,29 @@ def test_a_report_is_served_with_its_policy(client):
     answer = client.get("/r")
     assert (answer.status_code, answer.text) == (200, "content of reports/r/report.html")
     assert answer.headers.items() >= {name.lower(): value for name, value in report_page.HEADERS.items()}.items()
+
+
+def test_the_history_is_served_where_its_links_lead_to_reports(client):
+    """`/history` is a page, not a run, and a link `RUN/report.html` in it leads to that run's report."""
+    answer = client.get("/history")
+    assert (answer.status_code, answer.text) == (200, "content of reports/history.html")
+    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.headers.items() >= {name.lower(): value for name, value in report_page.HEADERS.items()}.items()
+    assert client.get("/r/report.html").text == "content of reports/r/report.html"
+
+
+def test_a_store_without_a_history_says_when_there_will_be_one(client, tmp_path):
+    """Before the first report the tab says so, with 404."""
+    (tmp_path / "reports/history.html").unlink()
+    answer = client.get("/history")
+    assert answer.status_code == 404
+    assert "first report" in answer.text
+
+
+def test_both_pages_have_a_tab():
+    """The report stands beside a run, and the history beside the DAG."""
+    views = {view["destination"]: view["href"] for view in report_page.ReportPlugin.external_views}
+    assert views == {"dag_run": "/reports/{RUN_ID}", "dag": "/reports/history"}
 
 
 OTHERS = ["/r/secret.txt", "/%2e%2e/secret.txt", "/../secret.txt", "/r/..%2fsecret.txt", "/..%2f..%2fsecret.txt", "/x"]

@@ -1,0 +1,163 @@
+"""What differs between two runs: what was asked, data, code and surroundings, in the order in which it matters."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tasks.comparison.schema.report import Comparison
+from tasks.comparison.schema.since import KINDS, Change, Kind
+from tasks.comparison.words.wording import count, enumeration, family_title, plural, significant
+
+# No result depends on these: names, ways to the data, how a search is shared out, and what was done again.
+PASSING = ("version", "run", "mirror", "allowed_addresses", "force", "search.shards", "looks.number")
+KIND_OF: dict[str, Kind] = {
+    "training.tricks": "tricks", "training": "training", "search": "search", "seed": "training", "backend": "training",
+}  # fmt: skip
+NAMES = {
+    "training.replicates": "seeds",
+    "seed": "first seed",
+    "examples": "images of each part at most",
+    "validation_fraction": "share of the validation part",
+    "search.fraction": "share of the training part that a trial learns from",
+    "looks.planned": "planned looks",
+    "search.epochs": "epochs of a trial",
+}
+DIGEST = 8  # digits that tell one from others
+LONG = 60  # characters of a value that a sentence has room for
+FAMILY_PLACE = 2  # slashes in STAGE/DATASET/FAMILY
+MACHINE = ("processor", "cores", "system")
+
+
+def changes(before: Comparison, after: Comparison) -> tuple[Change, ...]:
+    """Everything that differs and may matter, tricks first."""
+    found = [*_asked(before, after), *_data(before, after), *_code(before, after), *_environment(before, after)]
+    return tuple(sorted(found, key=lambda change: KINDS.index(change.kind)))
+
+
+def _asked(before: Comparison, after: Comparison) -> Iterator[Change]:
+    """The differences of the two requests, field by field; fields of a later release count too."""
+    old, new = _fields(before), _fields(after)
+    for path in dict.fromkeys([*new, *old]):
+        if old.get(path) != new.get(path):
+            yield _setting(path, old.get(path), new.get(path))
+    yield from _datasets(before, after)
+
+
+def _fields(comparison: Comparison) -> dict[str, Any]:
+    """What was asked by path, without PASSING; the datasets are the names of all of them."""
+    asked = comparison.request.model_dump(mode="json")
+    asked["datasets"] = sorted(dataset["name"] for dataset in asked["datasets"])
+    return {path: value for path, value in _leaves(asked) if path not in PASSING}
+
+
+def _leaves(value: Mapping[str, Any], start: str = "") -> Iterator[tuple[str, Any]]:
+    for name, member in value.items():
+        if isinstance(member, Mapping) and member:
+            yield from _leaves(member, f"{start}{name}.")
+        else:
+            yield f"{start}{name}", member
+
+
+def _setting(path: str, old: Any, new: Any) -> Change:
+    name = path.rpartition(".")[2].replace("_", " ")
+    if path == "training.replicates" and isinstance(old, int) and isinstance(new, int):
+        more = plural(abs(new - old), "more seed" if new > old else "fewer seed")
+        return Change(kind="training", what="seeds", before=str(old), after=str(new), phrase=more)
+    what = NAMES.get(path, name)
+    return _change(_kind(path), what, _value(old, path), _value(new, path))
+
+
+def _kind(path: str) -> Kind:
+    if path == "budgets":
+        return "budgets"
+    parent = path.rpartition(".")[0]
+    return KIND_OF.get(parent) or KIND_OF.get(path, "request")
+
+
+def _datasets(before: Comparison, after: Comparison) -> Iterator[Change]:
+    """What was asked of the datasets that both runs have: their budgets, and how their images are read."""
+    earlier = {dataset.name: dataset for dataset in before.request.datasets}
+    for dataset in after.request.datasets:
+        if dataset.name not in earlier:
+            continue
+        old, new = (dict(_leaves(each.model_dump(mode="json"))) for each in (earlier[dataset.name], dataset))
+        for path in dict.fromkeys([*new, *old]):
+            if old.get(path) != new.get(path):
+                kind: Kind = "budgets" if path == "budget" else "data"
+                what = f"{NAMES.get(path, path.replace('_', ' ').replace('.', ' '))} of {dataset.title}"
+                yield _change(kind, what, _value(old.get(path), path), _value(new.get(path), path))
+
+
+def _data(before: Comparison, after: Comparison) -> Iterator[Change]:
+    """New versions of the data, and how many images each part has."""
+    earlier = {section.name: section for section in before.data}
+    for section in after.data:
+        old = earlier.get(section.name)
+        if old is None or not (old.counts and section.counts):
+            continue
+        if old.version != section.version:
+            versions = [(each or "unknown")[:DIGEST] for each in (old.version, section.version)]
+            what = f"data version of {section.title}"
+            yield Change(kind="data", what=what, before=versions[0], after=versions[1], phrase=f"new {what}")
+        for part in dict.fromkeys([*section.counts, *old.counts]):
+            if old.counts.get(part) != section.counts.get(part):
+                numbers = count(old.counts.get(part)), count(section.counts.get(part))
+                yield _change("data", f"{part} images of {section.title}", *numbers)
+
+
+def _code(before: Comparison, after: Comparison) -> Iterator[Change]:
+    """A line for each stage whose code is another; nothing is known of a stage that one run has not done."""
+    both = [place for place in after.code if place in before.code]
+    differing: dict[str, list[str]] = {}
+    for place in both:
+        if before.code[place] != after.code[place]:
+            differing.setdefault(_stage(place), []).append(place)
+    for stage, places in differing.items():
+        everywhere = len(places) == sum(_stage(place) == stage for place in both)
+        what = stage if everywhere else f"{stage} ({_where(places)})"
+        digests = (enumeration(list(dict.fromkeys(run.code[p][:DIGEST] for p in places))) for run in (before, after))
+        yield Change(kind="code", what=what, phrase=f"other code of {what}", before=next(digests), after=next(digests))
+
+
+def _stage(place: str) -> str:
+    return place.partition("/")[0]
+
+
+def _where(places: Sequence[str]) -> str:
+    """The families of some places of one stage; where it has none, the datasets."""
+    last = dict.fromkeys(place.rpartition("/")[2] for place in places)
+    has_families = places[0].count("/") == FAMILY_PLACE
+    return enumeration([family_title(name) if has_families else name for name in last])
+
+
+def _environment(before: Comparison, after: Comparison) -> Iterator[Change]:
+    """Releases of libraries, and the kind of machine."""
+    old, new = before.environment.versions, after.environment.versions
+    for name in dict.fromkeys([*new, *old]):
+        if old.get(name) != new.get(name) and name != "uv.lock":
+            yield _change("environment", name, old.get(name, "not installed"), new.get(name, "not installed"))
+    for name in MACHINE:
+        facts = before.environment.machine.get(name), after.environment.machine.get(name)
+        if facts[0] != facts[1]:
+            yield _change("environment", name, *(fact or "unknown" for fact in facts))
+
+
+def _change(kind: Kind, what: str, before: str | None, after: str | None) -> Change:
+    before, after = (None if each is None or len(each) > LONG else each for each in (before, after))
+    fits = before is not None and after is not None
+    phrase = f"{what} {after} (was {before})" if fits else f"other {what}"
+    return Change(kind=kind, what=what, before=before, after=after, phrase=phrase)
+
+
+def _value(value: Any, path: str) -> str | None:
+    """A setting in words; null for one that is a table of its own. A trick, or a switch, that is 0 is off."""
+    if isinstance(value, bool) or (path.startswith("training.tricks.") and not value):
+        return "on" if value else "off"
+    if value is None or value in ([], {}, ""):
+        return "all" if path == "examples" else "none"
+    if isinstance(value, int):
+        return count(value)
+    if isinstance(value, float):
+        return significant(value, 12)
+    if isinstance(value, list):
+        return None if any(isinstance(each, list | dict) for each in value) else ", ".join(map(str, value))
+    return str(value) if isinstance(value, str) else None

@@ -1,0 +1,96 @@
+"""What became of the results between two runs: each family's accuracy, and whether the difference exceeds the noise."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from tasks.comparison.between.difference import Gain, paired, unpaired
+from tasks.comparison.schema.models import Model
+from tasks.comparison.schema.report import Comparison, DatasetComparison
+from tasks.comparison.schema.since import Relation, Shift
+from tasks.comparison.statistics.crossed import Hits
+from tasks.comparison.statistics.tests import ALPHA, holm
+
+Hitting = Callable[[Model], Hits]  # the hits [seeds, examples] of a model with a result
+
+
+class _Pair(NamedTuple):
+    """One family on one dataset at one budget in both runs."""
+
+    dataset: DatasetComparison
+    family: str
+    before: Model | None
+    after: Model | None
+
+
+def shifts(before: Comparison, after: Comparison, hits_before: Hitting, hits_after: Hitting) -> tuple[Shift, ...]:
+    """One for each family of each dataset that both runs ask for, in the order of `after`.
+
+    Hits are read only of models that are not the same. A budget that differs is no matter: then the models of both
+    budgets are compared, where each run has one.
+    """
+    pairs = list(_pairs(before, after))
+    relations = [_relation(pair) for pair in pairs]
+    gains = [_gain(pair, relation, hits_before, hits_after) for pair, relation in zip(pairs, relations, strict=True)]
+    adjusted = iter(holm([gain.p_value for gain in gains if gain]))
+    return tuple(
+        _shift(pair, relation, gain, next(adjusted) if gain else None)
+        for pair, relation, gain in zip(pairs, relations, gains, strict=True)
+    )
+
+
+def _pairs(before: Comparison, after: Comparison) -> Iterator[_Pair]:
+    """The budget tells comparisons apart only in a run over several."""
+    several = bool(before.request.budgets or after.request.budgets)
+    earlier = {(each.name, each.budget if several else None): each for each in before.datasets}
+    for dataset in after.datasets:
+        old = earlier.get((dataset.name, dataset.budget if several else None))
+        models = {model.family: model for model in old.models} if old else {}
+        for model in dataset.models:
+            if model.family in models:
+                sides = (side if side.status == "done" else None for side in (models[model.family], model))
+                yield _Pair(dataset, model.family, *sides)
+
+
+def _relation(pair: _Pair) -> Relation:
+    if not (pair.before and pair.after):
+        return "no result"
+    old, new = _trained(pair.before), _trained(pair.after)
+    same_test = pair.before.test_part is not None and pair.before.test_part == pair.after.test_part
+    common = old.keys() & new.keys()
+    if same_test and common and all(old[seed] == new[seed] for seed in common):
+        return "same models" if old.keys() == new.keys() else "same training"
+    return "same test part" if same_test else "other test part"
+
+
+def _trained(model: Model) -> dict[int, str | None]:
+    """The key of each training's artifact, by its seed."""
+    return {each.seed: each.digests.get("train") for each in model.replicates}
+
+
+def _gain(pair: _Pair, relation: Relation, hits_before: Hitting, hits_after: Hitting) -> Gain | None:
+    if not (pair.before and pair.after) or relation not in ("same test part", "other test part"):
+        return None
+    compare = paired if relation == "same test part" else unpaired
+    return compare(hits_after(pair.after), hits_before(pair.before))
+
+
+def _shift(pair: _Pair, relation: Relation, gain: Gain | None, p_value: float | None) -> Shift:
+    before, after = (side.accuracy if side else None for side in (pair.before, pair.after))
+    low, high = gain.interval(ALPHA) if gain else (None, None)
+    return Shift(
+        dataset=pair.dataset.name,
+        title=pair.dataset.title,
+        budget=pair.dataset.budget,
+        family=pair.family,
+        before=before,
+        after=after,
+        seeds_before=len(pair.before.replicates) if pair.before else 0,
+        seeds=len(pair.after.replicates) if pair.after else 0,
+        relation=relation,
+        estimate=None if before is None or after is None else (gain.mean if gain else after - before),
+        low=low,
+        high=high,
+        p_value=p_value,
+        p_value_unadjusted=gain.p_value if gain else None,
+        exceeds_noise=p_value < ALPHA if p_value is not None else None,
+    )

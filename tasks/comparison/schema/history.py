@@ -1,0 +1,68 @@
+"""The history of a store's runs, `reports/history.json`: what each report says of its results, in few words."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from tasks.comparison.schema.values import Count, Number, Share
+from tasks.settings.request import RunId
+from tasks.settings.values import Frozen, Name
+
+
+class Result(Frozen):
+    """One family on one dataset at one budget: means over the seeds, in seconds and shares.
+
+    `conclusion` is that of the difference to the reference; null for the reference itself.
+    """
+
+    dataset: Name
+    title: str
+    budget: Count
+    family: Name
+    accuracy: Share
+    low: Share
+    high: Share
+    seeds: Count
+    parameters: Count
+    train_seconds: Number
+    conclusion: str | None = None
+
+
+class Row(Frozen):
+    """One run with a report.
+
+    Attributes:
+        number: of the run, in the order of the store's runs.
+        mark: what tells whether its report.json is another one than when the row was made.
+        created: when the report was made, as ISO 8601 in UTC.
+        sample: how many images of each part were used at most; null where all were.
+        data: the version of the data by dataset; of pinned files, a digest of what they are pinned to.
+        code: a digest of the code by dataset, from `normalize` to `evaluate`; none where the manifests are gone.
+        results: without those of families that have none.
+    """
+
+    run: RunId
+    number: Count
+    mark: str
+    created: str
+    profile: Name
+    sample: Count | None = None
+    data: dict[str, str] = Field(default_factory=dict)
+    code: dict[str, str] = Field(default_factory=dict)
+    results: tuple[Result, ...] = ()
+
+
+class PassedOver(Frozen):
+    """A run whose report cannot be read, with the reason; `mark` as that of a row."""
+
+    run: str
+    mark: str
+    reason: str
+
+
+class History(Frozen):
+    """Every run with a report, the earliest first."""
+
+    version: Literal[1] = 1
+    rows: tuple[Row, ...] = ()
+    passed_over: tuple[PassedOver, ...] = ()

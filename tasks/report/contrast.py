@@ -1,0 +1,134 @@
+"""Two runs compared, from their published reports; and a run's report beside the one before it."""
+
+import io
+import logging
+from collections.abc import Callable
+from hashlib import sha256
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from tasks.comparison.between.changes import changes
+from tasks.comparison.between.shifts import Hitting, shifts
+from tasks.comparison.schema.models import Model
+from tasks.comparison.schema.report import Comparison
+from tasks.comparison.schema.since import Since
+from tasks.comparison.statistics.crossed import Hits
+from tasks.comparison.words.since import since_line
+from tasks.errors import DataError, RequestError
+from tasks.report.published import reason
+from tasks.runs.order import reported
+from tasks.runs.requests import read_request
+from tasks.settings.request import Request
+from tasks.settings.workflow import report_key
+from tasks.storage.contract import ObjectMissing, Store
+from tasks.storage.documents import DamagedError
+
+log = logging.getLogger(__name__)
+LOOKED_AT = 50  # earlier reports among which the last one on the same datasets is looked for
+AGAIN = "run it again: finished work is reused, and the report is made anew"
+Read = Callable[[str], bytes]
+
+
+def compare_runs(store: Store, before: str, after: str) -> tuple[Comparison, Comparison, Since]:
+    """The reports of two runs, and what differs from the first one to the second.
+
+    Raises:
+        RequestError: a run has no report, or one of another release.
+        DamagedError: the predictions of a run are not those that its report names.
+    """
+    (old, digest), (new, _) = report_of(store, before), report_of(store, after)
+    return old, new, contrast(old, digest, new, store.read)
+
+
+def report_of(store: Store, run: str) -> tuple[Comparison, str]:
+    """The report of a run, and the SHA-256 of its report.json.
+
+    Raises:
+        RequestError: there is none, or it cannot be read here.
+    """
+    try:
+        body = store.read(report_key(run, "report.json"))
+        return Comparison.model_validate_json(body), sha256(body).hexdigest()
+    except ObjectMissing:
+        raise RequestError(f"run {run}: expected a run with a report in {store.uri}, found none") from None
+    except ValidationError as error:
+        raise RequestError(f"run {run}: report.json: {reason(error)}; {AGAIN}") from None
+
+
+def contrast(before: Comparison, digest: str, after: Comparison, read: Read) -> Since:
+    """What differs from `before`, whose report.json has the `digest`. `read` returns predictions by their keys.
+
+    Raises:
+        ObjectMissing, DamagedError: predictions are not there, or not those that a report names.
+    """
+    found = changes(before, after)
+    moved = shifts(before, after, _hits(read), _hits(read))
+    created = before.environment.created
+    line = since_line(before.run, created, after.environment.created, found, moved)
+    return Since(run=before.run, created=created, sha256=digest, changes=found, shifts=moved, line=line)
+
+
+def since_before(store: Store, comparison: Comparison, read: Read) -> Since | None:
+    """What differs from the run before, or None where there is none whose report can be read.
+
+    That is the last earlier run of the same profile on all of these datasets, and maybe on others.
+    """
+    run = _run_before(store, comparison.request)
+    if run is None:
+        return None
+    try:
+        before, digest = report_of(store, run)
+        return contrast(before, digest, comparison, read)
+    except (RequestError, DataError, ObjectMissing) as error:
+        log.warning("not compared with the run before: %s", error)
+        return None
+
+
+def since_again(store: Store, comparison: Comparison) -> Since | None:
+    """What a report says of the run before, made again from both reports.
+
+    Raises:
+        RequestError: that run's report is gone, or another one than it was.
+        ObjectMissing, DamagedError: as `contrast`.
+    """
+    if comparison.since is None:
+        return None
+    before, digest = report_of(store, comparison.since.run)
+    if digest != comparison.since.sha256:
+        raise RequestError(f"the report of run {before.run} is another one than it was")
+    return contrast(before, digest, comparison, store.read)
+
+
+def _run_before(store: Store, request: Request) -> str | None:
+    for run in islice(reported(store, before=request.run), LOOKED_AT):
+        try:
+            earlier = read_request(store, run)
+        except (RequestError, DataError) as error:
+            log.warning("passed over: %s", error)
+            continue
+        if earlier.profile == request.profile and _names(earlier) >= _names(request):
+            return run
+    return None
+
+
+def _names(request: Request) -> set[str]:
+    return {dataset.name for dataset in request.datasets}
+
+
+def _hits(read: Read) -> Hitting:
+    def hits(model: Model) -> Hits:
+        return np.stack([_right(read, each.predictions, each.predictions_sha256) for each in model.replicates])
+
+    return hits
+
+
+def _right(read: Read, key: str, digest: str) -> Any:
+    """Whether a model was right on each test example, bool [examples]."""
+    body = read(key)
+    if (received := sha256(body).hexdigest()) != digest:
+        raise DamagedError(key, f"expected SHA-256 {digest}, received {received}", AGAIN)
+    with np.load(io.BytesIO(body), allow_pickle=False) as stored:
+        return stored["y_true"] == stored["y_pred"]

@@ -1,0 +1,104 @@
+"""`history.html`: every dataset's results over the runs of a store, on one page without scripts."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from tasks.comparison.schema.history import History, Result, Row
+from tasks.report.pages.between.history_figures import MOST, Line, Mark, accuracy_figure
+from tasks.report.pages.templates import templates
+
+ROWS, FIGURES = 2_500, 30  # of the whole page, of some 500 bytes and 30 kB: that keeps it below 3 MB
+OPEN = 20  # the newest rows of a table, which are not folded
+DATA, CODE = "new data", "other code"
+Run = tuple[Row, dict[str, Result]]  # with its results on one dataset at one budget, by family
+
+
+class Entry(NamedTuple):
+    """A row of a table: a run's results on one dataset at one budget; `changed` are the kinds of its marks."""
+
+    row: Row
+    results: dict[str, Result]
+    changed: tuple[str, ...]
+
+
+class Key(NamedTuple):
+    """What the runs of a series have in common: other ones answer another question."""
+
+    dataset: str
+    budget: int
+    profile: str
+    sample: int | None
+
+    @property
+    def identifier(self) -> str:
+        """Letters, digits and hyphens, which no other series of a page has."""
+        return "-".join(("history", *map(str, self))).replace("_", "-")
+
+
+class Series(NamedTuple):
+    """Runs of one profile on one dataset at one budget, the newest first, and their figure, if there is room."""
+
+    key: Key
+    families: tuple[str, ...]
+    entries: Sequence[Entry]
+    figure: Markup
+
+
+class Section(NamedTuple):
+    """One dataset."""
+
+    name: str
+    title: str
+    series: list[Series]
+
+
+def to_history_page(history: History) -> str:
+    """The page. Every text in it is escaped. Only the figures are markup, and Matplotlib escapes their texts."""
+    sections = list(_sections(history.rows))
+    shown = max(1, ROWS // max(1, sum(len(section.series) for section in sections)))
+    values = {"shown": shown, "open": min(OPEN, shown), "MOST": MOST, "DATA": DATA, "CODE": CODE}
+    page = templates().get_template("between/history.html.j2")
+    return page.render(history=history, sections=sections, **values)
+
+
+def _sections(rows: Sequence[Row]) -> Iterator[Section]:
+    """The datasets by name; of each the series with the newest run first."""
+    placed: dict[Key, list[Run]] = {}
+    for row in rows:
+        by_place: dict[tuple[str, int], dict[str, Result]] = {}
+        for result in row.results:
+            by_place.setdefault((result.dataset, result.budget), {})[result.family] = result
+        for (dataset, budget), results in by_place.items():
+            placed.setdefault(Key(dataset, budget, row.profile, row.sample), []).append((row, results))
+    newest = sorted(placed, key=lambda key: -placed[key][-1][0].number)
+    drawn = {*newest[:FIGURES]}
+    for dataset, group in groupby(sorted(newest, key=lambda key: key.dataset), key=lambda key: key.dataset):
+        series = [_series(key, placed[key], is_drawn=key in drawn) for key in group]
+        title = next(iter(series[0].entries[0].results.values())).title
+        yield Section(dataset, title, series)
+
+
+def _series(key: Key, runs: Sequence[Run], *, is_drawn: bool) -> Series:
+    marks = _marks(key.dataset, [row for row, _ in runs])
+    families = tuple(sorted({family for _, results in runs for family in results}))
+    changed: dict[int, list[str]] = {}
+    for mark in marks:
+        changed.setdefault(mark.position, []).append(mark.kind)
+    entries = [Entry(row, results, tuple(changed.get(index, ()))) for index, (row, results) in enumerate(runs)]
+    by_family = {family: [results.get(family) for _, results in runs] for family in families}
+    line = Line(key.identifier, f"{key.dataset}, {key.profile}", by_family, marks, len(runs))
+    figure = Markup(accuracy_figure(line) if is_drawn else "")  # noqa: S704
+    return Series(key, families, entries[::-1], figure)
+
+
+def _marks(dataset: str, rows: Sequence[Row]) -> tuple[Mark, ...]:
+    """Where the version of the data, or the code, is another one than in the run before."""
+    found = []
+    for position, (before, after) in enumerate(pairwise(rows), 1):
+        for kind, old, new in ((DATA, before.data, after.data), (CODE, before.code, after.code)):
+            if dataset in old and dataset in new and old[dataset] != new[dataset]:
+                found.append(Mark(kind, position))
+    return tuple(sorted(found, key=lambda mark: (mark.kind != DATA, mark.position)))

@@ -1,0 +1,97 @@
+"""Two runs of a store compared: the command, its page, and the run before, which a report begins with."""
+
+import logging
+import re
+
+import pytest
+
+from tasks.errors import RequestError
+from tasks.report.contrast import compare_runs, since_before
+from tasks.storage.documents import DamagedError
+from tests.support import published_runs
+from tests.support.stage_commands import in_this_process
+
+MIXUP = {"tricks": published_runs.request("x").training.tricks.model_copy(update={"mixup": 0.2})}
+
+
+def put(store, run, *, training=None, **options):
+    comparison, files = published_runs.made(published_runs.request(run, **(training or {})), **options)
+    published_runs.put(store, comparison, files)
+    return comparison
+
+
+def since(store, run, **options):
+    """What the report of a run that is made now would say of the run before it."""
+    comparison, files = published_runs.made(published_runs.request(run), **options)
+    return since_before(store, comparison, lambda key: files.get(key) or store.read(key))
+
+
+def test_two_runs_that_differ_in_one_trick_name_that_trick_first(stores):
+    """And what it did, from the predictions that both reports publish."""
+    put(stores, "a", accuracy=0.6)
+    put(stores, "b", accuracy=0.8, training=MIXUP | {"epochs": 9})
+    *_, found = compare_runs(stores, "a", "b")
+    assert (found.changes[0].kind, found.changes[0].phrase) == ("tricks", "mixup 0.2 (was off)")
+    assert all(shift.exceeds_noise and shift.relation == "same test part" for shift in found.shifts)
+
+
+def test_the_command_prints_it_and_writes_a_page(tmp_path, capsys):
+    """`python -m tasks compare A B --page FILE`; `latest` names the newest run."""
+    environment = {"STORE": (tmp_path / "store").as_uri()}
+    store = published_runs.opened(environment)
+    put(store, "a", accuracy=0.6)
+    put(store, "b", accuracy=0.8, training=MIXUP)
+    page = tmp_path / "page.html"
+    assert in_this_process(environment, "compare", "a", "latest", "--page", str(page)) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"What differs:\n  tricks  mixup: off -> 0\.2\n", said)
+    assert re.search(r"CNN on CIFAR-10 .* after .*: better by .* points", said)
+    assert "mixup" in page.read_text()
+    assert "<script" not in page.read_text()
+
+
+def test_a_run_without_a_report_is_a_bad_request(tmp_path):
+    """64, as for every name that leads nowhere."""
+    environment = {"STORE": (tmp_path / "store").as_uri()}
+    put(published_runs.opened(environment), "a")
+    assert in_this_process(environment, "compare", "a", "never") == 64
+
+
+def test_a_report_of_an_older_release_is_refused_with_what_to_do(stores):
+    """Its numbers may mean something else."""
+    put(stores, "a")
+    stores.write("reports/old/report.json", b'{"schema_version": 3}')
+    what = r"run old: report\.json: expected schema version 4, received 3.*run it again"
+    with pytest.raises(RequestError, match=what):
+        compare_runs(stores, "old", "a")
+
+
+def test_forged_predictions_are_not_compared(stores):
+    """The report names their digest."""
+    comparison = put(stores, "a")
+    put(stores, "b")
+    stores.write(comparison.datasets[0].models[0].replicates[0].predictions, b"others")
+    with pytest.raises(DamagedError, match="expected SHA-256"):
+        compare_runs(stores, "a", "b")
+
+
+def test_the_run_before_is_the_last_one_on_these_datasets(stores):
+    """Of the same profile; a later run, and one on other datasets, is none."""
+    assert since(stores, "first") is None
+    put(stores, "a")
+    put(stores, "b")
+    assert since(stores, "c").run == "b"
+    put(stores, "later")
+    assert since(stores, "c").run == "b"
+    other = published_runs.request("other").model_copy(update={"profile": "full"})
+    published_runs.put(stores, *published_runs.made(other))
+    assert since(stores, "d").run == "later"
+
+
+def test_a_damaged_run_before_is_no_obstacle(stores, caplog):
+    """The report is made without that line, and the log says why."""
+    put(stores, "a")
+    stores.write("reports/a/report.json", b"{")
+    with caplog.at_level(logging.WARNING):
+        assert since(stores, "b") is None
+    assert "not compared with the run before: run a: report.json" in caplog.text

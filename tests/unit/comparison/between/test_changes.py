@@ -1,0 +1,117 @@
+"""What differs between two runs: everything that may matter is named, tricks first, and nothing else."""
+
+import pytest
+
+from tasks.comparison.between.changes import changes
+from tasks.comparison.schema.data import DataSection
+from tests.support import published_runs, synthetic
+
+BEFORE, _ = published_runs.made(published_runs.request("run-1"))
+
+
+def asked(**updates):
+    """The run again, with other values in its request."""
+    return BEFORE.model_copy(update={"run": "run-2", "request": BEFORE.request.model_copy(update=updates)})
+
+
+def trained(**updates):
+    return asked(training=BEFORE.request.training.model_copy(update=updates))
+
+
+def phrases(after, before=BEFORE):
+    return [change.phrase for change in changes(before, after)]
+
+
+def test_a_run_like_another_differs_by_nothing():
+    """Another id, mirror, moment or share of a search is no difference."""
+    search = BEFORE.request.search.model_copy(update={"shards": 3})
+    after = asked(run="run-2", mirror="https://elsewhere", force=("train",), search=search)
+    moment = {"environment": after.environment.model_copy(update={"created": "2027-01-01T00:00:00+00:00"})}
+    assert phrases(after.model_copy(update=moment)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("mixup", 0.2, "mixup 0.2 (was off)"),
+        ("whitening", False, "whitening off (was on)"),
+        ("optimizer", "adamw", "optimizer adamw (was muon)"),
+        ("erasing", 4, "erasing 4 (was off)"),
+    ],
+)
+def test_one_trick_is_named_first(name, value, said):
+    """Of two runs that differ in one trick, and in all else as well, the trick comes first, by its name."""
+    tricks = BEFORE.request.training.tricks.model_copy(update={name: value})
+    after = trained(tricks=tricks, epochs=9, replicates=5)
+    other = {"code": {**BEFORE.code, "train/cifar10/cnn": "9" * 64}}
+    assert phrases(after.model_copy(update=other))[0] == said
+
+
+def test_the_order_is_that_of_what_matters():
+    """Tricks, training, search, budgets, the rest of the request, data, code, environment."""
+    training = BEFORE.request.training
+    after = asked(
+        profile="full",
+        datasets=(BEFORE.request.datasets[0].model_copy(update={"budget": 30_000}),),
+        training=training.model_copy(update={"tricks": training.tricks.model_copy(update={"mixup": 0.1}), "epochs": 9}),
+        search=BEFORE.request.search.model_copy(update={"trials": 7}),
+    ).model_copy(
+        update={
+            "data": (BEFORE.data[0].model_copy(update={"counts": {**BEFORE.data[0].counts, "test": 9_000}}),),
+            "code": {**BEFORE.code, "normalize/cifar10": "9" * 64},
+            "environment": BEFORE.environment.model_copy(update={"versions": {"python": "3.12.1", "keras": "3.15.0"}}),
+        }
+    )
+    assert phrases(after) == [
+        "mixup 0.1 (was off)",
+        "epochs 9 (was 6)",
+        "trials 7 (was 3)",
+        "budget of CIFAR-10 30,000 (was 250,000)",
+        "profile full (was quick)",
+        "test images of CIFAR-10 9,000 (was 10,000)",
+        "other code of normalize",
+        "python 3.12.1 (was 3.11.2)",
+        "tensorflow-cpu not installed (was 2.21.0)",
+    ]
+
+
+def test_seeds_are_counted():
+    """More trainings are said as so many more."""
+    assert phrases(trained(replicates=6)) == ["3 more seeds"]
+    assert phrases(trained(replicates=2)) == ["1 fewer seed"]
+
+
+def test_a_new_version_of_the_data_is_named_with_its_dataset():
+    """A living source has versions; the numbers of images follow."""
+    sections = [
+        DataSection(name="cifar10", title="Shapes", version=version, counts={"train": number, "test": 50})
+        for version, number in zip(synthetic.VERSIONS, (400, 500), strict=True)
+    ]
+    before, after = (BEFORE.model_copy(update={"data": (section,)}) for section in sections)
+    assert phrases(after, before) == ["new data version of Shapes", "train images of Shapes 500 (was 400)"]
+    version, _ = changes(before, after)
+    assert (version.before, version.after) == ("1a1a1a1a", "2b2b2b2b")
+
+
+def test_code_is_named_by_its_stage_and_by_its_family_where_one_differs():
+    """A change of all families is that of the stage; what only one run has done is no change."""
+    one = {**BEFORE.code, "train/cifar10/cnn": "9" * 64}
+    assert phrases(BEFORE.model_copy(update={"code": one})) == ["other code of train (CNN)"]
+    both = {**one, "train/cifar10/ann": "8" * 64, "evaluate/cifar10/ann": "7" * 64}
+    assert phrases(BEFORE.model_copy(update={"code": both})) == ["other code of train"]
+    assert phrases(BEFORE.model_copy(update={"code": {}})) == []
+
+
+def test_long_values_are_not_written_out():
+    """Addresses and digests of the sources, or a thousand classes, are said to be others."""
+    source = BEFORE.request.datasets[0].sources[0].model_copy(update={"sha256": "1" * 64})
+    dataset = BEFORE.request.datasets[0].model_copy(
+        update={"sources": (source,), "classes": tuple(f"class {number}" for number in range(10))}
+    )
+    assert set(phrases(asked(datasets=(dataset,)))) == {"other sources of CIFAR-10", "other classes of CIFAR-10"}
+
+
+def test_datasets_that_only_one_run_has_are_named():
+    """Both lists are there; nothing is said of a dataset that cannot be compared."""
+    two = asked(datasets=(*BEFORE.request.datasets, synthetic.dataset("shapes", "Shapes")))
+    assert phrases(two) == ["datasets cifar10, shapes (was cifar10)"]

@@ -1,0 +1,115 @@
+"""The history's page: legible and small with 1,000 runs, safe with any name, and true about what changed."""
+
+import re
+
+import pytest
+from pydantic import ValidationError
+
+from tasks.comparison.schema.history import History, PassedOver, Result, Row
+from tasks.report.pages.between.history_figures import MOST, thinned
+from tasks.report.pages.between.history_page import FIGURES, ROWS, to_history_page
+
+EVIL = "<script>alert(1)</script>"
+
+
+def result(family, number, dataset="cifar10", budget=250_000):
+    accuracy = 0.6 + 0.2 * (family == "cnn") + 0.01 * (number % 7)
+    return Result(
+        dataset=dataset, title=dataset.upper(), budget=budget, family=family, accuracy=accuracy, low=accuracy - 0.01,
+        high=accuracy + 0.01, seeds=3, parameters=249_900, train_seconds=12.5,
+        conclusion="better" if family == "cnn" else None,
+    )  # fmt: skip
+
+
+def row(number, datasets=("cifar10",), **values):
+    named = {"run": f"run-{number}", "number": number, "mark": "m", "created": f"2026-{1 + number % 12:02}-11T10:00:00"}
+    results = tuple(result(family, number, dataset) for dataset in datasets for family in ("ann", "cnn"))
+    return Row(**{**named, "profile": "quick", "results": results} | values)
+
+
+def history(runs, **values):
+    return History(rows=tuple(row(number, **values) for number in range(runs)))
+
+
+def rows_of(page):
+    return re.findall(r'<th class="text name" scope="row"><a href="([^"]*)"', page)
+
+
+def test_every_run_leads_to_its_report_the_newest_first():
+    """The links are relative: they work in a bucket, in a folder and in the UI."""
+    assert rows_of(to_history_page(history(3))) == [f"run-{number}/report.html" for number in (2, 1, 0)]
+
+
+def test_a_thousand_runs_make_a_page_below_three_megabytes():
+    """Of two datasets, all of them are in the tables, the newest unfolded; the figure says what it leaves out."""
+    page = to_history_page(history(1_000, datasets=("cifar10", "fashion_mnist")))
+    assert len(page.encode()) < 3_000_000
+    assert len(rows_of(page)) == 2_000
+    assert page.count(f"The figure shows {MOST} of 1,000 runs") == 2
+    assert page.count("<summary>980 earlier runs") == 2
+
+
+@pytest.mark.parametrize(("datasets", "runs"), [(30, 300), (200, 30)])
+def test_many_datasets_share_the_room(datasets, runs):
+    """Each shows its newest runs and says where all are; of very many datasets, some have no figure."""
+    page = to_history_page(history(runs, datasets=tuple(f"set_{number}" for number in range(datasets))))
+    assert len(page.encode()) < 3_000_000
+    assert len(rows_of(page)) <= ROWS
+    assert f"<code>history.json</code> has all {runs}" in page
+    assert page.count("<figure") == min(datasets, FIGURES)
+
+
+def test_runs_of_other_profiles_and_budgets_have_figures_of_their_own():
+    """A smoke run beside a full one is no fall of the accuracy."""
+    rows = [row(1), row(2, profile="smoke", sample=1_000), row(3, results=(result("cnn", 3, budget=30_000),))]
+    page = to_history_page(History(rows=tuple(rows)))
+    assert page.count("<figure") == 3
+    for said in ("Profile quick, 250,000 parameters<", "Profile smoke, 250,000 parameters, a sample of 1,000 images<"):
+        assert said in page
+    assert "Profile quick, 30,000 parameters<" in page
+
+
+def test_new_data_and_other_code_are_marked_where_they_change():
+    """In the table with the run that had them first, and in the figure below the line."""
+    versions = [("a", "x"), ("a", "x"), ("b", "x"), ("b", "y"), ("b", "y")]
+    rows = [row(n, data={"cifar10": data}, code={"cifar10": code}) for n, (data, code) in enumerate(versions)]
+    page = to_history_page(History(rows=tuple(rows)))
+    marked = re.findall(r"run-(\d)/report.html.*?</tr>", page)
+    with_badge = [number for number, text in re.findall(r"(\d)/report\.html(.*)</tr>", page) if "badge" in text]
+    assert marked == ["4", "3", "2", "1", "0"]
+    assert with_badge == ["3", "2"]
+    assert "new data" in page
+    assert "other code" in page
+
+
+def test_one_run_and_none_make_a_page_too():
+    """There is nothing to compare yet."""
+    assert "1 run, from" in to_history_page(history(1))
+    assert "No run has a report yet" in to_history_page(History())
+
+
+def test_a_family_that_failed_leaves_a_gap():
+    """The other family's line goes on."""
+    rows = (row(0), row(1, results=(result("cnn", 1),)), row(2))
+    page = to_history_page(History(rows=rows))
+    assert re.search("run-1/report.html.*?<span>\N{EN DASH}</span>", page)
+
+
+def test_no_name_becomes_markup():
+    """Titles, versions and reasons are text, whatever they hold; other names are refused before."""
+    results = (result("cnn", 1).model_copy(update={"title": EVIL}),)
+    rows = (row(1, data={"cifar10": EVIL}, results=results),)
+    page = to_history_page(History(rows=rows, passed_over=(PassedOver(run=EVIL, mark="m", reason=EVIL),)))
+    assert "<script" not in page
+    with pytest.raises(ValidationError):
+        row(1, run="javascript:alert(1)")
+
+
+@pytest.mark.parametrize("count", [0, 1, MOST, MOST + 1, 1_000])
+def test_thinning_keeps_the_ends(count):
+    """The first and the last run always stay, the distances are equal, and no point is there twice."""
+    kept = thinned(range(count))
+    assert len(kept) <= MOST
+    assert kept == sorted(set(kept))
+    if count:
+        assert (kept[0], kept[-1]) == (0, count - 1)
