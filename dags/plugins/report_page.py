@@ -1,10 +1,11 @@
 """The reports in Airflow's UI, for who may see the DAG: `/reports/RUN` and `/reports/history`, each with a tab.
 
-A report is a file of the store. Whoever opens it is logged in to Airflow, so the page gets no scripts and no origin of
-its own: nothing written into a report can act as the person who reads it.
+They are files of the store. Whoever opens one is logged in to Airflow, so no page gets scripts, and a report no origin:
+nothing written into a report can act as the person who reads it.
 """
 
 import mimetypes
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
@@ -15,14 +16,19 @@ from tasks.settings.request import slug
 from tasks.settings.workflow import DAG_ID, HISTORY_PAGE, REPORT_PAGES, report_key
 
 FILES = ("report.html", "report.json", "report.md", "report.csv")
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
 HEADERS = {
-    "Content-Security-Policy": "sandbox allow-downloads allow-popups; default-src 'none'; "
-    "style-src 'unsafe-inline'; img-src data:; font-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
+    "Content-Security-Policy": f"sandbox allow-downloads allow-popups; {POLICY}",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+# The history links to reports, and a browser sends the login along only with a link of a page that has our origin.
+# That is all it can do with it: no script runs in this page either.
+HISTORY_HEADERS = HEADERS | {"Content-Security-Policy": f"sandbox allow-same-origin; {POLICY}"}
 
 
 class ReportPage:
@@ -45,18 +51,19 @@ def application() -> Any:
     allowed = Depends(requires_access_dag(method="GET", param_dag_id=DAG_ID))
     app = FastAPI(title="Comparison reports", docs_url=None, redoc_url=None, openapi_url=None)
 
-    def served(key: str | None, otherwise: str) -> Response:
+    def served(key: str | None, otherwise: str, headers: Mapping[str, str] = HEADERS) -> Response:
         try:
             body = stored(key) if key else None
         except RunnerError as error:
             raise HTTPException(503, str(error)) from error
         if body is None:
             raise HTTPException(404, otherwise)
-        return Response(body, media_type=mimetypes.guess_type(str(key))[0] or "text/plain", headers=HEADERS)
+        return Response(body, media_type=mimetypes.guess_type(str(key))[0] or "text/plain", headers=headers)
 
     @app.get("/history", dependencies=[allowed])  # first: another path of one part is a run
     def history() -> Response:
-        return served(HISTORY_PAGE, "There is no history yet: it appears when the first report is done.")
+        missing = "There is no history yet: it appears when the first report is done."
+        return served(HISTORY_PAGE, missing, HISTORY_HEADERS)
 
     @app.get("/{run}", dependencies=[allowed])
     @app.get("/{run}/{name}", dependencies=[allowed])

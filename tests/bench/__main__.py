@@ -16,6 +16,7 @@ from tests.bench.cores import cores
 from tests.bench.coverage import coverage
 from tests.bench.decoding import decoding
 from tests.bench.growth import growth
+from tests.bench.history import history
 from tests.bench.learning import learning
 from tests.bench.memory import memory
 from tests.bench.orchestration import orchestration
@@ -51,6 +52,7 @@ def main() -> None:
         "coverage": partial(coverage, options.simulations, options.reports),
         "parsing": partial(parsing, options.rounds),
         "snapshots": snapshots,
+        "history": history,
         "decoding": partial(decoding, options.images, options.rounds),
         "memory": partial(memory, options.gigabytes),
     }

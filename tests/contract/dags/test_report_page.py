@@ -13,12 +13,13 @@ EVIL = "<!doctype html><html><body><script>document.documentElement.dataset.owne
 
 
 @needs_browser
-def test_the_headers_alone_let_no_script_run(tmp_path):
-    """Whatever the store holds under the report's name, a browser that got it from the UI runs none of it."""
+@pytest.mark.parametrize("page", ["HEADERS", "HISTORY_HEADERS"])
+def test_the_headers_alone_let_no_script_run(tmp_path, page):
+    """Whatever the store holds under a page's name, a browser that got it from the UI runs none of it."""
     headers: dict[str, str] = {}
     with server(lambda handler: answer(handler, EVIL.encode(), Content_Type="text/html", **headers)) as address:
         assert "data-owned" in loaded(address, tmp_path)
-        headers |= {name.replace("-", "_"): value for name, value in report_page.HEADERS.items()}
+        headers |= {name.replace("-", "_"): value for name, value in getattr(report_page, page).items()}
         assert "data-owned" not in loaded(address, tmp_path)
 
 
@@ -48,7 +49,8 @@ def test_the_history_is_served_where_its_links_lead_to_reports(client):
     answer = client.get("/history")
     assert (answer.status_code, answer.text) == (200, "content of reports/history.html")
     assert answer.headers["content-type"].startswith("text/html")
-    assert answer.headers.items() >= {name.lower(): value for name, value in report_page.HEADERS.items()}.items()
+    headers = report_page.HISTORY_HEADERS
+    assert answer.headers.items() >= {name.lower(): value for name, value in headers.items()}.items()
     assert client.get("/r/report.html").text == "content of reports/r/report.html"
 
 
