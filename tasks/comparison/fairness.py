@@ -15,6 +15,7 @@ from tasks.settings.dataset import Dataset
 from tasks.settings.request import Request
 from tasks.settings.training import BUDGET_TOLERANCE
 
+SPLITS = {False: "one split for all seeds", True: "a split of its own for each seed"}
 OPTIMIZER = ("learning_rate", "weight_decay", "label_smoothing")  # as tasks.learning.optimizers declares them
 
 
@@ -22,8 +23,9 @@ def clauses(request: Request, dataset: Dataset, branches: Sequence[Branch], reco
     """Every clause for one dataset at one budget, from the branches of its families and the records of the run."""
     done = [branch for branch in branches if branch.status == "done"]
     return [
-        _data(done),
+        _data(done, request),
         _seeds(done, request),
+        _variation(done, request),
         _trials(done, request),
         _setting(done, "epochs", "Every model is trained for the same number of epochs.", _epochs),
         _setting(done, "batch size", "Every model sees batches of the same size.", _batch_size),
@@ -51,8 +53,9 @@ def _equal(name: str, promise: str, by_family: Mapping[str, str]) -> Clause:
     return Clause(name=name, promise=promise, found=next(iter(by_family.values())) if holds else each, holds=holds)
 
 
-def _data(done: Sequence[Branch]) -> Clause:
-    promise = "Every model learns from the same split, and is measured on the same examples in the same order."
+def _data(done: Sequence[Branch], request: Request) -> Clause:
+    learned = "images" if "split" in request.training.vary else "split"
+    promise = f"Every model learns from the same {learned}, and is measured on the same examples in the same order."
     digests = {
         branch.family: enumeration(sorted({d[:12] for r in branch.replicates for d in (r.learned_from, r.measured_on)}))
         for branch in done
@@ -69,6 +72,25 @@ def _seeds(done: Sequence[Branch], request: Request) -> Clause:
     clause = _equal("seeds", promise, seeds)
     fewer = any({replicate.seed for replicate in branch.replicates} != set(request.seeds) for branch in done)
     return clause.model_copy(update={"holds": False}) if clause.holds and fewer else clause
+
+
+def _variation(done: Sequence[Branch], request: Request) -> Clause:
+    """What the spread of the replicates speaks of: of trainings alone, or of splits too."""
+    varied = request.training.vary
+    each = f"{enumeration(list(varied))}, the same for every family"
+    promise = f"Replicates differ in {each}." if len(varied) > 1 else "Replicates differ in their seed alone."
+    clause = _equal("variation", promise, {branch.family: _splits(branch) for branch in done})
+    expected = SPLITS["split" in varied]
+    return clause.model_copy(update={"holds": False}) if clause.holds and clause.found != expected else clause
+
+
+def _splits(branch: Branch) -> str:
+    """Which split each replicate learned from."""
+    splits = {replicate.seed: replicate.settings.get("split") for replicate in branch.replicates}
+    for is_own, text in SPLITS.items():
+        if all(split == (seed if is_own else None) for seed, split in splits.items()):
+            return text
+    return enumeration([f"split {split} under seed {seed}" for seed, split in splits.items()])
 
 
 def _trials(done: Sequence[Branch], request: Request) -> Clause:

@@ -4,7 +4,7 @@ import itertools
 import math
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from tasks.settings.dataset import MAX_SHIFT
 from tasks.settings.values import Count, Fraction, Frozen, Number, Switch, Whole
@@ -86,10 +86,22 @@ class Tricks(Frozen):
     middle_stage: Switch = False
 
 
+Source = Literal["seed", "split"]
+SEED_ALONE: tuple[Source, ...] = ("seed",)
+
+
+def _sources(vary: tuple[Source, ...]) -> tuple[Source, ...]:
+    if "seed" not in vary or len({*vary}) < len(vary):
+        raise ValueError('expected "seed", and beside it "split" or nothing')
+    return tuple(sorted(vary))
+
+
 class Training(Frozen):
     """How every model, of either family, is trained: the fairness contract in numbers.
 
     An epoch has at least `least_steps` batches: few images come in smaller batches, and are shown several times in it.
+    `vary` is in what replicates differ: in the seed of the training alone, or each also in its split of the images that
+    are not test images into training and validation. It is left out of a key where it is the seed alone.
     """
 
     replicates: Replicates
@@ -100,6 +112,9 @@ class Training(Frozen):
     shift_limit: Annotated[Whole, Field(ge=0, le=MAX_SHIFT)] = MAX_SHIFT  # pixels, even where a dataset allows more
     deterministic: Switch = False
     tricks: Tricks = Tricks()
+    vary: Annotated[tuple[Source, ...], AfterValidator(_sources), Field(exclude_if=lambda vary: vary == SEED_ALONE)] = (
+        SEED_ALONE
+    )
 
 
 class Profile(Frozen):

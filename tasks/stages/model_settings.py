@@ -7,7 +7,7 @@ from tasks.runs.stage import Input
 from tasks.settings.dataset import Augmentation
 from tasks.settings.place import Place
 from tasks.settings.request import Request
-from tasks.settings.training import BUDGET_TOLERANCE, Training
+from tasks.settings.training import BUDGET_TOLERANCE, SEED_ALONE, Training
 from tasks.settings.values import Budget, Frozen, Name
 
 TRAINING_FILES = (*arrays.files("train"), *arrays.files("validation"), arrays.FACTS)  # never those of the test part
@@ -32,13 +32,14 @@ class ModelSettings(Frozen):
 
 
 def model_settings(request: Request, place: Place, seed: int | None, epochs: int) -> ModelSettings:
-    """The settings at `place`. The number of replicates is set to 1, since no single model depends on it."""
+    """The settings at `place`, without how many replicates there are and what they differ in: no single model knows."""
     dataset = request.dataset(place.dataset)
+    alone = {"replicates": 1, "epochs": epochs, "vary": SEED_ALONE}
     return ModelSettings.model_validate(
         {
             "family": place.family,
             "budget": place.budget or dataset.budget,
-            "training": request.training.model_copy(update={"replicates": 1, "epochs": epochs}),
+            "training": request.training.model_copy(update=alone),
             "augmentation": dataset.augmentation,
             "seed": seed,
             "backend": request.backend,

@@ -118,6 +118,7 @@ def settings(comparison: Comparison) -> dict[str, str]:
         f"{'on' if training.augment else 'off'}, deterministic {'on' if training.deterministic else 'off'}",
         "tricks": wording.tricks(training.tricks.model_dump()),
         "seeds": ", ".join(map(str, request.seeds)),
+        "replicates differ in": wording.enumeration(list(training.vary)),
         "backend": request.backend,
     }
 

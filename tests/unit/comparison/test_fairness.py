@@ -8,8 +8,8 @@ from tasks.comparison.fairness import clauses
 from tests.support import synthetic
 
 NAMES = {
-    "data", "seeds", "trials", "epochs", "batch size", "augmentation", "tricks", "optimizer space", "parameters",
-    "test part",
+    "data", "seeds", "variation", "trials", "epochs", "batch size", "augmentation", "tricks", "optimizer space",
+    "parameters", "test part",
 }  # fmt: skip
 
 
@@ -40,6 +40,7 @@ TRAINING = synthetic.TRAINING.model_dump()
 BREACHES = {
     "data": lambda b: _with_replicates(b, learned_from="f" * 40),
     "seeds": lambda b: replace(b, replicates=b.replicates[:2]),
+    "variation": lambda b: _with_settings(b, split=1),
     "trials": lambda b: _with_trials(b, b.search.trials[:2]),
     "epochs": lambda b: _with_replicates(b, history=b.replicates[0].history * 2),
     "batch size": lambda b: _with_settings(b, training=TRAINING | {"batch_size": 64}),
@@ -121,3 +122,41 @@ def test_tricks_are_told_by_name():
     done = [_with_settings(branch, training=params) for branch in synthetic.everything(request)]
     found = {clause.name: clause.found for clause in clauses(request, request.datasets[0], done, [])}
     assert found["tricks"] == "muon, whitening, alternating flip and averaging 0.99"
+
+
+def _with_splits(branch, number=lambda seed: seed):
+    """The branch whose replicates learned each from a split of its own."""
+    split = [replace(r, settings=dict(r.settings) | {"split": number(r.seed)}) for r in branch.replicates]
+    return replace(branch, replicates=tuple(split))
+
+
+def _varied():
+    request = synthetic.request()
+    return request.model_copy(update={"training": request.training.model_copy(update={"vary": ("seed", "split")})})
+
+
+def test_what_varies_is_named():
+    """The clause says in what replicates differ; the split is then no promise of the data's clause."""
+    request = _varied()
+    branches = [_with_splits(branch) for branch in synthetic.everything(request)]
+    found = {clause.name: clause for clause in clauses(request, request.datasets[0], branches, [])}
+    assert found["variation"].promise == "Replicates differ in seed and split, the same for every family."
+    assert (found["variation"].found, found["variation"].holds) == ("a split of its own for each seed", True)
+    assert "from the same images" in found["data"].promise
+    plain = {c.name: c for c in clauses(synthetic.request(), request.datasets[0], synthetic.everything(request), [])}
+    assert (plain["variation"].promise, plain["variation"].found) == (
+        "Replicates differ in their seed alone.",
+        "one split for all seeds",
+    )
+
+
+def test_a_split_that_the_families_do_not_share_is_a_breach():
+    """Whether one family has other splits, or none of its own, or all have none where each should have one."""
+    request = _varied()
+    ann, cnn = synthetic.everything(request)
+    for one, other in (
+        (_with_splits(ann), _with_splits(cnn, lambda seed: seed + 1)),
+        (_with_splits(ann), cnn),
+        (ann, cnn),
+    ):
+        assert _holds([one, other], request)["variation"] is False

@@ -1,0 +1,74 @@
+"""The training as a stage: what it learns from where each replicate has a split of its own."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tasks.storage.location import open_store
+from tests.support.lazy import Lazy
+from tests.support.stage_commands import speaking
+from tests.support.tiny_data import make_configuration, make_mirror
+
+loop = Lazy("tasks.learning.loop")
+PARAMETERS = {"profile": "smoke", "datasets": ["cifar10"], "trials": 1, "epochs": 1}
+
+
+@pytest.fixture
+def command(tmp_path, caplog):
+    """Run one stage by its command, in this process; in its configuration replicates differ in their split too."""
+    config = make_configuration(tmp_path / "config")
+    workflow = config / "workflow.toml"
+    start = "[profiles.smoke.training]\n"
+    workflow.write_text(workflow.read_text().replace(start, f'{start}vary = ["seed", "split"]\n'))
+    return speaking(
+        {
+            "STORE": (tmp_path / "store").as_uri(),
+            "DATASET_MIRROR": str(make_mirror(tmp_path / "mirror")),
+            "WORKFLOW_CONFIG": str(config),
+            "RUN_PARAMETERS": json.dumps(PARAMETERS),
+        },
+        caplog,
+    )
+
+
+@pytest.fixture
+def learned(command, monkeypatch):
+    """Train a replicate; the images and labels of the two parts that the training got."""
+    own, seen = loop.fit, []
+
+    def fit(build, train, validation, *arguments):
+        seen[:] = [(np.asarray(part[0][:]), np.asarray(part[1])) for part in (train, validation)]
+        return own(build, train, validation, *arguments)
+
+    monkeypatch.setattr(loop, "fit", fit)
+
+    def train(family, seed):
+        place = ("--dataset", "cifar10", "--family", family)
+        for stage in ("search", "choose", "train"):
+            more = {"search": ("--shard", "0"), "train": ("--seed", str(seed))}.get(stage, ())
+            assert command(stage, "--run", "r", *place, *more).code == 0, stage
+        return list(seen)
+
+    return train
+
+
+def same(one, other):
+    """Whether two pairs of parts have the same images and labels, in the same order."""
+    arrays = zip((*one[0], *one[1]), (*other[0], *other[1]), strict=True)
+    return all(np.array_equal(mine, theirs) for mine, theirs in arrays)
+
+
+def test_under_one_seed_both_families_learn_from_one_split_and_under_another_from_another(command, learned, tmp_path):
+    """Real trainings of both families. The test part is what it was, and the report names what varied."""
+    for stage in ("plan", "fetch", "normalize"):
+        assert command(stage, "--run", "r", *(() if stage == "plan" else ("--dataset", "cifar10"))).code == 0
+    ann, cnn, other = learned("ann", 0), learned("cnn", 0), learned("cnn", 1)
+    assert same(ann, cnn)
+    assert not same(cnn, other)
+    assert [len(part[1]) for part in ann] == [len(part[1]) for part in other]
+    store = open_store((tmp_path / "store").as_uri())
+    (manifest,) = [key for key in store.list("artifacts/normalize/") if key.endswith("manifest.json")]
+    test = next(key for key in store.list(manifest.removesuffix("manifest.json")) if key.endswith("test-images.npy"))
+    images = {image.tobytes() for image in np.load(tmp_path / "store" / test)}
+    assert not images & {image.tobytes() for part in (*ann, *other) for image in part[0]}
