@@ -199,7 +199,8 @@ def _presign(options: argparse.Namespace) -> None:
 
     store, expiry = _store(), datetime.now(UTC) + timedelta(hours=options.hours)
     found = bundle.links(store, bundle.named(store, options.report), round(3600 * options.hours))
-    print(f"Until {expiry:%Y-%m-%d %H:%M} UTC, whoever has one of these links can read its document without a login.")
+    print(f"Whoever has one of these links reads its document without a login, until {expiry:%Y-%m-%d %H:%M} UTC,")
+    print("or until the credentials end that signed it.")
     for name, address in found.items():  # a secret until it expires: printed, and never logged
         print(f"{name} {address}")
 
