@@ -67,7 +67,8 @@ def code_of(store: Store, records: Records) -> dict[str, str]:
         place = "/".join(part for part in parts if part)
         if record["key"] and record["status"] == "done" and place not in found:
             with suppress(DamagedError):
-                found[place] = recorded_manifest(store, record).made["code"]
+                made = recorded_manifest(store, record).made
+                found |= {place: made["code"]} if "code" in made else {}  # an early release did not say
     return found
 
 
