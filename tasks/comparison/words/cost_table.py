@@ -1,6 +1,6 @@
 """The costs of a dataset's families as a table of texts: a row for each measure, a column for each family and ratio."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from tasks.comparison.schema.cost import Ratio
@@ -11,6 +11,7 @@ from tasks.comparison.words.wording import (
     UNKNOWN,
     duration,
     energy,
+    enumeration,
     family_title,
     moment,
     money,
@@ -18,8 +19,10 @@ from tasks.comparison.words.wording import (
     size,
     times,
 )
+from tasks.settings.standards import Standards
 
 Shown = Callable[[float | None], str]
+VARIES = 1e-6  # times a mean: smaller deviations are those of rounding
 
 
 class Cell(NamedTuple):
@@ -89,13 +92,14 @@ def _mean(model: Model, measure: Measure) -> Cell:
     spread = model.spread.get(measure.field)
     if spread is None:
         return Cell(UNKNOWN)
-    return Cell(measure.shown(spread.mean), f"± {measure.shown(spread.std)}" if spread.std else "")
+    varies = spread.std is not None and spread.std > VARIES * spread.mean
+    return Cell(measure.shown(spread.mean), f"± {measure.shown(spread.std)}" if varies else "")
 
 
 def _ratio(ratio: Ratio | None) -> Cell:
     if ratio is None:
         return Cell(UNKNOWN)
-    if ratio.low is None or ratio.high is None or ratio.low == ratio.high:
+    if ratio.low is None or ratio.high is None or ratio.high - ratio.low <= VARIES * ratio.estimate:
         return Cell(times(ratio.estimate))
     return Cell(times(ratio.estimate), f"{times(ratio.low)} to {times(ratio.high)}")
 
@@ -109,11 +113,26 @@ def _searched(models: Sequence[Model], differences: Sequence[Difference]) -> Cos
 
 def _prices(models: Sequence[Model], differences: Sequence[Difference], currency: str) -> list[CostRow]:
     """What a training and the search cost in money, where the request names prices."""
-    trained = [model.spending.training_money for model in models]
-    searched = [model.spending.search_money for model in models]
-    blank = (Cell(),) * len(differences)
+    trained = {model.family: model.spending.training_money for model in models}
+    searched = {model.family: model.spending.search_money for model in models}
     return [
-        CostRow("Price", what, tuple(Cell(money(each, currency)) for each in prices), blank)
+        CostRow("Price", what, _priced(prices, currency), _quotients(prices, differences))
         for what, prices in (("of a training", trained), ("of the search", searched))
-        if any(price is not None for price in prices)
+        if any(price is not None for price in prices.values())
     ]
+
+
+def _priced(prices: Mapping[str, float | None], currency: str) -> tuple[Cell, ...]:
+    return tuple(Cell(money(price, currency)) for price in prices.values())
+
+
+def _quotients(prices: Mapping[str, float | None], differences: Sequence[Difference]) -> tuple[Cell, ...]:
+    pairs = [(prices[difference.family], prices[difference.reference]) for difference in differences]
+    return tuple(Cell(times(own / other) if own and other else UNKNOWN) for own, other in pairs)
+
+
+def prices_in_words(standards: Standards) -> str:
+    """ "An hour of one core costs 0.04 USD." """
+    prices = (("core", standards.price_per_core_hour), ("GPU", standards.price_per_gpu_hour))
+    said = [f"an hour of one {thing} costs {money(price, standards.currency)}" for thing, price in prices if price]
+    return f"{enumeration(said).replace('an', 'An', 1)}." if said else ""

@@ -16,7 +16,7 @@ from tasks.comparison.words import wording
 from tasks.comparison.words.calibration import calibration_in_words
 from tasks.comparison.words.cautions import cautions, earlier_seeds
 from tasks.comparison.words.classes import classes_in_words
-from tasks.comparison.words.cost_table import cost_columns, cost_rows
+from tasks.comparison.words.cost_table import cost_columns, cost_rows, prices_in_words
 from tasks.comparison.words.data import earlier_in_words, in_words, short
 from tasks.comparison.words.design import design_in_words
 from tasks.comparison.words.forecast import compared
@@ -46,7 +46,7 @@ LOOKED_FOR = {
     "shifted": "largest change of a class's share",
 }
 NUMBERS = (
-    wording.count, wording.duration, wording.family_title, wording.fixed, wording.money, wording.p_value,
+    wording.count, wording.duration, wording.family_title, wording.fixed, wording.p_value,
     wording.percent, wording.plural, wording.points, wording.quoted, wording.significant, wording.size,
     wording.starting, wording.the_family,
 )  # fmt: skip
@@ -76,7 +76,8 @@ def templates(finish: Callable[[object], object] | None = None) -> Environment:
     own = (by_class, by_size, choice, choices, conclusion, ends, found, limit, looked_for, place, shares, trial_table)
     words = (
         calibration_in_words, cautions, classes_in_words, compared, cost_columns, cost_rows, day, design_in_words,
-        earlier_in_words, earlier_seeds, in_words, labels, lost, outcome, search_in_words, short, without_result,
+        earlier_in_words, earlier_seeds, in_words, labels, lost, outcome, prices_in_words, search_in_words, short,
+        without_result,
     )  # fmt: skip
     environment.filters |= {each.__name__: each for each in (*NUMBERS, *words, *own)}
     environment.globals |= {"MANY": MANY, "ENDS": ENDS, "FOLDED": FOLDED, "OPEN": OPEN, "CELLS": CELLS}
