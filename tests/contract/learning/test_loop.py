@@ -1,6 +1,9 @@
 """Training on data that a network can learn in seconds."""
 
+import io
+import json
 import re
+import time
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -76,7 +79,8 @@ def test_a_network_learns_and_its_epochs_are_told(learned):
     }  # fmt: skip
     assert lines[-1] == f"epoch 3/3, val_accuracy {result.history[-1]['val_accuracy']:.3f}"
     assert result.train_seconds == pytest.approx(sum(line["seconds"] for line in result.history))
-    assert min(result.train_seconds, result.setup_seconds, result.validation_seconds) > 0
+    assert min(result.train_seconds, result.setup_seconds, result.validation_seconds, result.cpu_seconds) > 0
+    assert result.peak_memory_bytes > 50_000_000  # of the libraries alone
 
 
 def test_the_learning_rate_makes_one_cycle():
@@ -235,6 +239,27 @@ def test_an_interrupted_training_goes_on_from_what_it_kept():
     assert lines[0] == "goes on after epoch 1/3"
     assert [line["epoch"] for line in resumed.history] == [1, 2, 3]
     assert resumed.train_seconds == pytest.approx(sum(line["seconds"] for line in resumed.history))
+    assert resumed.cpu_seconds > facts(kept.states[0])["taken"][1] > 0
+    assert resumed.peak_memory_bytes >= facts(kept.states[0])["peak_memory"]
+
+
+def test_what_killed_attempts_took_is_not_forgotten(monkeypatch):
+    """Energy and memory go on from the checkpoint: joules add up, and the greatest memory is the greatest of all."""
+    monkeypatch.setattr("tasks.runs.meter._Energy.joules", lambda self: time.perf_counter())
+    monkeypatch.setattr(loop, "peak_memory", lambda: 9_000_000_000)
+    kept, again = Notebook(), Notebook()
+    trained("ann", checkpoints=kept, epochs=2)
+    again.save(1, kept.states[0])
+    monkeypatch.setattr(loop, "peak_memory", lambda: 1_000_000_000)
+    resumed = trained("ann", checkpoints=again, epochs=2)
+    assert resumed.peak_memory_bytes == 9_000_000_000
+    assert resumed.energy_joules > facts(kept.states[0])["taken"][2] > 0
+
+
+def facts(state):
+    """What a checkpoint holds beside the variables."""
+    with np.load(io.BytesIO(state), allow_pickle=False) as stored:
+        return json.loads(stored["facts"].item())
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.data import arrays
+from tasks.learning.cost import latency
 from tasks.runs.stage import Work
 from tests.support.lazy import Lazy
 from tests.support.tiny_data import images_and_labels
@@ -35,9 +36,25 @@ def work(tmp_path):
     return Work(settings, {**folders}, folders["output"], print, None)
 
 
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    """Latencies are measured in this process."""
+    monkeypatch.setattr("tasks.learning.cost.latency.SECONDS", 0.05)
+    for name in latency.ONE_THREAD:
+        monkeypatch.setenv(name, "1")
+
+
 def found(work):
     evaluate.run(work)
     return json.loads((work.output / "metrics.json").read_text())
+
+
+def test_every_replicate_has_its_cost(work):
+    """The time of a prediction alone and in a batch, and the operations of one, stand beside the scores."""
+    (replicate,) = found(work)["replicates"]
+    assert 0 < replicate["batch_latency_seconds"] < replicate["latency_seconds"] < 1
+    assert 6_000 < replicate["flops"] < 20_000  # two for each weight of dense layers, and some more
+    assert replicate["inference_seconds_per_image"] > 0
 
 
 def test_the_earlier_model_answers_for_the_present_test_part(work):
