@@ -23,7 +23,8 @@ def classes_in_words(difference: Difference) -> str:
 
 def _classes(found: Sequence[ClassDifference], of: int) -> str:
     """ "7 of 10 classes, most on “shirt” (8.1 points, 3.2 to 13.0)"; the first of those `found` is the most."""
-    number = f"all {count(of)} classes" if len(found) == of else f"{count(len(found))} of {count(of)} classes"
+    all_of_them = "both classes" if of == 2 else f"all {count(of)} classes"
+    number = all_of_them if len(found) == of else f"{count(len(found))} of {count(of)} classes"
     bounds = sorted((abs(found[0].low), abs(found[0].high)))
     size = f"{points(abs(found[0].estimate))} points, {points(bounds[0])} to {points(bounds[1])}"
     return f"{number}, {'most on ' if len(found) > 1 else ''}{quoted(found[0].name)} ({size})"

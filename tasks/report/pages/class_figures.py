@@ -1,5 +1,7 @@
 """The figure of the differences class by class."""
 
+from collections.abc import Sequence
+
 from matplotlib.axes import Axes
 
 from tasks.comparison.schema.differences import ClassDifference, Difference
@@ -16,16 +18,26 @@ def class_differences(dataset: DatasetComparison) -> list[str]:
 
 
 def ends(difference: Difference, room: int = CLASSES) -> list[ClassDifference]:
-    """The classes, the largest gain first; of more than there is `room` for, as many of each end."""
-    by_gain = sorted(difference.classes, key=lambda each: -each.estimate)
-    return by_gain if len(by_gain) <= room else by_gain[: room // 2] + by_gain[-(room // 2) :]
+    """The classes, the largest gain first. Of more than there is `room` for: the surest gains, then the surest losses.
+
+    How sure they are is told by the near ends of their intervals. By their size, classes of few examples would win.
+    """
+    if len(difference.classes) <= room:
+        return _by_gain(difference.classes)
+    gains = sorted(difference.classes, key=lambda each: (-each.low, -each.estimate))
+    losses = sorted(gains[room // 2 :], key=lambda each: (each.high, each.estimate))
+    return _by_gain(gains[: room // 2]) + _by_gain(losses[: room // 2])
+
+
+def _by_gain(classes: Sequence[ClassDifference]) -> list[ClassDifference]:
+    return sorted(classes, key=lambda each: -each.estimate)
 
 
 def _figure(dataset: DatasetComparison, difference: Difference) -> str:
     shown = ends(difference)
     family, reference = family_title(difference.family), family_title(difference.reference)
     few = len(shown) == len(difference.classes)
-    title = "Difference of recall by class" if few else f"The {len(shown)} classes that differ most in recall"
+    title = "Difference of recall by class" if few else "The surest gains and losses of recall"
     with style():
         figure = canvas(60 + 19 * len(shown))
         axes = figure.add_subplot(title=title, xlabel=f"{family} minus {reference}, points")
@@ -33,7 +45,7 @@ def _figure(dataset: DatasetComparison, difference: Difference) -> str:
         for place, each in enumerate(shown):
             _interval(axes, place, each)
         if not few:
-            axes.axhline(len(shown) / 2 - 0.5, color=GRID, linestyle="--")  # between the ends are the other classes
+            axes.axhline(len(shown) / 2 - 0.5, color=GRID, linestyle="--")  # the other classes are between the two
         axes.set(yticks=range(len(shown)), ylim=(len(shown) - 0.4, -0.6))
         axes.set_yticklabels(labels([each.name for each in shown]), color=INK)
         axes.grid(axis="y", visible=False)

@@ -32,7 +32,7 @@ def test_gains_losses_and_the_rest_are_said():
 def test_losses_alone():
     """Without a gain the loss is the first sentence; on all classes there is no rest."""
     assert said(of_class("coat", -0.08), of_class("bag", -0.09)) == (
-        "The CNN is worse than the ANN on all 2 classes, most on “bag” (9.0 points, 7.0 to 11.0)."
+        "The CNN is worse than the ANN on both classes, most on “bag” (9.0 points, 7.0 to 11.0)."
     )
 
 
