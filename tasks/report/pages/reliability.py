@@ -1,7 +1,7 @@
 """The reliability diagram: how often each family is right, by how sure it is."""
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from tasks.comparison.schema.calibration import Calibration
 from tasks.comparison.schema.report import DatasetComparison
@@ -29,6 +29,7 @@ def reliability_figure(dataset: DatasetComparison) -> str | None:
         below.set(xlabel="confidence in the answer", ylabel="answers", ylim=(0, None))
         for axis in (axes.yaxis, below.yaxis, below.xaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+        below.yaxis.set_major_locator(MaxNLocator(3, prune="lower"))  # the axis below begins with the same label
         legend.draw(figure, axes)
     name = f"{dataset.name.replace('_', '-')}-{dataset.budget}-reliability"
     return inline(figure, name, f"Accuracy by confidence on {dataset.title}")
