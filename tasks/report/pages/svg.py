@@ -99,18 +99,34 @@ def _adapted(text: str, name: str, label: str) -> str:
     """Matplotlib's SVG without its prologue, size and global style, and with the ids and colours of the page."""
     body = text[text.index("<svg") :]
     body = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", "", body, flags=re.S)
+    targets = set(re.findall(r'(?:href="|url\()#([^")]*)', body))
     # Change tags only: the text between them may contain anything, and stays as it is.
-    body = re.sub(r"<[^>]+>", lambda tag: _adapted_tag(tag[0], name), body)
-    opening = f'<svg role="img" aria-label="{escape(label)}" viewBox="{_view_box(body)}">'
-    return opening + re.sub(r"\s*\n\s*", "\n", body[body.index(">") + 1 :]).strip()
+    body = re.sub(r"<[^>]+>", lambda tag: _adapted_tag(tag[0], name, targets), body)
+    opening = f'<svg role="img" aria-label="{escape(label)}" id="{name}" viewBox="{_view_box(body)}">'
+    return opening + _unwrapped(re.sub(r"\s*\n\s*", "\n", body[body.index(">") + 1 :]).strip())
 
 
-def _adapted_tag(tag: str, name: str) -> str:
+def _adapted_tag(tag: str, name: str, targets: set[str]) -> str:
+    """The tag in the colours of the page, with two digits after the point, and with its id if something needs that."""
     tag = re.sub(r"font-family: [^;\"]*;? ?", "", tag)
+    tag = re.sub(r' id="([^"]*)"', lambda match: match[0] if match[1] in targets else "", tag)
     tag = re.sub(r'\bid="|(?<=href=")#|(?<=url\()#', lambda match: f"{match[0]}{name}-", tag)
+    tag = re.sub(r"(?<=[ \"(,-])\d+\.\d{3,}", lambda match: f"{float(match[0]):.2f}", tag)
     for stand_in, variable in VARIABLES.items():
         tag = tag.replace(stand_in, f"var({variable})")
-    return tag
+    return re.sub(r"\s+", " ", tag)
+
+
+def _unwrapped(body: str) -> str:
+    """`body` without groups that say nothing of what is in them, and without frames that nobody sees."""
+    kept, open_groups = [], []
+    for piece in re.split(r"(</?g\b[^>]*>)", re.sub(r'<path d="[^"]*" style="fill: none"/>\n?', "", body)):
+        says = open_groups.pop() if piece == "</g>" else piece not in ("<g>", "<g/>")
+        if re.fullmatch(r"<g\b[^>]*[^/]>|<g>", piece):
+            open_groups.append(says)
+        if says and piece.strip():
+            kept.append(piece.strip("\n"))
+    return "\n".join(kept)
 
 
 def _view_box(body: str) -> str:
