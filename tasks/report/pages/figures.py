@@ -137,7 +137,10 @@ def _span(axes: Axes, place: int, row: Span, words: str) -> None:
     axes.plot([row.low, row.high], [place, place], color=row.colour, linewidth=3, solid_capstyle="butt")
     axes.plot(row.seeds, [place + 0.26] * len(row.seeds), "o", color=MUTED, markersize=3.5, alpha=0.8)
     axes.plot(row.middle, place, row.marker, color=row.colour, markeredgecolor=PAPER, markersize=7)
-    axes.annotate(words, (row.middle, place), xytext=(0, 7), textcoords="offset points", ha="center", color=INK)
+    behind = {"facecolor": PAPER, "edgecolor": "none", "pad": 1}  # hides the line at zero behind the words
+    axes.annotate(
+        words, (row.middle, place), xytext=(0, 7), textcoords="offset points", ha="center", color=INK, bbox=behind
+    )
 
 
 def _short(percentage: float) -> str:

@@ -119,7 +119,8 @@ def _adapted_tag(tag: str, name: str, targets: set[str]) -> str:
 
 def _unwrapped(body: str) -> str:
     """`body` without groups that say nothing of what is in them, and without frames that nobody sees."""
-    kept, open_groups = [], []
+    kept: list[str] = []
+    open_groups: list[bool] = []
     for piece in re.split(r"(</?g\b[^>]*>)", re.sub(r'<path d="[^"]*" style="fill: none"/>\n?', "", body)):
         says = open_groups.pop() if piece == "</g>" else piece not in ("<g>", "<g/>")
         if re.fullmatch(r"<g\b[^>]*[^/]>|<g>", piece):

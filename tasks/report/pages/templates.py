@@ -45,6 +45,7 @@ LOOKED_FOR = {
     "relabelled": "put under another label since the version before",
     "shifted": "largest change of a class's share",
 }
+PURPOSES = {"train": "to learn from", "validation": "to choose by", "test": "to test on"}
 NUMBERS = (
     wording.count, wording.duration, wording.family_title, wording.fixed, wording.p_value,
     wording.percent, wording.plural, wording.points, wording.quoted, wording.significant, wording.size,
@@ -80,7 +81,14 @@ def templates(finish: Callable[[object], object] | None = None) -> Environment:
         without_result,
     )  # fmt: skip
     environment.filters |= {each.__name__: each for each in (*NUMBERS, *words, *own)}
-    environment.globals |= {"MANY": MANY, "ENDS": ENDS, "FOLDED": FOLDED, "OPEN": OPEN, "CELLS": CELLS}
+    environment.globals |= {
+        "PURPOSES": PURPOSES,
+        "MANY": MANY,
+        "ENDS": ENDS,
+        "FOLDED": FOLDED,
+        "OPEN": OPEN,
+        "CELLS": CELLS,
+    }
     environment.globals |= {
         "duration": wording.duration,
         "fixed4": partial(wording.fixed, digits=4),
