@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from tasks.comparison.schema.history import History, PassedOver, Result, Row
-from tasks.comparison.schema.report import Comparison, DatasetComparison
+from tasks.comparison.schema.report import SCHEMA_VERSION, Comparison, DatasetComparison
 from tasks.errors import DataError, RequestError
 from tasks.report.contrast import report_of
 from tasks.report.pages.between.history_page import to_history_page
@@ -50,6 +50,7 @@ def brought_up(history: History, store: Store, marks: Marks) -> History:
     ]
     rows = [entry for entry in found if isinstance(entry, Row)]
     return History(
+        reads=SCHEMA_VERSION,
         rows=tuple(sorted(rows, key=lambda row: row.number)),
         passed_over=tuple(entry for entry in found if isinstance(entry, PassedOver)),
     )
@@ -58,12 +59,13 @@ def brought_up(history: History, store: Store, marks: Marks) -> History:
 def _known(store: Store) -> History:
     """The history as it was last written; an empty one where it cannot be used."""
     try:
-        return read_document(store, HISTORY, History, "a history", "it is made again")
+        known = read_document(store, HISTORY, History, "a history", "it is made again")
+        return known if known.reads == SCHEMA_VERSION else History(reads=SCHEMA_VERSION, rows=known.rows)
     except ObjectMissing:
-        return History()
+        return History(reads=SCHEMA_VERSION)
     except DamagedError as error:
         log.warning("%s", error)
-        return History()
+        return History(reads=SCHEMA_VERSION)
 
 
 def _marks(store: Store) -> Marks:

@@ -138,7 +138,7 @@ def reason(error: ValidationError) -> str:
     if not place and first["type"] != "value_error":
         return f"expected a report, received {received}"
     if place == "schema_version":
-        return f"expected schema version {SCHEMA_VERSION}, received {received}; verify it with the release that made it"
+        return f"expected schema version {SCHEMA_VERSION}, received {received}; the release that made it reads it"
     return str(next(complaints(Comparison, [first])))
 
 

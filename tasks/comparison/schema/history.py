@@ -61,8 +61,12 @@ class PassedOver(Frozen):
 
 
 class History(Frozen):
-    """Every run with a report, the earliest first."""
+    """Every run with a report, the earliest first.
+
+    `reads` is the schema version of the reports that its writer could read: another release may read others.
+    """
 
     version: Literal[1] = 1
+    reads: int
     rows: tuple[Row, ...] = ()
     passed_over: tuple[PassedOver, ...] = ()

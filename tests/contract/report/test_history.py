@@ -108,6 +108,21 @@ def test_what_cannot_be_read_is_passed_over_by_name(stores, monkeypatch, body, s
     assert seen == []
 
 
+def test_another_release_looks_again_at_what_was_passed_over(stores):
+    """It may be able to read such a report; the rows that are there stay."""
+    list(published_runs.several(stores, "a", "b"))
+    whole = stores.read("reports/a/report.json")
+    stores.write("reports/a/report.json", b"{")
+    kept = keep_history(stores)
+    passed_over = kept.passed_over[0]
+    stores.write("reports/a/report.json", whole)
+    entry = next(iter(stores.entries("reports/a/report.json")))
+    now = passed_over.model_copy(update={"mark": f"{entry.size} {entry.modified.isoformat()}"})
+    older = kept.model_copy(update={"reads": 3, "passed_over": (now,)})
+    stores.write(HISTORY, older.model_dump_json().encode())
+    assert runs(keep_history(stores)) == ["a", "b"]
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"version": 0}', b'{"rows": [{"run": "javascript:x"}]}'])
 def test_a_damaged_history_is_made_again(stores, body):
     """It follows from the reports."""

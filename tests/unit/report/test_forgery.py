@@ -155,7 +155,7 @@ def test_an_older_report_is_said_to_have_another_version(folder):
     """A report of another schema is no damage: which version it has, and what to do, is said in one line."""
     edit(folder, "report.json", b'"schema_version": 4', b'"schema_version": 3')
     said = findings(folder)
-    assert "report.json: expected schema version 4, received 3; verify it with the release that made it" in said
+    assert "report.json: expected schema version 4, received 3; the release that made it reads it" in said
 
 
 def test_another_release_is_not_checked_rather_than_forged(tmp_path):

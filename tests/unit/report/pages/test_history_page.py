@@ -28,7 +28,7 @@ def row(number, datasets=("cifar10",), **values):
 
 
 def history(runs, **values):
-    return History(rows=tuple(row(number, **values) for number in range(runs)))
+    return History(reads=4, rows=tuple(row(number, **values) for number in range(runs)))
 
 
 def rows_of(page):
@@ -62,7 +62,7 @@ def test_many_datasets_share_the_room(datasets, runs):
 def test_runs_of_other_profiles_and_budgets_have_figures_of_their_own():
     """A smoke run beside a full one is no fall of the accuracy."""
     rows = [row(1), row(2, profile="smoke", sample=1_000), row(3, results=(result("cnn", 3, budget=30_000),))]
-    page = to_history_page(History(rows=tuple(rows)))
+    page = to_history_page(History(reads=4, rows=tuple(rows)))
     assert page.count("<figure") == 3
     for said in ("Profile quick, 250,000 parameters<", "Profile smoke, 250,000 parameters, a sample of 1,000 images<"):
         assert said in page
@@ -73,7 +73,7 @@ def test_new_data_and_other_code_are_marked_where_they_change():
     """In the table with the run that had them first, and in the figure below the line."""
     versions = [("a", "x"), ("a", "x"), ("b", "x"), ("b", "y"), ("b", "y")]
     rows = [row(n, data={"cifar10": data}, code={"cifar10": code}) for n, (data, code) in enumerate(versions)]
-    page = to_history_page(History(rows=tuple(rows)))
+    page = to_history_page(History(reads=4, rows=tuple(rows)))
     marked = re.findall(r"run-(\d)/report.html.*?</tr>", page)
     with_badge = [number for number, text in re.findall(r"(\d)/report\.html(.*)</tr>", page) if "badge" in text]
     assert marked == ["4", "3", "2", "1", "0"]
@@ -85,13 +85,13 @@ def test_new_data_and_other_code_are_marked_where_they_change():
 def test_one_run_and_none_make_a_page_too():
     """There is nothing to compare yet."""
     assert "1 run, from" in to_history_page(history(1))
-    assert "No run has a report yet" in to_history_page(History())
+    assert "No run has a report yet" in to_history_page(History(reads=4))
 
 
 def test_a_family_that_failed_leaves_a_gap():
     """The other family's line goes on."""
     rows = (row(0), row(1, results=(result("cnn", 1),)), row(2))
-    page = to_history_page(History(rows=rows))
+    page = to_history_page(History(reads=4, rows=rows))
     assert re.search("run-1/report.html.*?<span>\N{EN DASH}</span>", page)
 
 
@@ -99,7 +99,7 @@ def test_no_name_becomes_markup():
     """Titles, versions and reasons are text, whatever they hold; other names are refused before."""
     results = (result("cnn", 1).model_copy(update={"title": EVIL}),)
     rows = (row(1, data={"cifar10": EVIL}, results=results),)
-    page = to_history_page(History(rows=rows, passed_over=(PassedOver(run=EVIL, mark="m", reason=EVIL),)))
+    page = to_history_page(History(reads=4, rows=rows, passed_over=(PassedOver(run=EVIL, mark="m", reason=EVIL),)))
     assert "<script" not in page
     with pytest.raises(ValidationError):
         row(1, run="javascript:alert(1)")
