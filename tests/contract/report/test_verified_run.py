@@ -1,6 +1,7 @@
 """Verification of a run in its store: what was changed in its report or in an artifact behind it is found and named."""
 
 import json
+import logging
 import re
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,19 @@ def made(tmp_path_factory):
     for stage, *place in [*stages, ("report",)]:
         assert in_this_process(environment, stage, "--run", "r1", *place) == 0, stage
     return environment
+
+
+@pytest.fixture
+def second(made):
+    """Another run, which trains for two epochs; its report begins with what differs from the first one."""
+    longer = json.loads(made["RUN_PARAMETERS"]) | {"epochs": 2}
+    environment = made | {"RUN_PARAMETERS": json.dumps(longer)}
+    dataset, place = ("--dataset", "cifar10"), ("--dataset", "cifar10", "--family", "ann")
+    stages = [("plan",), ("fetch", *dataset), ("normalize", *dataset), ("search", *place, "--shard", "0")]
+    stages += [("choose", *place), ("train", *place, "--seed", "0"), ("evaluate", *place), ("report",)]
+    for stage, *at in stages:
+        assert in_this_process(environment, stage, "--run", "r2", *at) == 0, stage
+    return json.loads(open_store(made["STORE"]).read("reports/r2/report.json"))
 
 
 def typed(environment, *arguments, code):
@@ -212,3 +226,40 @@ def test_what_a_report_says_of_the_stages_is_compared_with_their_records(store):
 def test_an_unknown_run_is_a_bad_request(made):
     """A name that is neither a folder nor a run in the store is said to be neither, with 64."""
     assert "expected the run's request, found none" in typed(made, "verify", "never", code=64)
+
+
+def test_what_a_report_says_of_the_run_before_is_made_again(store, second):
+    """The line names what was asked differently; a forged one is found, and both runs have a row in the history."""
+    since = second["since"]
+    assert (since["run"], [change["phrase"] for change in since["changes"]]) == ("r1", ["epochs 2 (was 1)"])
+    assert second["code"].keys() == {"fetch/cifar10", "normalize/cifar10"} | {
+        f"{stage}/cifar10/ann" for stage in ("search", "choose", "train", "evaluate")
+    }
+    audit = verify_run(store, "r2")
+    assert (audit.findings, audit.unchecked) == ([], [])
+    assert [row["run"] for row in json.loads(store.read("reports/history.json"))["rows"]] == ["r1", "r2"]
+    forged = second | {"since": since | {"line": "Since run r1: everything is better."}}
+    with changed(store, "reports/r2/report.json", json.dumps(forged).encode()):
+        assert any("since.line: expected" in line for line in verify_run(store, "r2").findings)
+
+
+def test_a_run_before_that_is_gone_or_another_leaves_its_line_unchecked(store, second):
+    """Nothing of this report is wrong then; what could not be made again is said."""
+    key = "reports/r1/report.json"
+    for body in (None, b"{", store.read(key) + b" "):
+        with changed(store, key, body):
+            audit = verify_run(store, "r2")
+        assert audit.findings == []
+        assert [line for line in audit.unchecked if line.startswith("report.json: since: not made again: ")]
+
+
+def test_a_history_that_cannot_be_written_does_not_fail_the_report(made, store, monkeypatch, caplog):
+    """The report is published before; the log says that the history was not brought up to date."""
+
+    def broken(_):
+        raise ValueError("a report of another kind")
+
+    monkeypatch.setattr("tasks.stages.report.keep_history", broken)
+    with caplog.at_level(logging.WARNING):
+        assert in_this_process(made, "report", "--run", "r1") == 0
+    assert "the history is not brought up to date: ValueError: a report of another kind" in caplog.text
