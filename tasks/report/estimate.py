@@ -21,6 +21,7 @@ from tasks.runs.order import reported
 from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.standards import Standards
+from tasks.settings.training import SEED_ALONE
 from tasks.settings.workflow import REUSED_STAGES, STAGES, report_key
 from tasks.settings.workload import Key, expected, units
 from tasks.storage.contract import ObjectMissing, Store
@@ -69,7 +70,7 @@ def _earlier(request: Request, store: Store, machine: Mapping[str, str]) -> list
 
 def _like(request: Request) -> tuple:
     """What two runs have in common whose times can be compared, epoch by epoch."""
-    training = request.training.model_copy(update={"replicates": 1, "epochs": 1})
+    training = request.training.model_copy(update={"replicates": 1, "epochs": 1, "vary": SEED_ALONE})
     return request.profile, request.backend, request.examples, request.validation_fraction, training
 
 

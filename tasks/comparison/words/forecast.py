@@ -22,7 +22,15 @@ def compared(forecast: Forecast, currency: str) -> str:
     if estimate.seconds is None:
         return f"Before the run, {NOTHING}. {truth}"
     before = _spent(estimate.core_seconds, forecast.estimated_cost, currency)
-    return f"Expected before the run were {_wall(estimate)}, and {before}. {truth}"
+    return f"Expected before the run were {_wall(estimate)}, and {before}. {truth}{_reused(forecast)}"
+
+
+def _reused(forecast: Forecast) -> str:
+    """How many stages were there already, where that is not what was expected: then the times differ too."""
+    expected_there, all_stages = forecast.estimate.reused, forecast.estimate.stages
+    if forecast.reused == expected_there:
+        return ""
+    return f" It reused {forecast.reused} of {plural(all_stages, 'stage')}; {expected_there} were expected to be there."
 
 
 def _wall(estimate: Estimate) -> str:

@@ -198,9 +198,16 @@ def test_the_report_compares_the_estimate_with_the_truth(store):
         "11 min 39 s from the start of its plan to this report, and 11 core minutes (0.68 EUR)."
     )
     documents = render(comparison)
-    assert sentence in documents["report.html"].decode()
+    assert sentence in documents["report.html"].decode().replace("\N{NO-BREAK SPACE}", " ")
     assert sentence in documents["report.md"].decode()
     assert json.loads(documents["report.json"])["forecast"]["estimate"]["runs"] == ["r1"]
+
+
+def test_what_was_there_against_expectation_is_said(store):
+    """A change of the code after the plan, say: it explains why the times differ."""
+    comparison = with_forecast(reported(store, "r1"), estimated(store, REQUEST, "fetch", "normalize"))
+    said = compared(comparison.forecast, "USD")
+    assert said.endswith("It reused 0 of 12 stages; 2 were expected to be there.")
 
 
 def test_a_report_without_an_estimate_says_nothing_of_it(store):
