@@ -13,7 +13,8 @@ from tasks.comparison.data import class_names, data_section
 from tasks.comparison.evidence import Branch, ReplicateEvidence, SearchEvidence, Values
 from tasks.comparison.fairness import clauses
 from tasks.comparison.frontier import frontiers
-from tasks.comparison.pairing import baseline_of, differences, earlier, hits, margin
+from tasks.comparison.mistakes import galleries, images_of_a_gallery
+from tasks.comparison.pairing import baseline_of, differences, earlier, hits, margin, reference_of
 from tasks.comparison.schema.differences import Difference
 from tasks.comparison.schema.models import Baseline, Cells, ClassScore, Confusion, Epoch, Model, Replicate, Trial
 from tasks.comparison.schema.report import Clause, Comparison, DatasetComparison, Environment, StageRecord
@@ -119,6 +120,7 @@ def _dataset(
         differences=tuple(compared),
         baseline=baseline,
         models=tuple(models),
+        mistakes=galleries(branches, reference_of(request.families), names, images_of_a_gallery(len(request.budgets))),
         fairness=tuple(contract),
         facts=dict(facts),
     )

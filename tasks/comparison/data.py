@@ -1,10 +1,10 @@
 """What a run says of a dataset itself, from the facts that `normalize` found."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from tasks.comparison.evidence import Values
-from tasks.comparison.schema.data import Changes, ClassCount, DataSection, Finding, Strip
+from tasks.comparison.schema.data import Changes, ClassCount, DataSection, Finding, Picture, Strip
 from tasks.comparison.schema.report import Comparison
 from tasks.comparison.words.data import PARTS, remarks
 from tasks.settings.dataset import Dataset
@@ -38,10 +38,28 @@ def data_section(dataset: Dataset, facts: Values) -> DataSection:
     )
 
 
-def illustrated(comparison: Comparison, examples: Mapping[str, Sequence[Strip]]) -> Comparison:
-    """The comparison with pictures of the classes, by dataset. They follow from no number."""
-    data = [each.model_copy(update={"examples": tuple(examples.get(each.name, ()))}) for each in comparison.data]
+class Pictures(NamedTuple):
+    """Pictures by dataset: of the classes, and of the test images in the galleries of mistakes."""
+
+    examples: Mapping[str, Sequence[Strip]]
+    mistaken: Mapping[str, Sequence[Picture]]
+
+
+def illustrated(comparison: Comparison, pictures: Pictures) -> Comparison:
+    """The comparison with its pictures. They follow from no number."""
+    data = [
+        section.model_copy(
+            update={name: tuple(each.get(section.name, ())) for name, each in pictures._asdict().items()}
+        )
+        for section in comparison.data
+    ]
     return comparison.model_copy(update={"data": tuple(data)})
+
+
+def shown(comparison: Comparison, dataset: str) -> list[int]:
+    """The test images that the galleries of a dataset show at all its budgets, as often as they are shown."""
+    galleries = [gallery for each in comparison.datasets if each.name == dataset for gallery in each.mistakes]
+    return [image.index for gallery in galleries for image in gallery.images]
 
 
 def _fields(kind: type[Frozen], values: Values) -> dict[str, Any]:

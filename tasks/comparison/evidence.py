@@ -4,9 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 Values = Mapping[str, Any]
+
+
+def confidence_of(y_prob: NDArray) -> NDArray:
+    """The probability of the most probable class, [n], of probabilities [n, k]; 0 where that is no number."""
+    return np.clip(np.nan_to_num(y_prob.max(axis=1), nan=0.0), 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -17,6 +23,7 @@ class ReplicateEvidence:
         training: the metrics.json of train; history: its history.json; settings: the settings in its manifest.
         evaluation: the entry of this seed in the metrics.json of evaluate.
         y_true, y_pred: labels, uint16 [n], in the order of the test part.
+        confidence: the probability of each answer, float32 [n], as `confidence_of` says it.
         predictions: the store's key of the .npz that the report publishes; predictions_sha256: the digest of its bytes.
         trained_in: the run that made the model's artifact.
         learned_from, measured_on: the content digests of the data, from the manifests of train and evaluate.
@@ -30,6 +37,7 @@ class ReplicateEvidence:
     evaluation: Values
     y_true: NDArray
     y_pred: NDArray
+    confidence: NDArray
     predictions: str
     learned_from: str
     measured_on: str

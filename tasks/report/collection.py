@@ -2,31 +2,34 @@
 
 import io
 import json
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tasks.comparison.data import class_names
-from tasks.comparison.evidence import Branch, EarlierEvidence, ReplicateEvidence, SearchEvidence
-from tasks.comparison.schema.data import Strip
-from tasks.comparison.schema.report import Environment
+from tasks.comparison.data import Pictures, class_names, shown
+from tasks.comparison.evidence import Branch, EarlierEvidence, ReplicateEvidence, SearchEvidence, confidence_of
+from tasks.comparison.schema.data import Picture, Strip
+from tasks.comparison.schema.report import Comparison, Environment
 from tasks.report.documents import renderer
-from tasks.report.strips import strips
+from tasks.report.strips import pictures, strips
 from tasks.runs.reasons import relative
 from tasks.runs.records import now, recorded_manifest
 from tasks.settings.place import Place, branch_places
 from tasks.settings.request import Request
 from tasks.settings.workflow import report_key
-from tasks.storage.artifacts import Manifest, digest_of, read_file
+from tasks.storage.artifacts import Manifest, digest_of, materialize, read_file
 from tasks.storage.contract import Store
 from tasks.storage.documents import DamagedError
 from tasks.storage.provenance import lock_digest, machine, versions
 
 EXAMPLES = "examples.npy"  # what normalize calls the images of its examples
 TEST_PART = "test-"  # how normalize begins the names of the files of that part
+TEST_IMAGES = f"{TEST_PART}images.npy"
 EARLIER = "earlier.npz"  # what evaluate calls the predictions of the model of the version before
 Records = list[dict[str, Any]]
 Say = Callable[[str], None]
@@ -72,8 +75,18 @@ def code_of(store: Store, records: Records) -> dict[str, str]:
     return found
 
 
-def examples_of(request: Request, store: Store, records: Records) -> dict[str, tuple[Strip, ...]]:
-    """Pictures of the classes of each dataset whose data are there, and not damaged."""
+def pictures_of(comparison: Comparison, store: Store, records: Records) -> Pictures:
+    """The pictures of the comparison, of each dataset whose data are there, and not damaged."""
+    request, mistaken = comparison.request, {}
+    for dataset in request.datasets:
+        with suppress(DamagedError):
+            place = _BranchRecords(store, Place(dataset.name), records)
+            mistaken[dataset.name] = _mistaken(comparison, dataset.name, place)
+    return Pictures(_examples(request, store, records), mistaken)
+
+
+def _examples(request: Request, store: Store, records: Records) -> dict[str, tuple[Strip, ...]]:
+    """Pictures of the classes of each dataset."""
     found: dict[str, tuple[Strip, ...]] = {}
     for dataset in request.datasets:
         with suppress(DamagedError):
@@ -83,6 +96,17 @@ def examples_of(request: Request, store: Store, records: Records) -> dict[str, t
                 names, labels = class_names(dataset, manifest.summary), manifest.summary["examples"]
                 found |= {dataset.name: strips(place.array(manifest, EXAMPLES), [names[label] for label in labels])}
     return found
+
+
+def _mistaken(comparison: Comparison, dataset: str, records: "_BranchRecords") -> tuple[Picture, ...]:
+    """Pictures of the test images in the galleries of a dataset. The test part may be larger than the memory."""
+    indices, manifest = shown(comparison, dataset), records.manifest("normalize")
+    if not indices or manifest is None:
+        return ()
+    with tempfile.TemporaryDirectory(prefix="test-part-") as folder:
+        materialize(records.store, manifest, [TEST_IMAGES], Path(folder))
+        images = np.load(Path(folder, TEST_IMAGES), mmap_mode="r", allow_pickle=False)
+        return pictures(images, indices, len(comparison.data))
 
 
 def collect(request: Request, records: Records, store: Store, progress: Say, publish: Publish) -> list[Branch]:
@@ -198,7 +222,7 @@ def _replicate(
 ) -> tuple[ReplicateEvidence, bytes]:
     """One replicate's evidence, and the predictions that the report publishes."""
     seed = score["seed"]
-    body, (y_true, y_pred) = _predictions(records, evaluated, f"seed-{seed}.npz")
+    body, (y_true, y_pred, y_prob) = _predictions(records, evaluated, f"seed-{seed}.npz")
     evidence = ReplicateEvidence(
         seed=seed,
         training=records.json(trained, "metrics.json"),
@@ -207,6 +231,7 @@ def _replicate(
         evaluation=score,
         y_true=y_true,
         y_pred=y_pred,
+        confidence=confidence_of(y_prob),
         predictions=_published(run, str(replace(records.place, seed=seed))),
         learned_from=trained.made["inputs"]["data"],
         measured_on=evaluated.made["inputs"]["data"],
@@ -225,16 +250,16 @@ def _earlier(run: str, records: _BranchRecords) -> tuple[EarlierEvidence, bytes]
         return None
     if EARLIER not in evaluated.files:
         return EarlierEvidence(found), b""
-    body, (_, y_pred) = _predictions(records, evaluated, EARLIER)
+    body, (_, y_pred, _) = _predictions(records, evaluated, EARLIER)
     key = _published(run, f"{records.place}/earlier")
     return EarlierEvidence(found, y_pred, key, evaluated.files[EARLIER].sha256), body
 
 
 def _predictions(records: _BranchRecords, evaluated: Manifest, name: str) -> tuple[bytes, list[np.ndarray]]:
-    """A file of predictions, with the labels and the answers in it."""
+    """A file of predictions, with the labels, the answers and the probabilities in it."""
     body = read_file(records.store, evaluated, name)
     with np.load(io.BytesIO(body), allow_pickle=False) as stored:
-        return body, [stored["y_true"], stored["y_pred"]]
+        return body, [stored[name] for name in ("y_true", "y_pred", "y_prob")]
 
 
 def _published(run: str, place: str) -> str:

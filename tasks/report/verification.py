@@ -15,16 +15,15 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tasks.comparison.assembly import MEASURED, TRAINED, compare
-from tasks.comparison.data import illustrated
-from tasks.comparison.evidence import Branch, EarlierEvidence, ReplicateEvidence, SearchEvidence
-from tasks.comparison.schema.data import Strip
+from tasks.comparison.data import Pictures, illustrated
+from tasks.comparison.evidence import Branch, EarlierEvidence, ReplicateEvidence, SearchEvidence, confidence_of
 from tasks.comparison.schema.models import Earlier, Model, Replicate
 from tasks.comparison.schema.report import Comparison, DatasetComparison
 from tasks.comparison.schema.since import Since
 from tasks.errors import DataError, RequestError
 from tasks.learning.metrics import measure
 from tasks.report.audit import Audit, stage_place
-from tasks.report.collection import code_of, collect, examples_of, facts_of, legible
+from tasks.report.collection import code_of, collect, facts_of, legible, pictures_of
 from tasks.report.contrast import since_again
 from tasks.report.documents import renderer, with_predictions
 from tasks.report.estimate import read_estimate, with_forecast
@@ -138,14 +137,14 @@ def _compiled(
     branches = collect(request, records, store, lambda _: None, lambda *_: None)
     stages = [stage.model_dump() for stage in comparison.stages]
     facts, made = facts_of(request, store, records), comparison.environment.renderer.get("pillow", "of an old release")
+    again = compare(request, branches, stages, facts, comparison.environment)
     if made == (here := renderer()["pillow"]):
-        examples = examples_of(request, store, records)
+        again = illustrated(again, pictures_of(again, store, records))
     else:  # another release may code the same picture in other bytes
-        audit.unchecked.append(f"report.json: data: examples: not made again: pillow {made} made them, here is {here}")
-        examples = _examples(comparison)
-    made_again = illustrated(compare(request, branches, stages, facts, comparison.environment), examples)
-    made_again = with_forecast(made_again, read_estimate(store, request.run))
-    return made_again.model_copy(update={"code": code_of(store, records), "since": _since(comparison, store, audit)})
+        audit.unchecked.append(f"report.json: data: pictures: not made again: pillow {made} made them, here is {here}")
+        again = illustrated(again, _pictures(comparison))
+    again = with_forecast(again, read_estimate(store, request.run))
+    return again.model_copy(update={"code": code_of(store, records), "since": _since(comparison, store, audit)})
 
 
 def _since(comparison: Comparison, store: Store, audit: Audit) -> Since | None:
@@ -157,8 +156,12 @@ def _since(comparison: Comparison, store: Store, audit: Audit) -> Since | None:
         return comparison.since
 
 
-def _examples(comparison: Comparison) -> dict[str, tuple[Strip, ...]]:
-    return {section.name: section.examples for section in comparison.data}
+def _pictures(comparison: Comparison) -> Pictures:
+    """The pictures that the report has."""
+    return Pictures(
+        {section.name: section.examples for section in comparison.data},
+        {section.name: section.mistaken for section in comparison.data},
+    )
 
 
 def _recomputed(comparison: Comparison, predictions: Mapping[str | None, Any]) -> Comparison:
@@ -179,7 +182,7 @@ def _recomputed(comparison: Comparison, predictions: Mapping[str | None, Any]) -
     )
     expected = comparison.forecast.estimate if comparison.forecast else None
     given = {"code": comparison.code, "since": comparison.since}
-    return with_forecast(illustrated(computed, _examples(comparison)), expected).model_copy(update=given)
+    return with_forecast(illustrated(computed, _pictures(comparison)), expected).model_copy(update=given)
 
 
 def _branch(dataset: DatasetComparison, model: Model, predictions: Mapping[str | None, Any]) -> Branch:
@@ -217,6 +220,7 @@ def _replicate(reported: Replicate, y_true: np.ndarray, y_pred: np.ndarray, y_pr
         evaluation=measured | scores,
         y_true=y_true,
         y_pred=y_pred,
+        confidence=confidence_of(y_prob),
         predictions=reported.predictions,
         learned_from="",
         measured_on="",

@@ -9,7 +9,7 @@ from tasks.comparison.assembly import compare
 from tasks.comparison.data import illustrated
 from tasks.comparison.evidence import Branch
 from tasks.errors import DataError
-from tasks.report.collection import code_of, collect, environment, examples_of, facts_of, legible
+from tasks.report.collection import code_of, collect, environment, facts_of, legible, pictures_of
 from tasks.report.contrast import since_before
 from tasks.report.documents import CHECKSUMS, checksums, render
 from tasks.report.estimate import read_estimate, with_forecast
@@ -35,7 +35,7 @@ def report(request: Request, store: Store) -> None:
         predictions: dict[str, bytes] = {}
         branches = collect(request, records, store, record.progress, predictions.__setitem__)
         comparison = compare(request, branches, records, facts_of(request, store, records), environment())
-        comparison = illustrated(comparison, examples_of(request, store, records))
+        comparison = illustrated(comparison, pictures_of(comparison, store, records))
         comparison = with_forecast(comparison, read_estimate(store, request.run))
         comparison = comparison.model_copy(update={"code": code_of(store, records)})
         since = since_before(store, comparison, lambda key: predictions.get(key) or store.read(key))

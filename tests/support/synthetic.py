@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tasks.comparison.evidence import Branch, ReplicateEvidence, SearchEvidence
+from tasks.comparison.evidence import Branch, ReplicateEvidence, SearchEvidence, confidence_of
 from tasks.comparison.schema.report import Environment
 from tasks.learning.metrics import measure
 from tasks.settings.dataset import Augmentation, Dataset, Source, Splits
@@ -150,6 +150,7 @@ def measured(params: Request, about: Dataset, family: str, seed: int, truth: np.
         evaluation=evaluation,
         y_true=truth,
         y_pred=probabilities.argmax(axis=1).astype(np.uint16),
+        confidence=confidence_of(probabilities),
         predictions=f"reports/{params.run}/predictions/{about.name}-{family}{at}-seed-{seed}.npz",
         learned_from="d" * 40,
         measured_on="d" * 40,

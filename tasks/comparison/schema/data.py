@@ -59,6 +59,15 @@ class Strip(Frozen):
     jpeg: Image
 
 
+class Picture(Frozen):
+    """One image of the test part: its position there, from 0, and a picture of `width` by `height` pixels of it."""
+
+    index: Count
+    width: Count
+    height: Count
+    jpeg: Image
+
+
 class DataSection(Frozen):
     """One dataset of the run, whatever its budgets.
 
@@ -68,6 +77,7 @@ class DataSection(Frozen):
         classes: in the order of their labels.
         remarks: sentences on what the numbers say: balance, classes that a part lacks, where the parts come from.
         examples: of the training part.
+        mistaken: the images of the galleries at all budgets, each once, by their index.
     """
 
     name: str
@@ -79,3 +89,4 @@ class DataSection(Frozen):
     gate: tuple[Finding, ...] = ()
     remarks: tuple[str, ...] = ()
     examples: tuple[Strip, ...] = ()
+    mistaken: tuple[Picture, ...] = ()

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from tasks.comparison.schema.data import DataSection
 from tasks.comparison.schema.differences import Conclusion, Difference
 from tasks.comparison.schema.forecast import Forecast
+from tasks.comparison.schema.mistakes import Gallery
 from tasks.comparison.schema.models import Baseline, Model
 from tasks.comparison.schema.since import Since
 from tasks.comparison.schema.values import Count, Number
@@ -37,6 +38,7 @@ class DatasetComparison(Frozen):
         difference: the first of `differences`; null when a side of it has no result.
         differences: one for every family but the reference (`ann`, or the run's first family), where both have results.
         baseline: null where no family has a result, or where the training part's counts are not known.
+        mistakes: galleries of test images; the pictures are in the dataset's section of `data`.
         facts: what `normalize` found: examples by part, duplicates across parts, per-channel statistics.
     """
 
@@ -49,6 +51,7 @@ class DatasetComparison(Frozen):
     differences: tuple[Difference, ...]
     baseline: Baseline | None = None
     models: tuple[Model, ...]
+    mistakes: tuple[Gallery, ...] = ()
     fairness: tuple[Clause, ...]
     facts: dict[str, Any]
 

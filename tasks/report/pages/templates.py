@@ -16,10 +16,12 @@ from tasks.comparison.words import wording
 from tasks.comparison.words.calibration import calibration_in_words
 from tasks.comparison.words.cautions import cautions, earlier_seeds
 from tasks.comparison.words.classes import classes_in_words
+from tasks.comparison.words.confusions import confusions_in_words
 from tasks.comparison.words.cost_table import cost_columns, cost_rows, prices_in_words
 from tasks.comparison.words.data import earlier_in_words, in_words, short
 from tasks.comparison.words.design import design_in_words
 from tasks.comparison.words.forecast import compared
+from tasks.comparison.words.mistakes import answer_in_words, gallery_in_words, gallery_title, seeds_of
 from tasks.comparison.words.search import search_in_words
 from tasks.comparison.words.since import day, outcome
 from tasks.comparison.words.verdict import lost, without_result
@@ -76,9 +78,9 @@ def templates(finish: Callable[[object], object] | None = None) -> Environment:
     )
     own = (by_class, by_size, choice, choices, conclusion, ends, found, limit, looked_for, place, shares, trial_table)
     words = (
-        calibration_in_words, cautions, classes_in_words, compared, cost_columns, cost_rows, day, design_in_words,
-        earlier_in_words, earlier_seeds, in_words, labels, lost, outcome, prices_in_words, search_in_words, short,
-        without_result,
+        answer_in_words, calibration_in_words, cautions, classes_in_words, compared, confusions_in_words, cost_columns,
+        cost_rows, day, design_in_words, earlier_in_words, earlier_seeds, gallery_in_words, gallery_title, in_words,
+        labels, lost, outcome, prices_in_words, search_in_words, seeds_of, short, without_result,
     )  # fmt: skip
     environment.filters |= {each.__name__: each for each in (*NUMBERS, *words, *own)}
     environment.globals |= {
@@ -107,6 +109,7 @@ def _shared(comparison: Comparison) -> dict[str, Any]:
         "settings": settings(comparison),
         "duplicates": {dataset.name: duplicates(dataset) for dataset in comparison.datasets},
         "data": {section.name: section for section in comparison.data},
+        "pictures": {each.name: {picture.index: picture for picture in each.mistaken} for each in comparison.data},
         "has_many": any(len(dataset.classes) > MANY for dataset in comparison.datasets),
         "cached": sum(stage.cached for stage in comparison.stages),
     }

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tasks.comparison.assembly import compare
-from tasks.comparison.data import illustrated
+from tasks.comparison.data import Pictures, illustrated
 from tasks.report.documents import render
 from tasks.report.pages.heat_maps import CELLS, binned_shares
 from tasks.report.strips import strips
@@ -36,7 +36,7 @@ def documents(classes, families=("ann", "cnn"), budgets=()):
     comparison = compare(request, branches, synthetic.records(request), {"flowers": facts}, synthetic.ENVIRONMENT)
     images = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 3), dtype=np.uint8)
     pictures = strips(images, [names[0]] * 8 + [names[1]] * 8)
-    made = render(illustrated(comparison, {"flowers": pictures}))
+    made = render(illustrated(comparison, Pictures({"flowers": pictures}, {})))
     return {name: body.decode() for name, body in made.items()}
 
 

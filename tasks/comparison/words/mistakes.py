@@ -1,0 +1,80 @@
+"""What the galleries of mistakes show, in words."""
+
+from collections.abc import Sequence
+
+from tasks.comparison.schema.mistakes import Gallery, GivenAnswer
+from tasks.comparison.schema.models import Model
+from tasks.comparison.words.wording import count, enumeration, family_title, percent, the_family
+
+NO_BREAK = "\N{NO-BREAK SPACE}"  # there is little room below an image
+
+
+def gallery_title(gallery: Gallery) -> str:
+    """A heading of a few words."""
+    families = enumeration([the_family(each) for each in gallery.families])
+    return {
+        "always": f"Always wrong: {families}",
+        "only_reference": f"Only {families} is wrong",
+        "sure": "The surest wrong answers",
+        "disagreed": "Right or wrong by seed",
+    }[gallery.kind]
+
+
+def gallery_in_words(gallery: Gallery, seeds: int, shown: bool = True) -> str:
+    """How many test images, or answers, are mistaken like this, over so many seeds, and which of them are `shown`."""
+    families = [the_family(each) for each in gallery.families]
+    said = {"always": _always, "only_reference": _only, "sure": _sure, "disagreed": _disagreed}[gallery.kind]
+    return f"{said(gallery, families, seeds)}{_shown(gallery) if shown else ''}"
+
+
+def _images(gallery: Gallery) -> str:
+    return f"{count(gallery.count) if gallery.count else 'None'} of {count(gallery.of)} test images {_was(gallery)}"
+
+
+def _was(gallery: Gallery) -> str:
+    return "was" if gallery.count <= 1 else "were"
+
+
+def _always(gallery: Gallery, families: Sequence[str], seeds: int) -> str:
+    under = f" under each of the {seeds} seeds" if seeds > 1 else ""
+    return f"{_images(gallery)} taken for another class by {enumeration([*families])}{under}."
+
+
+def _only(gallery: Gallery, families: Sequence[str], seeds: int) -> str:
+    under = ", under each seed" if seeds > 1 else ""
+    return f"{_images(gallery)} wrong for {families[0]}, and right for every other model{under}."
+
+
+def _sure(gallery: Gallery, families: Sequence[str], seeds: int) -> str:
+    of = f"{count(gallery.of)} answers of all models"
+    return f"{count(gallery.count) if gallery.count else 'None'} of {of} {_was(gallery)} wrong."
+
+
+def _disagreed(gallery: Gallery, families: Sequence[str], seeds: int) -> str:
+    return f"{_images(gallery)} right for {_one_of(families)} under some seeds, and wrong under others."
+
+
+def _one_of(families: Sequence[str]) -> str:
+    return families[0] if len(families) == 1 else f"one of {enumeration([*families])}"
+
+
+def _shown(gallery: Gallery) -> str:
+    if len(gallery.images) == gallery.count:
+        return ""
+    which = {
+        "sure": "the most confident, one of each image",
+        "disagreed": "those with the most even seeds",
+    }.get(gallery.kind, "the most confident, of several classes")
+    return f" Here are {count(len(gallery.images))}: {which}."
+
+
+def answer_in_words(answer: GivenAnswer, seeds: int) -> str:
+    """One answer below an image: "CNN: Shirt, 98 %", with the number of seeds where not all agree."""
+    of = f", {answer.count} of {seeds} seeds" if answer.count < seeds else ""
+    sure = percent(answer.confidence, 0).replace(" ", NO_BREAK)
+    return f"{family_title(answer.family)}: {answer.predicted}, {sure}{of}"
+
+
+def seeds_of(models: Sequence[Model]) -> int:
+    """The seeds of each model that is done."""
+    return max((len(model.replicates) for model in models), default=0)
