@@ -20,7 +20,7 @@ PROFILE ?= quick
 export STORE RUNNER
 
 .DEFAULT_GOAL := help
-.PHONY: help run dataset up down verify download test-unit test test-rest test-all coverage check bench soak audit sbom fuzz setup images stack stack-down
+.PHONY: help run dataset up down verify download compare test-unit test test-rest test-all coverage check bench soak audit sbom fuzz setup images stack stack-down
 
 # A line for each target, in this file's order: what follows its ##, and below it the variables where both are long.
 help: ## this list
@@ -49,6 +49,10 @@ verify: setup ## compute the numbers of a report again and check every digest [R
 RUN ?= latest
 download: setup ## bring a published report from the store, and check every file [RUN=latest] [TO=folder] [STORE=URI]
 	@$(PYTHON) -m tasks download "$(RUN)" $(if $(TO),"$(TO)")
+
+B ?= reports/latest
+compare: setup ## say what differs between two runs, and what that did to their results [A=run or folder] [B=reports/latest] [PAGE=file]
+	@$(PYTHON) -m tasks compare "$(A)" "$(B)" $(if $(PAGE),--page "$(PAGE)")
 
 # The tiers of the tests: tests/README.md. A worker for each core, at most 4, as one takes up to 1.5 GB; a file's tests stay
 # in one process, as they share what they made. What starts Airflow, kills, or restarts an engine runs alone.

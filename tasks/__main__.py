@@ -17,6 +17,7 @@ import sys
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks.environment import speak_any_text
 from tasks.errors import (
@@ -38,12 +39,16 @@ from tasks.settings.workflow import STAGES, WATCH
 from tasks.storage.contract import Store
 from tasks.storage.location import open_store
 
+if TYPE_CHECKING:
+    from tasks.report.contrast import Told
+
 SWEEP = "remove what no run can use any more: files without a manifest or snapshot, old checkpoints, unfinished writes"
 VERIFY = "make a report's numbers and documents again, and check every file and digest within reach"
 DOWNLOAD = "bring a published report into a folder, and check every file"
 PRESIGN = "print links to a report's documents that work without a login until they expire"
 MAX_LINK_HOURS = 168
 RUN = "the name of a run in the store, or `latest`"
+TOLD = "a folder with a downloaded report, the name of a run in the store, or `latest`"
 COMPARE = "name what differs between two runs, and which differences in their results exceed the noise"
 ENVIRONMENT = """environment:
   STORE             s3://bucket/prefix or file:///folder
@@ -107,8 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     presign.add_argument("--hours", type=_hours, default=24.0, help="how long they work (default: 24, at most 168)")
     presign.set_defaults(run_command=_presign)
     compare = commands.add_parser("compare", help=COMPARE, description=COMPARE)
-    compare.add_argument("before", metavar="RUN_A", help=RUN)
-    compare.add_argument("after", metavar="RUN_B", help="another one, usually a later one, or `latest`")
+    compare.add_argument("before", metavar="RUN_A", help=TOLD)
+    compare.add_argument("after", metavar="RUN_B", help="another one, usually a later one")
     compare.add_argument("--page", type=Path, metavar="FILE", help="write the same as a page, in HTML")
     compare.set_defaults(run_command=_compare)
     watch = commands.add_parser(WATCH.name, help=WATCH.summary, description=WATCH.summary)
@@ -206,15 +211,26 @@ def _presign(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    from tasks.report.bundle import named
-    from tasks.report.contrast import compare_runs
+    from tasks.report.contrast import contrast
     from tasks.report.pages.between.contrast_page import to_contrast_page, to_text
 
-    store = _store()
-    compared = compare_runs(store, *(named(store, run) for run in (options.before, options.after)))
+    before, after = _told(options.before), _told(options.after)
+    found = contrast(before, after.comparison, after.read)
+    compared = before.comparison, after.comparison, found
     print("\n".join(to_text(*compared)))
     if options.page:
         options.page.write_text(to_contrast_page(*compared), encoding="utf-8")
+
+
+def _told(name: str) -> "Told":
+    """The downloaded report in the folder of that name, or the report of that run in the store."""
+    from tasks.report.bundle import named
+    from tasks.report.contrast import in_folder, in_store
+
+    if Path(name).is_dir():
+        return in_folder(Path(name))
+    store = _store()
+    return in_store(store, named(store, name))
 
 
 def _watch(options: argparse.Namespace) -> None:

@@ -5,7 +5,8 @@ import logging
 from collections.abc import Callable
 from hashlib import sha256
 from itertools import islice
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import ValidationError
@@ -23,7 +24,7 @@ from tasks.runs.order import reported
 from tasks.runs.requests import read_request
 from tasks.settings.request import Request
 from tasks.settings.workflow import report_key
-from tasks.storage.contract import ObjectMissing, Store
+from tasks.storage.contract import ObjectMissing, Store, is_key
 from tasks.storage.documents import DamagedError
 
 log = logging.getLogger(__name__)
@@ -32,43 +33,60 @@ AGAIN = "run it again: finished work is reused, and the report is made anew"
 Read = Callable[[str], bytes]
 
 
-def compare_runs(store: Store, before: str, after: str) -> tuple[Comparison, Comparison, Since]:
-    """The reports of two runs, and what differs from the first one to the second.
+class Told(NamedTuple):
+    """A published report, the SHA-256 of its report.json, and what returns its predictions by their keys."""
 
-    Raises:
-        RequestError: a run has no report, or one of another release.
-        DamagedError: the predictions of a run are not those that its report names.
-    """
-    (old, digest), (new, _) = report_of(store, before), report_of(store, after)
-    return old, new, contrast(old, digest, new, store.read)
+    comparison: Comparison
+    sha256: str
+    read: Read
 
 
-def report_of(store: Store, run: str) -> tuple[Comparison, str]:
-    """The report of a run, and the SHA-256 of its report.json.
+def in_store(store: Store, run: str) -> Told:
+    """The report of a run in the store.
 
     Raises:
         RequestError: there is none, or it cannot be read here.
     """
     try:
         body = store.read(report_key(run, "report.json"))
-        return Comparison.model_validate_json(body), sha256(body).hexdigest()
     except ObjectMissing:
         raise RequestError(f"run {run}: expected a run with a report in {store.uri}, found none") from None
-    except ValidationError as error:
-        raise RequestError(f"run {run}: report.json: {reason(error)}; {AGAIN}") from None
+    return _told(f"run {run}", body, store.read)
 
 
-def contrast(before: Comparison, digest: str, after: Comparison, read: Read) -> Since:
-    """What differs from `before`, whose report.json has the `digest`. `read` returns predictions by their keys.
+def in_folder(folder: Path) -> Told:
+    """A downloaded report.
 
     Raises:
-        ObjectMissing, DamagedError: predictions are not there, or not those that a report names.
+        RequestError: there is none, or it cannot be read here.
     """
-    found = changes(before, after)
-    moved = shifts(before, after, _hits(read), _hits(read))
-    created = before.environment.created
-    line = since_line(before.run, created, after.environment.created, found, moved)
-    return Since(run=before.run, created=created, sha256=digest, changes=found, shifts=moved, line=line)
+    path = folder / "report.json"
+    if not path.is_file():
+        raise RequestError(f"{folder}: expected a folder with a downloaded report, found no report.json in it")
+    told = _told(str(folder), path.read_bytes(), lambda key: b"")
+    start = report_key(told.comparison.run)
+    return told._replace(read=lambda key: (folder / key.removeprefix(start)).read_bytes())
+
+
+def _told(what: str, body: bytes, read: Read) -> Told:
+    try:
+        return Told(Comparison.model_validate_json(body), sha256(body).hexdigest(), read)
+    except ValidationError as error:
+        raise RequestError(f"{what}: report.json: {reason(error)}; {AGAIN}") from None
+
+
+def contrast(before: Told, comparison: Comparison, read: Read) -> Since:
+    """What differs from the report `before` to a `comparison`, whose predictions `read` returns.
+
+    Raises:
+        ObjectMissing, OSError, DamagedError: predictions are not there, or not those that a report names.
+    """
+    earlier = before.comparison
+    found = changes(earlier, comparison)
+    moved = shifts(earlier, comparison, _hits(before.read), _hits(read))
+    created = earlier.environment.created
+    line = since_line(earlier.run, created, comparison.environment.created, found, moved)
+    return Since(run=earlier.run, created=created, sha256=before.sha256, changes=found, shifts=moved, line=line)
 
 
 def since_before(store: Store, comparison: Comparison, read: Read) -> Since | None:
@@ -80,8 +98,7 @@ def since_before(store: Store, comparison: Comparison, read: Read) -> Since | No
     if run is None:
         return None
     try:
-        before, digest = report_of(store, run)
-        return contrast(before, digest, comparison, read)
+        return contrast(in_store(store, run), comparison, read)
     except (RequestError, DataError, ObjectMissing) as error:
         log.warning("not compared with the run before: %s", error)
         return None
@@ -96,10 +113,10 @@ def since_again(store: Store, comparison: Comparison) -> Since | None:
     """
     if comparison.since is None:
         return None
-    before, digest = report_of(store, comparison.since.run)
-    if digest != comparison.since.sha256:
-        raise RequestError(f"the report of run {before.run} is another one than it was")
-    return contrast(before, digest, comparison, store.read)
+    before = in_store(store, comparison.since.run)
+    if before.sha256 != comparison.since.sha256:
+        raise RequestError(f"the report of run {comparison.since.run} is another one than it was")
+    return contrast(before, comparison, store.read)
 
 
 def _run_before(store: Store, request: Request) -> str | None:
@@ -127,6 +144,8 @@ def _hits(read: Read) -> Hitting:
 
 def _right(read: Read, key: str, digest: str) -> Any:
     """Whether a model was right on each test example, bool [examples]."""
+    if not is_key(key):
+        raise DamagedError("report.json", f"expected the key of predictions, received {key!r:.200}", AGAIN)
     body = read(key)
     if (received := sha256(body).hexdigest()) != digest:
         raise DamagedError(key, f"expected SHA-256 {digest}, received {received}", AGAIN)

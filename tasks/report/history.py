@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from tasks.comparison.schema.history import History, PassedOver, Result, Row
 from tasks.comparison.schema.report import SCHEMA_VERSION, Comparison, DatasetComparison
 from tasks.errors import DataError, RequestError
-from tasks.report.contrast import report_of
+from tasks.report.contrast import in_store
 from tasks.report.pages.between.history_page import to_history_page
 from tasks.runs.order import published_number
 from tasks.settings.workflow import HISTORY_PAGE, report_key
@@ -78,7 +78,7 @@ def _entry(store: Store, run: str, mark: str) -> Row | PassedOver | None:
     """The row of a run; None where its report is not published yet, or was deleted meanwhile."""
     try:
         number = published_number(store, run)
-        return None if number is None else row_of(report_of(store, run)[0], number, mark)
+        return None if number is None else row_of(in_store(store, run).comparison, number, mark)
     except (RequestError, DataError) as error:
         log.warning("passed over: %s", error)
         return PassedOver(run=run, mark=mark, reason=str(error).removeprefix(f"run {run}: "))

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tasks.errors import RequestError
-from tasks.report.contrast import compare_runs, since_before
+from tasks.report.contrast import contrast, in_store, since_before
 from tasks.storage.documents import DamagedError
 from tests.support import published_runs
 from tests.support.stage_commands import in_this_process
@@ -20,6 +20,12 @@ def put(store, run, *, training=None, **options):
     return comparison
 
 
+def compared(store, before, after):
+    """What `python -m tasks compare` finds."""
+    told = in_store(store, after)
+    return contrast(in_store(store, before), told.comparison, told.read)
+
+
 def since(store, run, **options):
     """What the report of a run that is made now would say of the run before it."""
     comparison, files = published_runs.made(published_runs.request(run), **options)
@@ -30,7 +36,7 @@ def test_two_runs_that_differ_in_one_trick_name_that_trick_first(stores):
     """And what it did, from the predictions that both reports publish."""
     put(stores, "a", accuracy=0.6)
     put(stores, "b", accuracy=0.8, training=MIXUP | {"epochs": 9})
-    *_, found = compare_runs(stores, "a", "b")
+    found = compared(stores, "a", "b")
     assert (found.changes[0].kind, found.changes[0].phrase) == ("tricks", "mixup 0.2 (was off)")
     assert all(shift.exceeds_noise and shift.relation == "same test part" for shift in found.shifts)
 
@@ -50,6 +56,17 @@ def test_the_command_prints_it_and_writes_a_page(tmp_path, capsys):
     assert "<script" not in page.read_text()
 
 
+def test_downloaded_reports_are_compared_without_a_store(tmp_path, capsys):
+    """After `make run`, twice: the folders below `reports/` hold all that is needed."""
+    store = published_runs.opened({"STORE": (tmp_path / "store").as_uri()})
+    put(store, "a", accuracy=0.6)
+    put(store, "b", accuracy=0.8, training=MIXUP)
+    folders = [str(tmp_path / "store/reports" / run) for run in "ab"]
+    assert in_this_process({"STORE": ""}, "compare", *folders) == 0
+    assert "mixup: off -> 0.2" in capsys.readouterr().out
+    assert in_this_process({"STORE": ""}, "compare", folders[0], str(tmp_path)) == 64
+
+
 def test_a_run_without_a_report_is_a_bad_request(tmp_path):
     """64, as for every name that leads nowhere."""
     environment = {"STORE": (tmp_path / "store").as_uri()}
@@ -63,7 +80,7 @@ def test_a_report_of_an_older_release_is_refused_with_what_to_do(stores):
     stores.write("reports/old/report.json", b'{"schema_version": 3}')
     what = r"run old: report\.json: expected schema version 4, received 3.*run it again"
     with pytest.raises(RequestError, match=what):
-        compare_runs(stores, "old", "a")
+        compared(stores, "old", "a")
 
 
 def test_forged_predictions_are_not_compared(stores):
@@ -72,7 +89,7 @@ def test_forged_predictions_are_not_compared(stores):
     put(stores, "b")
     stores.write(comparison.datasets[0].models[0].replicates[0].predictions, b"others")
     with pytest.raises(DamagedError, match="expected SHA-256"):
-        compare_runs(stores, "a", "b")
+        compared(stores, "a", "b")
 
 
 def test_the_run_before_is_the_last_one_on_these_datasets(stores):

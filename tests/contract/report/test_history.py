@@ -24,13 +24,13 @@ def stored(store):
 
 def reading(monkeypatch):
     """The runs whose reports are read from now on."""
-    read, seen = history.report_of, []
+    read, seen = history.in_store, []
 
     def counted(store, run):
         seen.append(run)
         return read(store, run)
 
-    monkeypatch.setattr(history, "report_of", counted)
+    monkeypatch.setattr(history, "in_store", counted)
     return seen
 
 
