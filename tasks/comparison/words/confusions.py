@@ -41,7 +41,8 @@ def _of_model(model: Model, names: Sequence[str]) -> list[str]:
         return [starting(f"{family} makes no mistake on the test part.")]
     told = [pair for pair in pairs if pair.total >= LEAST][:PAIRS]
     if not told:
-        return [starting(f"{family} confuses no two classes more than {count(pairs[0].total)} times, over all seeds.")]
+        most = f"{pairs[0].total} times" if pairs[0].total > 1 else "once"
+        return [starting(f"{family} confuses no two classes more than {most}, over all seeds.")]
     support = _support(model.confusion)
     return [starting(f"{family} {_pair(pair, names, support, mistakes)}") for pair in told]
 

@@ -6,8 +6,6 @@ from tasks.comparison.schema.mistakes import Gallery, GivenAnswer
 from tasks.comparison.schema.models import Model
 from tasks.comparison.words.wording import count, enumeration, family_title, percent, the_family
 
-NO_BREAK = "\N{NO-BREAK SPACE}"  # there is little room below an image
-
 
 def gallery_title(gallery: Gallery) -> str:
     """A heading of a few words."""
@@ -61,18 +59,19 @@ def _one_of(families: Sequence[str]) -> str:
 def _shown(gallery: Gallery) -> str:
     if len(gallery.images) == gallery.count:
         return ""
+    several = ", of several classes" if len({image.true for image in gallery.images}) > 1 else ""
     which = {
         "sure": "the most confident, one of each image",
-        "disagreed": "those with the most even seeds",
-    }.get(gallery.kind, "the most confident, of several classes")
-    return f" Here are {count(len(gallery.images))}: {which}."
+        "disagreed": "those on which the seeds are most evenly divided",
+    }.get(gallery.kind, f"the most confident{several}")
+    shown = len(gallery.images)
+    return f" Here {'is 1' if shown == 1 else f'are {count(shown)}'}: {which}."
 
 
 def answer_in_words(answer: GivenAnswer, seeds: int) -> str:
-    """One answer below an image: "CNN: Shirt, 98 %", with the number of seeds where not all agree."""
-    of = f", {answer.count} of {seeds} seeds" if answer.count < seeds else ""
-    sure = percent(answer.confidence, 0).replace(" ", NO_BREAK)
-    return f"{family_title(answer.family)}: {answer.predicted}, {sure}{of}"
+    """One answer below an image: "CNN: Shirt, 98 %", or "CNN: Shirt, 98 % (2 of 3)" where not all seeds gave it."""
+    of = f" ({answer.count} of {seeds})" if answer.count < seeds else ""
+    return f"{family_title(answer.family)}: {answer.predicted}, {percent(answer.confidence, 0)}{of}"
 
 
 def seeds_of(models: Sequence[Model]) -> int:

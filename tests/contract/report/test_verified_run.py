@@ -1,17 +1,21 @@
 """Verification of a run in its store: what was changed in its report or in an artifact behind it is found and named."""
 
+import io
 import json
 import logging
 import re
+from base64 import b64decode
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tasks.report.verification import verify_run
 from tasks.runs.records import read_records
-from tasks.storage.artifacts import find
+from tasks.storage.artifacts import find, read_file
 from tasks.storage.location import open_store
 from tests.support.stage_commands import in_a_process, in_this_process
 from tests.support.tiny_data import make_configuration, make_mirror
@@ -113,6 +117,29 @@ def test_a_flipped_byte_in_any_artifact_is_named(store, stage):
             assert any(file.object in line for line in verify_run(store, "r1").findings)
         finally:
             put_back()
+
+
+def test_the_mistakes_are_pictures_of_the_test_part(store):
+    """Every image of every gallery has its picture, of the image at that place; another picture is found."""
+    key = "reports/r1/report.json"
+    whole = store.read(key)
+    document = json.loads(whole)
+    galleries = document["datasets"][0]["mistakes"]
+    shown = {image["index"] for gallery in galleries for image in gallery["images"]}
+    pictures = {picture["index"]: picture for picture in document["data"][0]["mistaken"]}
+    assert pictures.keys() == shown
+    assert shown
+    record = next(record for record in read_records(store, "r1") if record["stage"] == "normalize")
+    manifest = find(store, "normalize", record["key"])
+    images = np.load(io.BytesIO(read_file(store, manifest, "test-images.npy")))
+    for index, picture in pictures.items():
+        made = np.asarray(Image.open(io.BytesIO(b64decode(picture["jpeg"]))), int)
+        errors = [np.abs(made - image).mean() for image in images.astype(int)]
+        assert errors[index] == min(errors)
+    first, second = document["data"][0]["mistaken"][:2]
+    first["jpeg"] = second["jpeg"]
+    with changed(store, key, json.dumps(document).encode()):
+        assert "mistaken[0].jpeg" in "\n".join(verify_run(store, "r1").findings)
 
 
 def test_what_only_the_artifacts_know_is_compared_too(store):
