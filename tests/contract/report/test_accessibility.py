@@ -11,8 +11,13 @@ import pytest
 
 from tasks.comparison.assembly import compare
 from tasks.comparison.evidence import Branch
+from tasks.comparison.schema.history import History, PassedOver
+from tasks.report.contrast import Told, contrast
+from tasks.report.history import row_of
+from tasks.report.pages.between.contrast_page import to_contrast_page
+from tasks.report.pages.between.history_page import to_history_page
 from tasks.report.pages.html import to_html
-from tests.support import synthetic
+from tests.support import published_runs, synthetic
 from tests.support.browser import loaded, needs_browser
 
 pytestmark = needs_browser
@@ -44,7 +49,23 @@ def markup(classes=synthetic.CLASSES, families=("ann", "cnn"), *, budgets=(), re
     return to_html(compare(request, branches, synthetic.records(request), facts, synthetic.ENVIRONMENT))
 
 
-PAGES = {
+def between() -> dict[str, str]:
+    """What stands between runs: a report after another one, two runs compared, and a history of 60 runs."""
+    (before, its), (after, others) = (published_runs.made(published_runs.request(run)) for run in ("run-1", "run-2"))
+    changed = after.request.training.model_copy(update={"epochs": 9})
+    after = after.model_copy(update={"request": after.request.model_copy(update={"training": changed})})
+    since = contrast(Told(before, "0" * 64, its.__getitem__), after, others.__getitem__)
+    rows = [row_of(before, number, "").model_copy(update={"run": f"run-{number}"}) for number in range(60)]
+    rows[30] = rows[30].model_copy(update={"code": {"cifar10": "0" * 8}})
+    gone = PassedOver(run="run-60", mark="", reason="expected a report, received nothing")
+    return {
+        "since": to_html(after.model_copy(update={"since": since})),
+        "compared": to_contrast_page(before, after, since),
+        "history": to_history_page(History(reads=4, rows=tuple(rows), passed_over=(gone,))),
+    }
+
+
+PAGES = between() | {
     "plain": markup(),
     "two classes": markup(("cat", "dog"), replicates=1, lost=True),
     "many": markup(
