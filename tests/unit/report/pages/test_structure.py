@@ -134,3 +134,11 @@ def test_spaces_that_do_not_break(text):
     """Only the spaces within a number with its unit change; what is no text stays as it is."""
     assert unbroken(text) == BROKEN[text].replace("_", "\N{NO-BREAK SPACE}")
     assert unbroken(3) == 3
+
+
+def test_the_largest_run_is_a_page_that_loads():
+    """Two datasets at eight budgets make a page below 3 MB."""
+    about = (synthetic.dataset(), synthetic.dataset("mnist", "MNIST", 100_000))
+    request = synthetic.request(about, budgets=tuple(5_000 * 2**step for step in range(8)))
+    made = compare(request, synthetic.everything(request), synthetic.records(request), {}, synthetic.ENVIRONMENT)
+    assert len(to_html(made).encode()) < 3_000_000
