@@ -107,7 +107,7 @@ def test_every_column_is_on_paper(report):
     words = {without_spaces(re.sub(r"<[^>]+>|&nbsp;", "", "".join(each))) for each in heads}
     assert len(words) > 30
     assert [each for each in words if "&" not in each and each not in text] == []
-    assert "Everytrialof" in text
+    assert "Everytrainingof" in text
 
 
 def test_no_matrix_is_split(report):
