@@ -13,6 +13,7 @@ from tasks.report.bundle import links
 from tasks.report.verification import verify_folder
 from tasks.storage.location import open_store
 from tests.support import synthetic
+from tests.support.patience import PATIENCE
 from tests.support.published import publish_report
 
 WITHOUT_PROXY = {"http": "", "https": ""}
@@ -37,7 +38,7 @@ def store(uri, s3_environment, monkeypatch):
 
 def opened(address):
     """The answer to whoever opens the link, with no login at hand."""
-    return requests.get(address, timeout=60, proxies=WITHOUT_PROXY)
+    return requests.get(address, timeout=PATIENCE, proxies=WITHOUT_PROXY)
 
 
 def test_a_download_from_s3_is_whole_and_verifies(store, tmp_path):

@@ -41,7 +41,7 @@ def _indices(gallery):
 
 
 @given(st.integers(1, 4), st.integers(1, 120), st.integers(1, IMAGES), st.floats(0, 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_each_gallery_shows_what_its_name_says(seeds, examples, at_most, accuracy):
     """Every image of a gallery is mistaken in its way, none twice; the number of all is right; no more than asked."""
     ann, cnn = _branch("ann", seeds, examples, accuracy), _branch("cnn", seeds, examples, accuracy)
@@ -65,7 +65,7 @@ def test_each_gallery_shows_what_its_name_says(seeds, examples, at_most, accurac
 
 
 @given(st.integers(1, 4), st.integers(2, 120))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_answers_are_those_that_the_models_gave(seeds, examples):
     """Of each family the most frequent answer first, at most two, with the confidence of the seeds that gave it."""
     branches = [_branch("ann", seeds, examples), _branch("cnn", seeds, examples)]

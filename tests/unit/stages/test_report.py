@@ -25,6 +25,7 @@ from tests.support.stage_commands import speaking
 REQUEST = synthetic.request((synthetic.dataset(), synthetic.dataset("fashion_mnist", "Fashion-MNIST")), replicates=2)
 DATA, SHARD, SEED = Place("cifar10"), Place("cifar10", "cnn", shard=0), Place("cifar10", "cnn", 1)
 FAMILY = Place("cifar10", "cnn")
+IMAGES = {"test-images.npy": np.zeros((50, 32, 32, 3), np.uint8)}
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def store(tmp_path):
     store = open_store((tmp_path / "store").as_uri())
     write_request(store, REQUEST)
     for dataset in REQUEST.datasets:
-        leave(store, Place(dataset.name), "normalize", {}, summary=synthetic.facts(REQUEST)[dataset.name])
+        leave(store, Place(dataset.name), "normalize", IMAGES, summary=synthetic.facts(REQUEST)[dataset.name])
         for family in REQUEST.families:
             leave_branch(store, synthetic.branch(REQUEST, dataset, family, examples=50))
     return store
@@ -54,8 +55,15 @@ def leave_branch(store, branch):
             settings=one.settings,
             inputs={"data": one.learned_from},
         )
-        files[f"seed-{one.seed}.npz"] = {"y_true": one.y_true, "y_pred": one.y_pred}
+        files[f"seed-{one.seed}.npz"] = {"y_true": one.y_true, "y_pred": one.y_pred, "y_prob": of_confidence(one)}
     leave(store, place, "evaluate", files, inputs={"data": branch.replicates[0].measured_on})
+
+
+def of_confidence(one, classes=10):
+    """Probabilities [n, classes] with the answers and the confidence of a replicate."""
+    probabilities = np.repeat((1 - one.confidence[:, None]) / (classes - 1), classes, axis=1)
+    np.put_along_axis(probabilities, one.y_pred[:, None].astype(int), one.confidence[:, None], axis=1)
+    return probabilities
 
 
 def leave(store, place, stage, files, summary=None, **made):
@@ -65,6 +73,8 @@ def leave(store, place, stage, files, summary=None, **made):
     for name, content in files.items():
         if name.endswith(".npz"):
             np.savez(folder / name, **content)
+        elif name.endswith(".npy"):
+            np.save(folder / name, content)
         else:
             (folder / name).write_text(json.dumps(content))
     with recorded(store, REQUEST.run, place, stage) as record:
@@ -216,7 +226,7 @@ def test_every_budget_is_a_branch_of_its_own(tmp_path):
     """A family's results are those of the budget under which they stand; one that failed there is a gap there alone."""
     store = open_store((tmp_path / "store").as_uri())
     request = synthetic.request(replicates=2, budgets=(5_000, 30_000))
-    leave(store, DATA, "normalize", {}, summary=synthetic.facts(request)["cifar10"])
+    leave(store, DATA, "normalize", IMAGES, summary=synthetic.facts(request)["cifar10"])
     for branch in synthetic.frontier(request, ann=(0.4, 0.6), cnn=(0.5, 0.7)):
         leave_branch(store, branch)
     with pytest.raises(MemoryError), recorded(store, request.run, Place("cifar10", "cnn", budget=30_000), "evaluate"):
