@@ -40,7 +40,7 @@ from tasks.storage.contract import Store
 from tasks.storage.location import open_store
 
 if TYPE_CHECKING:
-    from tasks.report.contrast import Told
+    from tasks.report.between.contrast import Told
 
 SWEEP = "remove what no run can use any more: files without a manifest or snapshot, old checkpoints, unfinished writes"
 VERIFY = "make a report's numbers and documents again, and check every file and digest within reach"
@@ -211,7 +211,7 @@ def _presign(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    from tasks.report.contrast import contrast
+    from tasks.report.between.contrast import contrast
     from tasks.report.pages.between.contrast_page import to_contrast_page, to_text
 
     before, after = _told(options.before), _told(options.after)
@@ -224,8 +224,8 @@ def _compare(options: argparse.Namespace) -> None:
 
 def _told(name: str) -> "Told":
     """The downloaded report in the folder of that name, or the report of that run in the store."""
+    from tasks.report.between.contrast import in_folder, in_store
     from tasks.report.bundle import named
-    from tasks.report.contrast import in_folder, in_store
 
     if Path(name).is_dir():
         return in_folder(Path(name))

@@ -23,10 +23,10 @@ from tasks.comparison.schema.since import Since
 from tasks.errors import DataError, RequestError
 from tasks.learning.metrics import measure
 from tasks.report.audit import Audit, stage_place
+from tasks.report.between.contrast import since_again
 from tasks.report.collection import code_of, collect, facts_of, legible, pictures_of
-from tasks.report.contrast import since_again
 from tasks.report.documents import renderer, with_predictions
-from tasks.report.estimate import read_estimate, with_forecast
+from tasks.report.duration.estimate import read_estimate, with_forecast
 from tasks.report.published import PublishedReport, Read
 from tasks.runs.records import read_records
 from tasks.runs.requests import read_request

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tasks.comparison.words.forecast import expected
 from tasks.errors import RequestError
-from tasks.report.estimate import cost, estimate, keep_estimate
+from tasks.report.duration.estimate import cost, estimate, keep_estimate
 from tasks.runs.forecast import Forecast
 from tasks.runs.order import run_number
 from tasks.runs.records import recorded

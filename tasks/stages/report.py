@@ -9,11 +9,11 @@ from tasks.comparison.assembly import compare
 from tasks.comparison.data import illustrated
 from tasks.comparison.evidence import Branch
 from tasks.errors import DataError
+from tasks.report.between.contrast import since_before
+from tasks.report.between.history import keep_history
 from tasks.report.collection import code_of, collect, environment, facts_of, legible, pictures_of
-from tasks.report.contrast import since_before
 from tasks.report.documents import CHECKSUMS, checksums, render
-from tasks.report.estimate import read_estimate, with_forecast
-from tasks.report.history import keep_history
+from tasks.report.duration.estimate import read_estimate, with_forecast
 from tasks.runs.order import publish
 from tasks.runs.records import read_records, recorded
 from tasks.settings.place import Place

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tasks.comparison.schema.report import Comparison
 from tasks.local.swift.object_store import ObjectStore
-from tasks.report.history import HISTORY, keep_history
+from tasks.report.between.history import HISTORY, keep_history
 from tasks.runs.order import publish
 from tasks.settings.workflow import HISTORY_PAGE, report_key
 from tasks.storage.contract import Store

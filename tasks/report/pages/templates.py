@@ -13,20 +13,20 @@ from tasks.comparison.schema.data import ClassCount, Finding
 from tasks.comparison.schema.models import ClassScore, Model
 from tasks.comparison.schema.report import Comparison, DatasetComparison, Frontier, StageRecord
 from tasks.comparison.words import wording
-from tasks.comparison.words.calibration import calibration_in_words
 from tasks.comparison.words.cautions import cautions, earlier_seeds
-from tasks.comparison.words.classes import classes_in_words
-from tasks.comparison.words.confusions import confusions_in_words
-from tasks.comparison.words.cost_table import cost_columns, cost_rows, prices_in_words
 from tasks.comparison.words.data import earlier_in_words, in_words, short
 from tasks.comparison.words.design import design_in_words
 from tasks.comparison.words.forecast import compared
-from tasks.comparison.words.mistakes import answer_in_words, gallery_in_words, gallery_title, seeds_of
-from tasks.comparison.words.search import search_in_words
+from tasks.comparison.words.sections.calibration import calibration_in_words
+from tasks.comparison.words.sections.classes import classes_in_words
+from tasks.comparison.words.sections.confusions import confusions_in_words
+from tasks.comparison.words.sections.cost_table import cost_columns, cost_rows, prices_in_words
+from tasks.comparison.words.sections.mistakes import answer_in_words, gallery_in_words, gallery_title, seeds_of
+from tasks.comparison.words.sections.search import search_in_words
 from tasks.comparison.words.since import day, outcome
 from tasks.comparison.words.verdict import lost, without_result
-from tasks.report.pages.class_figures import ends
-from tasks.report.pages.heat_maps import CELLS
+from tasks.report.pages.figures.classes import ends
+from tasks.report.pages.figures.heat_maps import CELLS
 from tasks.report.pages.labels import labels
 from tasks.report.pages.trials import choice, trial_table
 

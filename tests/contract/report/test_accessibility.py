@@ -12,8 +12,8 @@ import pytest
 from tasks.comparison.assembly import compare
 from tasks.comparison.evidence import Branch
 from tasks.comparison.schema.history import History, PassedOver
-from tasks.report.contrast import Told, contrast
-from tasks.report.history import row_of
+from tasks.report.between.contrast import Told, contrast
+from tasks.report.between.history import row_of
 from tasks.report.pages.between.contrast_page import to_contrast_page
 from tasks.report.pages.between.history_page import to_history_page
 from tasks.report.pages.html import to_html

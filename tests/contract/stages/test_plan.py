@@ -7,7 +7,7 @@ import pytest
 
 from tasks import models
 from tasks.errors import RequestError
-from tasks.report.estimate import read_estimate
+from tasks.report.duration.estimate import read_estimate
 from tasks.runs.records import read_record
 from tasks.runs.requests import read_request, write_request
 from tasks.settings.loading import load_configuration, resolve

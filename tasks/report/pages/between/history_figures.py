@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from tasks.comparison.schema.history import Result
-from tasks.report.pages.figures import Legend, look
-from tasks.report.pages.svg import INK, MUTED, canvas, inline, style
+from tasks.report.pages.figures.results import Legend, look
+from tasks.report.pages.figures.svg import INK, MUTED, canvas, inline, style
 
 MOST = 120  # points of a line: at the width of a figure, more would lie on one another
 HEIGHT = 220

@@ -7,7 +7,7 @@ import pytest
 from tasks.comparison.assembly import compare
 from tasks.comparison.schema.differences import ClassDifference
 from tasks.report.documents import render
-from tasks.report.pages.class_figures import ends
+from tasks.report.pages.figures.classes import ends
 from tests.support import synthetic
 from tests.support.differences import difference
 from tests.unit.report.test_documents import Page

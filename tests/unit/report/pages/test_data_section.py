@@ -11,7 +11,7 @@ import pytest
 from tasks.comparison.assembly import compare
 from tasks.comparison.data import Pictures, illustrated
 from tasks.report.documents import render
-from tasks.report.pages.heat_maps import CELLS, binned_shares
+from tasks.report.pages.figures.heat_maps import CELLS, binned_shares
 from tasks.report.strips import strips
 from tests.support import synthetic
 from tests.unit.report.test_documents import EVIL, Page

@@ -5,8 +5,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from tasks.comparison.schema.calibration import Calibration
 from tasks.comparison.schema.report import DatasetComparison
-from tasks.report.pages.figures import Legend, Look, look, or_nan
-from tasks.report.pages.svg import MUTED, canvas, inline, style
+from tasks.report.pages.figures.results import Legend, Look, look, or_nan
+from tasks.report.pages.figures.svg import MUTED, canvas, inline, style
 
 HEIGHT = 330
 LEAST, MOST = 2.0, 9.0  # the sizes of a mark: its area follows the number of answers

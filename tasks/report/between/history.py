@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from tasks.comparison.schema.history import History, PassedOver, Result, Row
 from tasks.comparison.schema.report import SCHEMA_VERSION, Comparison, DatasetComparison
 from tasks.errors import DataError, RequestError
-from tasks.report.contrast import in_store
+from tasks.report.between.contrast import in_store
 from tasks.report.pages.between.history_page import to_history_page
 from tasks.runs.order import published_number
 from tasks.settings.workflow import HISTORY_PAGE, report_key

@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from tasks.comparison.schema.differences import ClassDifference, Difference
 from tasks.comparison.schema.report import DatasetComparison
 from tasks.comparison.words.wording import family_title
-from tasks.report.pages.figures import CLASSES
+from tasks.report.pages.figures.results import CLASSES
+from tasks.report.pages.figures.svg import GRID, INK, MUTED, PAPER, canvas, inline, style
 from tasks.report.pages.labels import labels
-from tasks.report.pages.svg import GRID, INK, MUTED, PAPER, canvas, inline, style
 
 
 def class_differences(dataset: DatasetComparison) -> list[str]:

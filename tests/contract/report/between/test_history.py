@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tasks.comparison.schema.history import History
-from tasks.report import history
-from tasks.report.history import HISTORY, keep_history
+from tasks.report.between import history
+from tasks.report.between.history import HISTORY, keep_history
 from tasks.settings.workflow import HISTORY_PAGE
 from tests.support import published_runs
 from tests.support.patience import PATIENCE

@@ -1,10 +1,10 @@
-"""The promises of `tasks.comparison.words.calibration`."""
+"""The promises of `tasks.comparison.words.sections.calibration`."""
 
 import pytest
 
 from tasks.comparison.assembly import compare
 from tasks.comparison.schema.calibration import Calibration
-from tasks.comparison.words.calibration import calibration_in_words
+from tasks.comparison.words.sections.calibration import calibration_in_words
 from tests.support import synthetic
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from tasks.comparison.schema.forecast import Estimate, Forecast
 from tasks.comparison.schema.report import Comparison, Environment, StageRecord
-from tasks.report.schedule import least_pause, makespan, most_at_once
+from tasks.report.duration.schedule import least_pause, makespan, most_at_once
 from tasks.runs.forecast import Forecast as Findings
 from tasks.runs.order import reported
 from tasks.settings.place import Place

@@ -1,10 +1,10 @@
-"""The promises of `tasks.comparison.words.classes`."""
+"""The promises of `tasks.comparison.words.sections.classes`."""
 
 import pytest
 from pydantic import ValidationError
 
 from tasks.comparison.schema.differences import ClassDifference
-from tasks.comparison.words.classes import classes_in_words
+from tasks.comparison.words.sections.classes import classes_in_words
 from tests.support.differences import difference
 
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from tasks.comparison.schema.models import Model
 from tasks.comparison.schema.report import DatasetComparison
 from tasks.comparison.words.wording import count, family_title
-from tasks.report.pages.svg import WIDTH, canvas, inline, style
+from tasks.report.pages.figures.svg import WIDTH, canvas, inline, style
 
 CELLS = 200  # on a side, at most: a cell of more classes stands for several neighbours
 BLUE = (40, 130, 200)  # stays apart from a light page and from a dark one

@@ -1,4 +1,4 @@
-"""The promises of `tasks.comparison.words.confusions` and of `tasks.comparison.words.mistakes`."""
+"""The promises of `tasks.comparison.words.sections.confusions` and of `tasks.comparison.words.sections.mistakes`."""
 
 import re
 
@@ -7,8 +7,8 @@ import pytest
 from tasks.comparison.assembly import compare
 from tasks.comparison.schema.differences import SeedTest
 from tasks.comparison.schema.mistakes import Gallery, GivenAnswer, MistakenImage
-from tasks.comparison.words.confusions import confusions_in_words, mended_in_words
-from tasks.comparison.words.mistakes import answer_in_words, gallery_in_words, gallery_title
+from tasks.comparison.words.sections.confusions import confusions_in_words, mended_in_words
+from tasks.comparison.words.sections.mistakes import answer_in_words, gallery_in_words, gallery_title
 from tests.support import synthetic
 from tests.support.differences import difference
 

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from tasks.comparison.assembly import compare
+from tasks.report.pages.figures.opening import NAMES, Axis
 from tasks.report.pages.html import to_html
-from tasks.report.pages.opening import NAMES, Axis
 from tests.support import synthetic
 from tests.support.differences import difference
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.report.schedule import least_pause, makespan, most_at_once
+from tasks.report.duration.schedule import least_pause, makespan, most_at_once
 from tasks.settings.place import Place
 from tasks.settings.workflow import STAGES
 from tasks.settings.workload import expected

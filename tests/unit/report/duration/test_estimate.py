@@ -8,7 +8,7 @@ import pytest
 from tasks.comparison.assembly import compare
 from tasks.comparison.words.forecast import compared, expected
 from tasks.report.documents import render
-from tasks.report.estimate import LOOKED_AT, estimate, keep_estimate, read_estimate, with_forecast
+from tasks.report.duration.estimate import LOOKED_AT, estimate, keep_estimate, read_estimate, with_forecast
 from tasks.runs.order import publish, run_number
 from tasks.settings.standards import Standards
 from tasks.settings.workflow import STAGES

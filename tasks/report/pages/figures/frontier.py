@@ -12,8 +12,8 @@ from tasks.comparison.schema.differences import Difference
 from tasks.comparison.schema.models import Model
 from tasks.comparison.schema.report import DatasetComparison
 from tasks.comparison.words.wording import family_title
-from tasks.report.pages.figures import Legend, Look, look, or_nan
-from tasks.report.pages.svg import MUTED, canvas, inline, style
+from tasks.report.pages.figures.results import Legend, Look, look, or_nan
+from tasks.report.pages.figures.svg import MUTED, canvas, inline, style
 
 HEIGHT = 210
 

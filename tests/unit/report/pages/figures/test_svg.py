@@ -1,4 +1,4 @@
-"""The promises of `tasks.report.pages.svg`."""
+"""The promises of `tasks.report.pages.figures.svg`."""
 
 from xml.etree import ElementTree
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.report.pages.svg import INK, canvas, inline
+from tasks.report.pages.figures.svg import INK, canvas, inline
 
 PRINTABLE = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=20)
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tasks.errors import RequestError
-from tasks.report.contrast import contrast, in_store, since_before
+from tasks.report.between.contrast import contrast, in_store, since_before
 from tasks.storage.documents import DamagedError
 from tests.support import published_runs
 from tests.support.stage_commands import in_this_process

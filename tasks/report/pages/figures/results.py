@@ -14,8 +14,7 @@ from tasks.comparison.schema.differences import Difference
 from tasks.comparison.schema.models import Model
 from tasks.comparison.schema.report import DatasetComparison
 from tasks.comparison.words.wording import family_title, points
-from tasks.report.pages.labels import labels
-from tasks.report.pages.svg import (
+from tasks.report.pages.figures.svg import (
     DASHES,
     FAMILIES,
     GRID,
@@ -29,6 +28,7 @@ from tasks.report.pages.svg import (
     inline,
     style,
 )
+from tasks.report.pages.labels import labels
 
 CLASSES = 20  # classes that a figure has room for
 FEW_TRIALS = 40  # that have room for large marks

@@ -1,9 +1,9 @@
-"""The promises of `tasks.comparison.words.search`."""
+"""The promises of `tasks.comparison.words.sections.search`."""
 
 import pytest
 
 from tasks.comparison.schema.models import Model, Trial
-from tasks.comparison.words.search import search_in_words
+from tasks.comparison.words.sections.search import search_in_words
 
 
 def trial(number: int, score: float | None, **more) -> Trial:
