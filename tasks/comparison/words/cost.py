@@ -44,8 +44,8 @@ def _opening(difference: Difference, dear: str, cheap: str, winner: str | None) 
         return f"Each point of accuracy that {dear} gains costs {duration(price)} {more}"
     if winner == dear:
         return starting(f"{dear} is also the dearer one")
-    bought = "no accuracy that counts" if difference.conclusion == "equal" else "nothing that could be detected"
-    return f"What {dear} costs more buys {bought}"
+    gain = "gains no accuracy that counts" if difference.conclusion == "equal" else "no gain was detected"
+    return starting(f"{dear} costs more, and {gain}")
 
 
 def _undirected(training: Ratio, clock: str) -> str:
