@@ -44,12 +44,12 @@ def test_a_winner_that_is_cheaper_too_is_said_to_be(place, ratio, cheap, dear):
 
 
 @pytest.mark.parametrize(
-    ("place", "bought"), [(UNDECIDED, "nothing that could be detected"), (EQUAL, "no accuracy that counts")]
+    ("place", "gain"), [(UNDECIDED, "no gain was detected"), (EQUAL, "gains no accuracy that counts")]
 )
-def test_without_a_winner_the_price_buys_nothing(place, bought):
+def test_without_a_winner_the_price_buys_nothing(place, gain):
     """Who pays more for no detected gain reads so; equal families are told from undecided ones."""
-    assert said(place, cpu_seconds=THREE).startswith(f"What the CNN costs more buys {bought}: training it takes 2.9 ")
-    assert said(place, cpu_seconds=THIRD).startswith(f"What the ANN costs more buys {bought}: training it takes 2.9 ")
+    assert said(place, cpu_seconds=THREE).startswith(f"The CNN costs more, and {gain}: training it takes 2.9 ")
+    assert said(place, cpu_seconds=THIRD).startswith(f"The ANN costs more, and {gain}: training it takes 2.9 ")
 
 
 def test_without_cpu_seconds_the_clock_on_the_wall_counts():
