@@ -25,7 +25,7 @@ from tests.support.stage_commands import speaking
 REQUEST = synthetic.request((synthetic.dataset(), synthetic.dataset("fashion_mnist", "Fashion-MNIST")), replicates=2)
 DATA, SHARD, SEED = Place("cifar10"), Place("cifar10", "cnn", shard=0), Place("cifar10", "cnn", 1)
 FAMILY = Place("cifar10", "cnn")
-IMAGES = {"test-images.npy": np.zeros((600, 32, 32, 3), np.uint8)}
+IMAGES = {"test-images.npy": np.zeros((2000, 32, 32, 3), np.uint8)}
 
 
 @pytest.fixture
