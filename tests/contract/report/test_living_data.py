@@ -111,7 +111,7 @@ def test_pictures_of_another_pillow_are_not_checked(reports, environment):
         store.write(f"reports/r1/{name}", body)
     audit = verify_run(store, "r1")
     assert audit.findings == []
-    assert "report.json: data: examples: not made again: pillow 1.0 made them" in "\n".join(audit.unchecked)
+    assert "report.json: data: pictures: not made again: pillow 1.0 made them" in "\n".join(audit.unchecked)
 
 
 def test_such_a_report_is_made_again(reports, environment, tmp_path):

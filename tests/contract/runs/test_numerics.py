@@ -48,7 +48,10 @@ def _searched(store, run, environment):
     done = in_a_process(environment, "search", "--run", run, *SEARCH)
     assert done.code == 0, done.output
     manifest = find(store, "search", read_record(store, run, PLACE, "search")["key"])
-    trials = [trial.model_copy(update={"seconds": 0.0}) for trial in load(read_file(store, manifest, "trials.json"))]
+    trials = [
+        trial.model_copy(update={"seconds": 0.0, "cpu_seconds": 0.0})
+        for trial in load(read_file(store, manifest, "trials.json"))
+    ]
     return manifest, trials, done.output
 
 
