@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -21,6 +21,11 @@ PASSING = re.compile(
 def numbers(report: Mapping[str, Any]) -> dict[str, Any]:
     """All that a report says of its models, by place: the same for two runs of one request, but for PASSING."""
     return {place: value for place, value in leaves(report) if not PASSING.fullmatch(place)}
+
+
+def reached(trials: Iterable[Any]) -> list[Any]:
+    """All that trials of a search say, but how long they took."""
+    return [trial.model_copy(update={"seconds": 0.0, "cpu_seconds": None}) for trial in trials]
 
 
 def keys(report: Mapping[str, Any]) -> dict[tuple[str, str], str]:

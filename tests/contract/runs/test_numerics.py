@@ -10,6 +10,7 @@ from tasks.runs.records import read_record
 from tasks.settings.place import Place
 from tasks.storage.artifacts import find, read_file
 from tasks.storage.location import open_store
+from tests.support.results import reached
 from tests.support.stage_commands import in_a_process, in_this_process
 from tests.support.tiny_data import make_configuration, make_mirror
 
@@ -48,11 +49,7 @@ def _searched(store, run, environment):
     done = in_a_process(environment, "search", "--run", run, *SEARCH)
     assert done.code == 0, done.output
     manifest = find(store, "search", read_record(store, run, PLACE, "search")["key"])
-    trials = [
-        trial.model_copy(update={"seconds": 0.0, "cpu_seconds": 0.0})
-        for trial in load(read_file(store, manifest, "trials.json"))
-    ]
-    return manifest, trials, done.output
+    return manifest, reached(load(read_file(store, manifest, "trials.json"))), done.output
 
 
 def test_a_persons_settings_change_no_result(searched):

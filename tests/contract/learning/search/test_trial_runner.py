@@ -14,6 +14,7 @@ from tasks.learning.search.trials import SearchError, Trial, best, dump, joined,
 from tasks.settings.dataset import Augmentation
 from tasks.settings.training import Search, Training
 from tests.support.lazy import Lazy
+from tests.support.results import reached
 
 keras = Lazy("keras")
 keras_tuner = Lazy("keras_tuner")
@@ -68,11 +69,6 @@ def run(settings=SETTINGS, finished=(), shard=0, **changes):
 
 def every_trial():
     return proposals.TrialShare(SETTINGS, (0, 1, 2))
-
-
-def reached(tried):
-    """All that a trial says but how long it took."""
-    return [trial.model_copy(update={"seconds": 0.0, "cpu_seconds": None}) for trial in tried]
 
 
 def test_a_search_trains_its_trials_and_its_shards_train_the_same_ones():
