@@ -1,7 +1,7 @@
 """What a run is expected to take, and what it took, in words."""
 
 from tasks.comparison.schema.forecast import Estimate, Forecast
-from tasks.comparison.words.wording import duration, plural, rounded
+from tasks.comparison.words.wording import duration, money, plural, rounded
 
 NOTHING = "there is no earlier run of this profile on such a machine to estimate from"
 
@@ -43,5 +43,5 @@ def _spent(core_seconds: float | None, cost: float | None, currency: str) -> str
     """The time of cores, and what it costs where it has a price."""
     minutes = (core_seconds or 0.0) / 60
     time = f"{minutes:.1f}" if minutes < 9.95 else f"{minutes:,.0f}"
-    money = f" ({cost:,.2f} {currency})" if cost is not None else ""
-    return f"{time} core minutes{money}"
+    price = f" ({money(cost, currency)})" if cost is not None else ""
+    return f"{time} core minutes{price}"

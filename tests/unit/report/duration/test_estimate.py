@@ -194,8 +194,8 @@ def test_the_report_compares_the_estimate_with_the_truth(store):
     assert forecast.estimated_cost == pytest.approx(forecast.cost)
     sentence = compared(forecast, "EUR")
     assert sentence == (
-        "Expected before the run were about 12 min (9 min to 15 min), and 11 core minutes (0.68 EUR). The run took "
-        "11 min 39 s from the start of its plan to this report, and 11 core minutes (0.68 EUR)."
+        "Expected before the run were about 12 min (9 min to 15 min), and 11 core minutes (0.675 EUR). The run took "
+        "11 min 39 s from the start of its plan to this report, and 11 core minutes (0.675 EUR)."
     )
     documents = render(comparison)
     assert sentence in documents["report.html"].decode().replace("\N{NO-BREAK SPACE}", " ")
