@@ -13,7 +13,7 @@ from tasks.storage.location import open_store
 
 # What a clock, a size, a name of the run or the way to a result says; the last two of a choice's artifact go into keys.
 PASSING = re.compile(
-    r"environment\..*|run|request\.run|.*\bverdict|.*\.cost\.\w+(\.\w+)?|.*seconds(_per_image)?(\.\w+)?|.*_bytes(\.\w+)?|.*_(joules|money)(\.\w+)?"
+    r"environment\..*|forecast\..*|run|request\.run|.*\bverdict|.*\.cost\.\w+(\.\w+)?|.*seconds(_per_image)?(\.\w+)?|.*_bytes(\.\w+)?|.*_(joules|money)(\.\w+)?"
     r"|.*\.(predictions|trained_in)|.*\.digests\.\w+|stages\[.*\]\.(key|cached|started|ended)"
 )
 
