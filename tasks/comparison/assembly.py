@@ -20,7 +20,7 @@ from tasks.comparison.schema.models import Baseline, Cells, ClassScore, Confusio
 from tasks.comparison.schema.report import Clause, Comparison, DatasetComparison, Environment, StageRecord
 from tasks.comparison.schema.values import Interval, Spread
 from tasks.comparison.statistics.crossed import of_accuracy
-from tasks.comparison.statistics.tests import ALPHA, LEVEL
+from tasks.comparison.statistics.level import ALPHA, LEVEL
 from tasks.comparison.words.verdict import verdict
 from tasks.comparison.words.wording import sample_notice
 from tasks.settings.dataset import Dataset

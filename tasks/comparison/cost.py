@@ -6,8 +6,8 @@ import numpy as np
 
 from tasks.comparison.evidence import Branch
 from tasks.comparison.schema.cost import Cost, Ratio, Spending
+from tasks.comparison.statistics.level import ALPHA
 from tasks.comparison.statistics.ratios import welch_ratio
-from tasks.comparison.statistics.tests import ALPHA
 from tasks.settings.standards import Standards
 
 OF_TRAINING = ("train_seconds", "cpu_seconds", "peak_memory_bytes", "energy_joules")

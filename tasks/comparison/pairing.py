@@ -17,7 +17,8 @@ from tasks.comparison.schema.models import Baseline, Earlier, Margin
 from tasks.comparison.statistics import design, looks
 from tasks.comparison.statistics.classes import of_classes
 from tasks.comparison.statistics.crossed import Estimate, of_difference
-from tasks.comparison.statistics.tests import ALPHA, combine, holm, mcnemar
+from tasks.comparison.statistics.level import ALPHA
+from tasks.comparison.statistics.p_values import combine, holm, mcnemar
 from tasks.settings.request import Request
 
 Where = tuple[str, int | None]  # a dataset, and its budget where the run has several

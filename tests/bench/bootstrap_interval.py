@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
-from tasks.comparison.statistics.tests import combine, mcnemar
+from tasks.comparison.statistics.p_values import combine, mcnemar
 
 RESAMPLES = 10_000
 

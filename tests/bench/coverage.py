@@ -13,7 +13,7 @@ import numpy as np
 
 from tasks.comparison.statistics import looks
 from tasks.comparison.statistics.crossed import of_difference
-from tasks.comparison.statistics.tests import ALPHA
+from tasks.comparison.statistics.level import ALPHA
 from tests.bench.bootstrap_interval import bootstrapped
 from tests.bench.section import Row, Section
 from tests.support.crossed_models import Cell, answers

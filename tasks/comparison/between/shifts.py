@@ -8,7 +8,8 @@ from tasks.comparison.schema.models import Model
 from tasks.comparison.schema.report import Comparison, DatasetComparison
 from tasks.comparison.schema.since import Relation, Shift
 from tasks.comparison.statistics.crossed import Hits
-from tasks.comparison.statistics.tests import ALPHA, holm
+from tasks.comparison.statistics.level import ALPHA
+from tasks.comparison.statistics.p_values import holm
 
 Hitting = Callable[[Model], Hits]  # the hits [seeds, examples] of a model with a result
 

@@ -6,7 +6,7 @@ from pydantic import model_validator
 
 from tasks.comparison.schema.cost import Cost
 from tasks.comparison.schema.values import Count, Gap, Number, Share
-from tasks.comparison.statistics.tests import ALPHA
+from tasks.comparison.statistics.level import ALPHA
 from tasks.settings.values import Frozen
 
 Conclusion = Literal["better", "worse", "equal", "better or equal", "worse or equal", "undecided"]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.comparison.statistics.crossed import Estimate, Hits, of_difference
-from tasks.comparison.statistics.tests import ALPHA
+from tasks.comparison.statistics.level import ALPHA
 
 
 class ClassEstimate(NamedTuple):

@@ -2,7 +2,7 @@
 
 from tasks.comparison.schema.differences import Difference
 from tasks.comparison.schema.models import Baseline, Model
-from tasks.comparison.statistics.tests import ALPHA
+from tasks.comparison.statistics.level import ALPHA
 from tasks.comparison.words.wording import count, enumeration, percent, quoted, ranges, some
 
 

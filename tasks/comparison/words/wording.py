@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tasks.comparison.statistics.tests import ALPHA
+from tasks.comparison.statistics.level import ALPHA
 
 UNKNOWN, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 ABBREVIATION = 4  # letters that a family's name has at most, to be one

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from tasks.comparison.statistics.tests import combine, holm, mcnemar
+from tasks.comparison.statistics.p_values import combine, holm, mcnemar
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=9)
 

@@ -5,9 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import bdtr
 
-ALPHA = 0.05  # the level of every test
-LEVEL = 1 - ALPHA  # the confidence of every interval
-
 
 def mcnemar(only_first: int, only_second: int) -> float:
     """Two-sided p-value of the exact McNemar test, from the examples that only one of two models got right.
