@@ -222,7 +222,7 @@ def _replicate(
 ) -> tuple[ReplicateEvidence, bytes]:
     """One replicate's evidence, and the predictions that the report publishes."""
     seed = score["seed"]
-    body, (y_true, y_pred, y_prob) = _predictions(records, evaluated, f"seed-{seed}.npz")
+    body, (y_true, y_pred, y_prob) = _predictions(records, evaluated, f"seed-{seed}.npz", "y_true", "y_pred", "y_prob")
     evidence = ReplicateEvidence(
         seed=seed,
         training=records.json(trained, "metrics.json"),
@@ -250,16 +250,18 @@ def _earlier(run: str, records: _BranchRecords) -> tuple[EarlierEvidence, bytes]
         return None
     if EARLIER not in evaluated.files:
         return EarlierEvidence(found), b""
-    body, (_, y_pred, _) = _predictions(records, evaluated, EARLIER)
+    body, (y_pred,) = _predictions(records, evaluated, EARLIER, "y_pred")
     key = _published(run, f"{records.place}/earlier")
     return EarlierEvidence(found, y_pred, key, evaluated.files[EARLIER].sha256), body
 
 
-def _predictions(records: _BranchRecords, evaluated: Manifest, name: str) -> tuple[bytes, list[np.ndarray]]:
-    """A file of predictions, with the labels, the answers and the probabilities in it."""
+def _predictions(
+    records: _BranchRecords, evaluated: Manifest, name: str, *arrays: str
+) -> tuple[bytes, list[np.ndarray]]:
+    """A file of predictions, with these of the arrays in it."""
     body = read_file(records.store, evaluated, name)
     with np.load(io.BytesIO(body), allow_pickle=False) as stored:
-        return body, [stored[name] for name in ("y_true", "y_pred", "y_prob")]
+        return body, [stored[array] for array in arrays]
 
 
 def _published(run: str, place: str) -> str:

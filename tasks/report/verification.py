@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tasks.comparison.assembly import MEASURED, TRAINED, compare
-from tasks.comparison.data import Pictures, illustrated
+from tasks.comparison.data import Pictures
 from tasks.comparison.evidence import Branch, EarlierEvidence, ReplicateEvidence, SearchEvidence, confidence_of
 from tasks.comparison.schema.models import Earlier, Model, Replicate
 from tasks.comparison.schema.report import Comparison, DatasetComparison
@@ -25,8 +25,9 @@ from tasks.learning.metrics import measure
 from tasks.report.audit import Audit, stage_place
 from tasks.report.between.contrast import since_again
 from tasks.report.collection import code_of, collect, facts_of, legible, pictures_of
+from tasks.report.completion import completed
 from tasks.report.documents import renderer, with_predictions
-from tasks.report.duration.estimate import read_estimate, with_forecast
+from tasks.report.duration.estimate import read_estimate
 from tasks.report.published import PublishedReport, Read
 from tasks.runs.records import read_records
 from tasks.runs.requests import read_request
@@ -139,12 +140,12 @@ def _compiled(
     facts, made = facts_of(request, store, records), comparison.environment.renderer.get("pillow", "of an old release")
     again = compare(request, branches, stages, facts, comparison.environment)
     if made == (here := renderer()["pillow"]):
-        again = illustrated(again, pictures_of(again, store, records))
+        pictures = pictures_of(again, store, records)
     else:  # another release may code the same picture in other bytes
         audit.unchecked.append(f"report.json: data: pictures: not made again: pillow {made} made them, here is {here}")
-        again = illustrated(again, _pictures(comparison))
-    again = with_forecast(again, read_estimate(store, request.run))
-    return again.model_copy(update={"code": code_of(store, records), "since": _since(comparison, store, audit)})
+        pictures = _pictures(comparison)
+    again = completed(again, pictures, read_estimate(store, request.run), code_of(store, records))
+    return again.model_copy(update={"since": _since(comparison, store, audit)})
 
 
 def _since(comparison: Comparison, store: Store, audit: Audit) -> Since | None:
@@ -181,8 +182,8 @@ def _recomputed(comparison: Comparison, predictions: Mapping[str | None, Any]) -
         {(dataset.name, dataset.budget): dataset.fairness for dataset in comparison.datasets},
     )
     expected = comparison.forecast.estimate if comparison.forecast else None
-    given = {"code": comparison.code, "since": comparison.since}
-    return with_forecast(illustrated(computed, _pictures(comparison)), expected).model_copy(update=given)
+    computed = completed(computed, _pictures(comparison), expected, comparison.code)
+    return computed.model_copy(update={"since": comparison.since})
 
 
 def _branch(dataset: DatasetComparison, model: Model, predictions: Mapping[str | None, Any]) -> Branch:

@@ -6,14 +6,14 @@ A branch whose artifacts are damaged is such a row too. Then the stage writes th
 import logging
 
 from tasks.comparison.assembly import compare
-from tasks.comparison.data import illustrated
 from tasks.comparison.evidence import Branch
 from tasks.errors import DataError
 from tasks.report.between.contrast import since_before
 from tasks.report.between.history import keep_history
 from tasks.report.collection import code_of, collect, environment, facts_of, legible, pictures_of
+from tasks.report.completion import completed
 from tasks.report.documents import CHECKSUMS, checksums, render
-from tasks.report.duration.estimate import read_estimate, with_forecast
+from tasks.report.duration.estimate import read_estimate
 from tasks.runs.order import publish
 from tasks.runs.records import read_records, recorded
 from tasks.settings.place import Place
@@ -35,9 +35,8 @@ def report(request: Request, store: Store) -> None:
         predictions: dict[str, bytes] = {}
         branches = collect(request, records, store, record.progress, predictions.__setitem__)
         comparison = compare(request, branches, records, facts_of(request, store, records), environment())
-        comparison = illustrated(comparison, pictures_of(comparison, store, records))
-        comparison = with_forecast(comparison, read_estimate(store, request.run))
-        comparison = comparison.model_copy(update={"code": code_of(store, records)})
+        pictures, expected = pictures_of(comparison, store, records), read_estimate(store, request.run)
+        comparison = completed(comparison, pictures, expected, code_of(store, records))
         since = since_before(store, comparison, lambda key: predictions.get(key) or store.read(key))
         comparison = comparison.model_copy(update={"since": since})
         documents = render(comparison)

@@ -11,10 +11,10 @@ from tasks.comparison.pairing import reference_of
 from tasks.comparison.schema.report import Comparison, DatasetComparison, Frontier
 from tasks.comparison.words.opening import question
 from tasks.comparison.words.wording import MINUS
+from tasks.report.pages.answers import answer_of, axis
 from tasks.report.pages.figures.classes import class_differences
 from tasks.report.pages.figures.frontier import frontier_figures
 from tasks.report.pages.figures.heat_maps import heat_map
-from tasks.report.pages.figures.opening import answer_of, axis
 from tasks.report.pages.figures.reliability import reliability_figure
 from tasks.report.pages.figures.results import class_scores, interval_figures, key, learning_curves, trial_figures
 from tasks.report.pages.templates import render_template

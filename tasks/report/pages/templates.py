@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tasks.comparison.assembly import MANY
 from tasks.comparison.schema.data import ClassCount, Finding
 from tasks.comparison.schema.models import ClassScore, Model
-from tasks.comparison.schema.report import Comparison, DatasetComparison, Frontier, StageRecord
+from tasks.comparison.schema.report import Comparison, DatasetComparison, StageRecord
 from tasks.comparison.words import wording
 from tasks.comparison.words.cautions import cautions, earlier_seeds
 from tasks.comparison.words.data import earlier_in_words, in_words, short
@@ -76,7 +76,7 @@ def templates(finish: Callable[[object], object] | None = None) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    own = (by_class, by_size, choice, choices, conclusion, ends, found, limit, looked_for, place, shares, trial_table)
+    own = (by_class, by_size, choice, choices, ends, found, limit, looked_for, place, shares, trial_table)
     words = (
         answer_in_words, calibration_in_words, cautions, classes_in_words, compared, confusions_in_words, cost_columns,
         cost_rows, day, design_in_words, earlier_in_words, earlier_seeds, gallery_in_words, gallery_title, in_words,
@@ -133,12 +133,6 @@ def settings(comparison: Comparison) -> dict[str, str]:
         "replicates differ in": wording.enumeration(list(training.vary)),
         "backend": request.backend,
     }
-
-
-def conclusion(frontier: Frontier) -> str:
-    """The conclusion of all compared stretches; mixed if they differ, none without any."""
-    conclusions = {stretch.conclusion for stretch in frontier.stretches} - {"unknown"}
-    return conclusions.pop() if len(conclusions) == 1 else ("mixed" if conclusions else "none")
 
 
 def duplicates(dataset: DatasetComparison) -> str:

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from tasks.comparison.schema.history import History, Result, Row
 from tasks.report.pages.between.history_figures import MOST, Line, Mark, accuracy_figure
+from tasks.report.pages.figures.svg import identifier
 from tasks.report.pages.templates import templates
 
 ROWS, FIGURES = 2_500, 30  # of the whole page, of some 500 bytes and 30 kB: that keeps it below 3 MB
@@ -35,7 +36,7 @@ class Key(NamedTuple):
     @property
     def identifier(self) -> str:
         """Letters, digits and hyphens, which no other series of a page has."""
-        return "-".join(("history", *map(str, self))).replace("_", "-")
+        return identifier("history", *self)
 
 
 class Series(NamedTuple):

@@ -8,7 +8,7 @@ from tasks.comparison.schema.differences import ClassDifference, Difference
 from tasks.comparison.schema.report import DatasetComparison
 from tasks.comparison.words.wording import family_title
 from tasks.report.pages.figures.results import CLASSES
-from tasks.report.pages.figures.svg import GRID, INK, MUTED, PAPER, canvas, inline, style
+from tasks.report.pages.figures.svg import GRID, INK, MUTED, PAPER, canvas, identifier, inline, style
 from tasks.report.pages.labels import labels
 
 
@@ -49,7 +49,7 @@ def _figure(dataset: DatasetComparison, difference: Difference) -> str:
         axes.set(yticks=range(len(shown)), ylim=(len(shown) - 0.4, -0.6))
         axes.set_yticklabels(labels([each.name for each in shown]), color=INK)
         axes.grid(axis="y", visible=False)
-    name = f"{dataset.name.replace('_', '-')}-{dataset.budget}-difference-{difference.family.replace('_', '-')}"
+    name = identifier(dataset.name, dataset.budget, "difference", difference.family)
     return inline(figure, name, f"{title} on {dataset.title}: {family} minus {reference}")
 
 

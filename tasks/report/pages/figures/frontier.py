@@ -13,7 +13,7 @@ from tasks.comparison.schema.models import Model
 from tasks.comparison.schema.report import DatasetComparison
 from tasks.comparison.words.wording import family_title
 from tasks.report.pages.figures.results import Legend, Look, look, or_nan
-from tasks.report.pages.figures.svg import MUTED, canvas, inline, style
+from tasks.report.pages.figures.svg import MUTED, canvas, identifier, inline, style
 
 HEIGHT = 210
 
@@ -133,4 +133,4 @@ def _round_ticks(least: float, greatest: float) -> Locator:
 
 
 def _inline(figure: Figure, parts: Sequence[DatasetComparison], name: str, title: str) -> str:
-    return inline(figure, f"{parts[0].name.replace('_', '-')}-frontier-{name}", f"{title} on {parts[0].title}")
+    return inline(figure, identifier(parts[0].name, "frontier", name), f"{title} on {parts[0].title}")

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from tasks.comparison.schema.models import Model
 from tasks.comparison.schema.report import DatasetComparison
 from tasks.comparison.words.wording import count, family_title
-from tasks.report.pages.figures.svg import WIDTH, canvas, inline, style
+from tasks.report.pages.figures.svg import WIDTH, canvas, identifier, inline, style
 
 CELLS = 200  # on a side, at most: a cell of more classes stands for several neighbours
 BLUE = (40, 130, 200)  # stays apart from a light page and from a dark one
@@ -21,7 +21,7 @@ def heat_map(dataset: DatasetComparison, model: Model) -> str:
         low, high = 0.5, classes + 0.5
         axes.imshow(_painted(binned_shares(model, classes)), interpolation="none", extent=(low, high, high, low))
     label = f"Confusion of {family_title(model.family)} over {count(classes)} classes of {dataset.title}"
-    return inline(figure, f"{dataset.name}-{dataset.budget}-confusion-{model.family}".replace("_", "-"), label)
+    return inline(figure, identifier(dataset.name, dataset.budget, "confusion", model.family), label)
 
 
 def binned_shares(model: Model, classes: int) -> NDArray[np.float64]:

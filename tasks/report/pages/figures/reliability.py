@@ -6,7 +6,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from tasks.comparison.schema.calibration import Calibration
 from tasks.comparison.schema.report import DatasetComparison
 from tasks.report.pages.figures.results import Legend, Look, look, or_nan
-from tasks.report.pages.figures.svg import MUTED, canvas, inline, style
+from tasks.report.pages.figures.svg import MUTED, canvas, identifier, inline, style
 
 HEIGHT = 330
 LEAST, MOST = 2.0, 9.0  # the sizes of a mark: its area follows the number of answers
@@ -31,7 +31,7 @@ def reliability_figure(dataset: DatasetComparison) -> str | None:
             axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         below.yaxis.set_major_locator(MaxNLocator(3, prune="lower"))  # the axis below begins with the same label
         legend.draw(figure, axes)
-    name = f"{dataset.name.replace('_', '-')}-{dataset.budget}-reliability"
+    name = identifier(dataset.name, dataset.budget, "reliability")
     return inline(figure, name, f"Accuracy by confidence on {dataset.title}")
 
 

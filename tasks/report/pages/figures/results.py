@@ -25,6 +25,7 @@ from tasks.report.pages.figures.svg import (
     WIDTH,
     canvas,
     icon,
+    identifier,
     inline,
     style,
 )
@@ -88,12 +89,12 @@ class Span(NamedTuple):
 
 def interval_figures(dataset: DatasetComparison) -> list[str]:
     """The test accuracy of every family and every difference, each with its interval and with single seeds."""
-    where, figures = _identifier(dataset), []
+    figures = []
     if accuracies := [_accuracy_span(number, model) for number, model in _done(dataset)]:
-        figures.append(_spans(accuracies, "Test accuracy", "%", f"{where}-accuracy", dataset.title))
+        figures.append(_spans(accuracies, "Test accuracy", "%", _named(dataset, "accuracy"), dataset.title))
     if differences := [_difference_span(difference) for difference in dataset.differences]:
         margin = 100 * max(difference.equivalence for difference in dataset.differences)
-        name = f"{where}-difference"
+        name = _named(dataset, "difference")
         figures.append(_spans(differences, "Difference in accuracy", "points", name, dataset.title, margin=margin))
     return figures
 
@@ -164,8 +165,7 @@ def _curves(dataset: DatasetComparison, field: str, title: str) -> str:
         if field.endswith("accuracy"):
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
         legend.draw(figure, axes)
-    name = f"{_identifier(dataset)}-{field.replace('_', '-')}"
-    return inline(figure, name, f"{title} by epoch on {dataset.title}")
+    return inline(figure, _named(dataset, field), f"{title} by epoch on {dataset.title}")
 
 
 def _curve(axes: Axes, model: Model, field: str, drawn: Look, label: str) -> None:
@@ -202,7 +202,7 @@ def class_scores(dataset: DatasetComparison) -> str | None:
         axes.set(yticks=rows, ylim=(len(shown) - 0.4, -0.6))
         axes.set_yticklabels([names[index] for index in shown], color=INK)
         legend.draw(figure, axes, below=True)
-    return inline(figure, f"{_identifier(dataset)}-classes", f"{title} on {dataset.title}")
+    return inline(figure, _named(dataset, "classes"), f"{title} on {dataset.title}")
 
 
 def trial_figures(dataset: DatasetComparison) -> list[str]:
@@ -231,7 +231,7 @@ def _trials(dataset: DatasetComparison, models: Sequence[tuple[int, Model]], fie
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 10 else f"{value:g}")
         axes.margins(0.12)
         legend.draw(figure, axes, below=True)
-    return inline(figure, f"{_identifier(dataset)}-trials-{field}", f"Trials on {dataset.title}: score by {label}")
+    return inline(figure, _named(dataset, "trials", field), f"Trials on {dataset.title}: score by {label}")
 
 
 def _best_so_far(axes: Axes, x: Sequence[float], y: Sequence[float], drawn: Look) -> None:
@@ -255,5 +255,5 @@ def or_nan(number: float | None) -> float:
     return np.nan if number is None else number
 
 
-def _identifier(dataset: DatasetComparison) -> str:
-    return f"{dataset.name.replace('_', '-')}-{dataset.budget}"
+def _named(dataset: DatasetComparison, *parts: str) -> str:
+    return identifier(dataset.name, dataset.budget, *parts)

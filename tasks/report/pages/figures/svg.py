@@ -79,6 +79,11 @@ def icon(marker: str, number: int) -> str:
     return f'<svg class="key" aria-hidden="true" viewBox="-.6 -.6 1.2 1.2"><path d="{paths}" fill="{fill}"/></svg>'
 
 
+def identifier(*parts: object) -> str:
+    """The name of a figure, of letters, digits and hyphens, from `parts` that may have underscores."""
+    return "-".join(map(str, parts)).replace("_", "-")
+
+
 def inline(figure: Figure, name: str, label: str) -> str:
     """`figure` as an <svg> element. `name` makes its ids unique on the page; screen readers read `label` instead of it.
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tasks.comparison.assembly import compare
-from tasks.report.pages.figures.opening import NAMES, Axis
+from tasks.report.pages.answers import NAMES, Axis
 from tasks.report.pages.html import to_html
 from tests.support import synthetic
 from tests.support.differences import difference
