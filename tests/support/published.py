@@ -1,6 +1,7 @@
 """A published report in a store, as the stage `report` leaves it: documents, predictions and SHA256SUMS."""
 
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 
@@ -18,7 +19,7 @@ from tests.support import synthetic
 
 def publish_report(store: Store, request: Request) -> None:
     """Publish a made-up report of the run `request`; it is the newest of the store."""
-    branches = [_with_predictions(store, branch) for branch in synthetic.everything(request)]
+    branches = [with_predictions(branch, store.write) for branch in synthetic.everything(request)]
     records, facts = synthetic.records(request), synthetic.facts(request)
     comparison = compare(request, branches, records, facts, synthetic.ENVIRONMENT)
     documents = render(comparison)
@@ -27,13 +28,13 @@ def publish_report(store: Store, request: Request) -> None:
     publish(store, request.run, comparison.status)
 
 
-def _with_predictions(store: Store, branch: Branch) -> Branch:
-    """The branch, with a file of predictions for each of its models."""
+def with_predictions(branch: Branch, write: Callable[[str, bytes], object]) -> Branch:
+    """The branch, with a file of predictions for each of its models, which `write` gets with its key."""
     replicates = []
     for replicate in branch.replicates:
         stream, seed = io.BytesIO(), replicate.seed
         truth, probabilities = synthetic.predictions(branch.family, seed, 400, synthetic.ACCURACY[branch.family])
         np.savez_compressed(stream, y_true=truth, y_pred=replicate.y_pred, y_prob=probabilities)
-        store.write(replicate.predictions, stream.getvalue())
+        write(replicate.predictions, stream.getvalue())
         replicates.append(replace(replicate, predictions_sha256=sha256(stream.getvalue()).hexdigest()))
     return replace(branch, replicates=tuple(replicates))

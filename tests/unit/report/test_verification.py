@@ -8,14 +8,13 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tasks.comparison.assembly import compare
 from tasks.comparison.evidence import Branch
 from tasks.report.documents import CHECKSUMS, checksums, render
 from tasks.report.verification import verify_folder
-from tests.support import synthetic
+from tests.support import published, synthetic
 
 NPZ = "predictions/cifar10-cnn-seed-1.npz"
 
@@ -58,16 +57,13 @@ def folder(downloaded, tmp_path):
 
 def with_predictions(folder, branch):
     """The branch, with its predictions written to where the report names them."""
-    replicates = []
-    for replicate in branch.replicates:
-        truth, probabilities = synthetic.predictions(
-            branch.family, replicate.seed, 400, synthetic.ACCURACY[branch.family]
-        )
-        path = folder / "predictions" / Path(replicate.predictions).name
+
+    def write(key, body):
+        path = folder / "predictions" / Path(key).name
         path.parent.mkdir(exist_ok=True)
-        np.savez_compressed(path, y_true=truth, y_pred=replicate.y_pred, y_prob=probabilities)
-        replicates.append(replace(replicate, predictions_sha256=sha256(path.read_bytes()).hexdigest()))
-    return replace(branch, replicates=tuple(replicates))
+        path.write_bytes(body)
+
+    return published.with_predictions(branch, write)
 
 
 def findings(folder):
