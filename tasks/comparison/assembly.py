@@ -116,7 +116,6 @@ def _dataset(
         budget=dataset.budget,
         classes=names,
         verdict=verdict(dataset.title, dataset.budget, models, compared, contract, baseline=baseline),
-        difference=compared[0] if compared else None,
         differences=tuple(compared),
         baseline=baseline,
         models=tuple(models),

@@ -97,7 +97,7 @@ def _width(request: Request, store: Store) -> float | None:
             continue
         if _comparisons(report.request) == _comparisons(request):
             widths = [each.high - each.low for dataset in report.datasets for each in dataset.differences]
-            has_all = all(dataset.difference for dataset in report.datasets)
+            has_all = all(dataset.differences for dataset in report.datasets)
             return 100 * max(widths) if has_all and widths else None
     return None
 

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from tasks.comparison.schema.cost import Cost
-from tasks.comparison.schema.values import Count, Gap, Number, Share
+from tasks.comparison.schema.values import Count, Gap, Share
 from tasks.comparison.statistics.level import ALPHA
 from tasks.settings.values import Frozen
 
@@ -61,17 +61,18 @@ class Difference(Frozen):
     """Accuracy of `family` minus accuracy of `reference`, over seeds and examples (`tasks.comparison.statistics`).
 
     Attributes:
-        low, high: the interval of this difference by itself, at 1 - `level`.
+        low, high: the interval of this difference by itself, at the confidence 1 - `level`.
         equivalence: up to which a difference does not matter.
         level: that of the test; smaller than 1 - confidence where evidence grows, and is looked at several times.
-        p_value_unadjusted: from the same estimate as the interval: below 1 - confidence if and only if that leaves out
-            0.
+        p_value_unadjusted: from the same estimate as the interval. Of several looks it is raised as far as `level` is
+            lowered, so it is below 1 - confidence if and only if the interval leaves out 0.
         p_value: adjusted for all differences of the run, by Holm's method.
         conclusion: equal when the interval stays within `equivalence`; else better or worse when `p_value` is
             below 1 - confidence; better (worse) or equal when the interval rules out that it is worse (better) by more
-            than `equivalence`; else undecided.
+            than `equivalence`; else undecided. The interval is that of this difference alone, without Holm's method.
         detectable: the smallest difference that this design would have detected, with a probability of 80 %.
-        seeds_for_a_point: about how many seeds would detect one percentage point; null where no number would.
+        seeds_for_a_point: about how many seeds would detect one percentage point; null where no number would, and with
+            one seed, which cannot tell.
         chance_of_next: the probability that `family` is better under a new seed; null with one seed.
         cost: what `family` takes over what `reference` takes, over the seeds of each.
         classes: the classes with test examples, in the order of their labels.
@@ -87,7 +88,7 @@ class Difference(Frozen):
     p_value: Share
     p_value_unadjusted: Share
     conclusion: Conclusion
-    detectable: Number
+    detectable: Share
     seeds_for_a_point: Count | None
     chance_of_next: Share | None
     cost: Cost = Cost()

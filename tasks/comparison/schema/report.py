@@ -35,7 +35,6 @@ class DatasetComparison(Frozen):
     """One dataset at one budget: the verdict first, then its evidence.
 
     Attributes:
-        difference: the first of `differences`; null when a side of it has no result.
         differences: one for every family but the reference (`ann`, or the run's first family), where both have results.
         baseline: null where no family has a result, or where the training part's counts are not known.
         mistakes: galleries of test images; the pictures are in the dataset's section of `data`.
@@ -47,7 +46,6 @@ class DatasetComparison(Frozen):
     budget: Count
     classes: tuple[str, ...]
     verdict: str
-    difference: Difference | None
     differences: tuple[Difference, ...]
     baseline: Baseline | None = None
     models: tuple[Model, ...]
@@ -120,7 +118,8 @@ class Comparison(Frozen):
         datasets: one for each dataset of the run, at each of its budgets where there are several.
         frontiers: one for each dataset of a run with several budgets.
         data: one for each dataset of the run.
-        confidence: of every interval; 1 - confidence is the level of every test.
+        confidence: of every interval of one family; 1 - confidence is the level of all tests together. Looks at growing
+            evidence share it, so that `level` is smaller.
         forecast: what `plan` expected the run to take, beside what it took; null where it expected nothing.
         reproduce: the command that asks for the same run again.
         code: the digest of the code of each stage, by STAGE/DATASET or STAGE/DATASET/FAMILY.
@@ -158,6 +157,11 @@ class Comparison(Frozen):
     def verdicts(self) -> tuple[str, ...]:
         """The run's answers: each dataset's over its budgets where there are several, else at its one budget."""
         return tuple(part.verdict for part in self.frontiers or self.datasets)
+
+    @property
+    def level(self) -> float:
+        """Of the test of every difference: smaller than 1 - confidence where evidence is looked at several times."""
+        return next((each.level for dataset in self.datasets for each in dataset.differences), 1 - self.confidence)
 
     def label(self, dataset: DatasetComparison) -> str:
         """The title, with the budget where that alone does not say which comparison it is."""

@@ -1,32 +1,37 @@
 """What a design can tell: the smallest difference that it detects, the seeds that detect one, the next seed."""
 
-from math import sqrt
+from math import ceil, sqrt
 
 from scipy.special import ndtri, stdtr, stdtrit
 
 from tasks.comparison.statistics.crossed import Estimate
 
 POWER = 0.8  # the probability with which a difference counts as detectable, by convention
-MOST_SEEDS = 1_000
 
 
 def detectable(estimate: Estimate, alpha: float) -> float:
-    """The smallest difference that this design would have detected at the level `alpha`, with probability POWER."""
-    return float(stdtrit(estimate.freedom, 1 - alpha / 2) + stdtrit(estimate.freedom, POWER)) * estimate.error
+    """The smallest difference that this design would have detected at the level `alpha`, with probability POWER.
+
+    1 where the design detects none.
+    """
+    quantiles = float(stdtrit(estimate.freedom, 1 - alpha / 2) + stdtrit(estimate.freedom, POWER))
+    return min(quantiles * estimate.error, 1.0)
 
 
 def seeds_for(estimate: Estimate, difference: float, alpha: float) -> int | None:
-    """About how many seeds would detect a `difference`, on as many test examples; None where no number would.
+    """About how many seeds would detect a `difference`, on as many test examples.
 
-    The variances are those that were found, and the quantiles are normal ones: a plan, not a promise.
+    None where no number would, and with one seed, which does not tell how much seeds differ. The variances are those
+    that were found, and the quantiles are normal ones: a plan, not a promise.
     """
+    if estimate.seeds == 1:
+        return None
     quantiles = float(ndtri(1 - alpha / 2) + ndtri(POWER))
     left = (difference / quantiles) ** 2 - estimate.example_variance / estimate.examples
     if left <= 0:
         return None
     of_seeds = estimate.seed_variance + estimate.rest_variance / estimate.examples
-    seeds = max(2, -int(-of_seeds // left))
-    return seeds if seeds <= MOST_SEEDS else None
+    return max(2, ceil(of_seeds / left))
 
 
 def chance_of_next(estimate: Estimate) -> float | None:

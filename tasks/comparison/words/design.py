@@ -1,8 +1,11 @@
 """What the design of a comparison could have told: which differences, with how many seeds, at which look."""
 
 from tasks.comparison.schema.differences import Difference
-from tasks.comparison.words.wording import percent, plural, points, the_family
+from tasks.comparison.statistics.level import ALPHA
+from tasks.comparison.words.wording import confidence, count, percent, plural, points, the_family
 from tasks.settings.standards import Looks
+
+MOST_SEEDS = 1_000  # more are not counted: nobody would train them
 
 
 def design_in_words(difference: Difference, looks: Looks) -> str:
@@ -13,15 +16,17 @@ def design_in_words(difference: Difference, looks: Looks) -> str:
 
 def _detectable(difference: Difference) -> str:
     seeds = plural(len(difference.seeds), "seed")
-    smallest = points(min(difference.detectable, 1.0))
+    smallest = points(difference.detectable)
     return f"With {seeds} and this test part, a difference of {smallest} points is detected with a probability of 80 %."
 
 
 def _seeds(difference: Difference) -> str:
     if len(difference.seeds) == 1:
-        return "How many seeds would detect one point, one seed cannot tell."
+        return "One seed cannot tell how many seeds would detect a difference of one point."
     if difference.seeds_for_a_point is None:
         return "No number of seeds would detect one point: the test part has too few examples for that."
+    if difference.seeds_for_a_point > MOST_SEEDS:
+        return f"More than {count(MOST_SEEDS)} seeds would be needed to detect one point."
     return f"About {plural(difference.seeds_for_a_point, 'seed')} would detect one point."
 
 
@@ -43,6 +48,7 @@ def _look(difference: Difference, looks: Looks) -> str:
     if looks.planned == 1:
         return ""
     return (
-        f"This is look {looks.number} of at most {looks.planned} at growing evidence. So that all of them together err "
-        f"in at most 5 % of cases, each has the level {percent(difference.level, 1)}, and its interval is wider."
+        f"This is look {looks.number} of at most {looks.planned} at growing evidence. All looks together are to err in "
+        f"at most {percent(ALPHA, 0)} of cases. So each has the interval of {confidence(difference.level)}, and its "
+        "p-value is raised accordingly."
     )

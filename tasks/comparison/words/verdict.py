@@ -9,6 +9,7 @@ from tasks.comparison.schema.report import Clause
 from tasks.comparison.words.cautions import cautions, right_together
 from tasks.comparison.words.cost import cost_in_words
 from tasks.comparison.words.wording import (
+    confidence,
     count,
     enumeration,
     p_value,
@@ -81,15 +82,16 @@ def breaches(clauses: Sequence[Clause]) -> str:
 def _compared(difference: Difference) -> str:
     family, reference = the_family(difference.family), the_family(difference.reference)
     evidence = f"{plural(len(difference.seeds), 'seed')}, {p_value(difference.p_value)}"
+    interval = f"{confidence(difference.level)} interval"
     if difference.conclusion in ("better", "worse"):
         bounds = sorted((abs(difference.low), abs(difference.high)))
         return (
             f"{family} is {difference.conclusion} than {reference} by {points(abs(difference.estimate))} points "
-            f"(95 % interval {points(bounds[0])} to {points(bounds[1])}; {evidence})"
+            f"({interval} {points(bounds[0])} to {points(bounds[1])}; {evidence})"
         )
     return (
-        f"{_undetected(difference)} ({points(difference.estimate)} points, 95 % "
-        f"interval {points(difference.low)} to {points(difference.high)}; {evidence})"
+        f"{_undetected(difference)} ({points(difference.estimate)} points, {interval} "
+        f"{points(difference.low)} to {points(difference.high)}; {evidence})"
     )
 
 
@@ -101,8 +103,8 @@ def _undetected(difference: Difference) -> str:
         return f"{family} and {reference} are practically equal: they differ by at most {margin} points"
     if difference.conclusion == "undecided":
         return (
-            f"it is undecided whether {family} or {reference} is better: this design detects differences from "
-            f"{points(difference.detectable)} points on"
+            f"it is undecided whether {family} or {reference} is better: this design detects differences of "
+            f"{points(difference.detectable)} points or more"
         )
     opposite = {"better or equal": "worse", "worse or equal": "better"}[difference.conclusion]
     return (

@@ -15,6 +15,11 @@ def percent(fraction: float | None, digits: int = 1) -> str:
     return UNKNOWN if fraction is None else f"{_signed(100 * fraction, digits)} %"
 
 
+def confidence(level: float) -> str:
+    """The confidence of an interval whose test has this level: 0.05 as "95 %", 0.0106 as "98.9 %"."""
+    return f"{100 * (1 - level):.3g} %"
+
+
 def points(difference: float, digits: int = 1) -> str:
     """A difference of two fractions in percentage points: 0.2134 as "21.3".
 

@@ -49,7 +49,7 @@ LOOKED_FOR = {
 }
 PURPOSES = {"train": "to learn from", "validation": "to choose by", "test": "to test on"}
 NUMBERS = (
-    wording.count, wording.duration, wording.family_title, wording.fixed, wording.p_value,
+    wording.confidence, wording.count, wording.duration, wording.family_title, wording.fixed, wording.p_value,
     wording.percent, wording.plural, wording.points, wording.quoted, wording.significant, wording.size,
     wording.starting, wording.the_family,
 )  # fmt: skip

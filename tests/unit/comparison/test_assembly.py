@@ -23,7 +23,7 @@ def test_a_clear_difference_is_said_with_its_size():
     request = synthetic.request()
     comparison = _compared(request, synthetic.everything(request, examples=2000))
     (dataset,) = comparison.datasets
-    difference = dataset.difference
+    difference = dataset.differences[0]
     assert comparison.status == "complete"
     assert difference.conclusion == "better"
     assert difference.low < difference.estimate < difference.high
@@ -38,8 +38,8 @@ def test_the_difference_is_the_mean_of_the_paired_ones():
     comparison = _compared(request, synthetic.everything(request))
     (dataset,) = comparison.datasets
     ann, cnn = dataset.models
-    assert dataset.difference.estimate == pytest.approx(cnn.accuracy - ann.accuracy)
-    for test in dataset.difference.seeds:
+    assert dataset.differences[0].estimate == pytest.approx(cnn.accuracy - ann.accuracy)
+    for test in dataset.differences[0].seeds:
         assert test.both_right + test.only_family + test.only_reference + test.both_wrong == 400
         assert test.estimate == pytest.approx((test.only_family - test.only_reference) / 400)
 
@@ -49,7 +49,7 @@ def test_models_alike_have_no_detectable_difference():
     request = synthetic.request()
     branches = [synthetic.branch(request, request.datasets[0], family, accuracy=0.6) for family in ("ann", "cnn")]
     (dataset,) = _compared(request, branches).datasets
-    assert dataset.difference.conclusion == "undecided"
+    assert dataset.differences[0].conclusion == "undecided"
     assert "it is undecided whether the CNN or the ANN is better" in dataset.verdict
 
 
@@ -75,8 +75,8 @@ def test_a_failed_branch_is_a_row_with_its_reason():
     comparison = _compared(request, branches)
     whole, gap = comparison.datasets
     assert comparison.status == "partial"
-    assert whole.difference is not None
-    assert gap.difference is None
+    assert whole.differences
+    assert not gap.differences
     assert (gap.models[1].status, gap.models[1].accuracy, len(gap.models[1].trials)) == ("failed", None, 3)
     assert "The CNN has no result: train, seed 1: out of memory." in gap.verdict
 
@@ -116,7 +116,6 @@ def test_every_family_is_measured_against_the_same_one():
     request = synthetic.request(families=("ann", "cnn", "mixer"))
     (dataset,) = _compared(request, synthetic.everything(request, examples=2000)).datasets
     assert [(d.family, d.reference) for d in dataset.differences] == [("cnn", "ann"), ("mixer", "ann")]
-    assert dataset.difference == dataset.differences[0]
     assert "; mixer is better than the ANN by" in dataset.verdict
 
 
@@ -132,7 +131,7 @@ def test_one_replicate_has_no_deviation():
     request = synthetic.request(replicates=1)
     (dataset,) = _compared(request, synthetic.everything(request)).datasets
     assert dataset.models[0].spread["accuracy"].std is None
-    assert dataset.difference.low < dataset.difference.high
+    assert dataset.differences[0].low < dataset.differences[0].high
 
 
 def test_models_measured_on_different_examples_are_not_compared():
@@ -144,7 +143,7 @@ def test_models_measured_on_different_examples_are_not_compared():
         for r in cnn.replicates
     )
     (dataset,) = _compared(request, [ann, replace(cnn, replicates=shuffled)]).datasets
-    assert dataset.difference is None
+    assert not dataset.differences
     assert "not fair: the contract is broken on data" in dataset.verdict
 
 

@@ -52,7 +52,7 @@ def test_an_evaluation_of_an_earlier_release_has_no_calibration():
     assert [model.calibration is None for model in dataset.models] == [False, True]
     assert dataset.models[1].replicates[0].brier is None
     assert "brier" not in dataset.models[1].spread
-    assert dataset.difference is not None
+    assert dataset.differences
 
 
 @pytest.mark.parametrize("means", [{}, {"confidence": 0.9}, {"accuracy": 0.9}])

@@ -32,7 +32,7 @@ def part(budget, conclusion, size=0.1, error="search: no memory", **changes):
         found = (difference(MIDDLES[conclusion] * size, HALVES.get(conclusion, 0.01)),)
         assert found[0].conclusion == conclusion
     fields = {"name": "x", "title": "X", "budget": budget, "classes": ("a", "b"), "verdict": "", "facts": {}}
-    fields |= {"difference": None, "differences": found, "models": tuple(models), "fairness": ()}
+    fields |= {"differences": found, "models": tuple(models), "fairness": ()}
     return DatasetComparison(**fields | changes)
 
 
@@ -149,7 +149,7 @@ def test_every_budget_is_compared_by_itself(comparison):
     assert [(part.name, part.budget) for part in comparison.datasets] == [
         (name, budget) for name in ("cifar10", "fashion_mnist") for budget in (5_000, 30_000, 120_000)
     ]
-    concluded = [part.difference and part.difference.conclusion for part in comparison.datasets]
+    concluded = [part.differences[0].conclusion if part.differences else None for part in comparison.datasets]
     assert concluded == ["worse", "better", None, "worse", "better", "better"]
     assert all(clause.holds is not False for part in comparison.datasets for clause in part.fairness)
     assert comparison.status == "partial"
@@ -163,7 +163,7 @@ def test_every_budget_is_compared_by_itself(comparison):
 
 def test_p_values_are_adjusted_over_all_budgets(comparison):
     """Five differences of one run: the smallest p-value is five times what it was alone."""
-    found = [part.difference for part in comparison.datasets if part.difference]
+    found = [part.differences[0] for part in comparison.datasets if part.differences]
     assert len(found) == 5
     least = min(found, key=lambda difference: difference.p_value_unadjusted)
     assert least.p_value == pytest.approx(min(1.0, 5 * least.p_value_unadjusted))

@@ -45,8 +45,8 @@ def test_the_report_has_the_fields_that_others_build_on():
     document = _comparison().model_dump(mode="json")
     assert {"run", "status", "datasets", "schema_version"} <= document.keys()
     dataset = document["datasets"][0]
-    assert {"name", "budget", "verdict", "difference", "models"} <= dataset.keys()
-    assert {"estimate", "low", "high", "p_value"} <= dataset["difference"].keys()
+    assert {"name", "budget", "verdict", "differences", "models"} <= dataset.keys()
+    assert {"estimate", "low", "high", "p_value"} <= dataset["differences"][0].keys()
     model = dataset["models"][1]
     wanted = {"family", "status", "error", "parameters", "train_seconds", "accuracy", "f1_macro"}
     assert wanted | {"confusion", "replicates", "hyperparameters"} <= model.keys()

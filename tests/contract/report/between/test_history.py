@@ -46,7 +46,7 @@ def test_each_report_is_a_row_in_the_order_of_the_runs(stores):
         assert (result.low, result.high) == pytest.approx(
             tuple(model.accuracy_interval.model_dump().values()), abs=1e-6
         )
-    assert kept.rows[-1].results[1].conclusion == last.datasets[0].difference.conclusion
+    assert kept.rows[-1].results[1].conclusion == last.datasets[0].differences[0].conclusion
     assert {*kept.rows[0].data} == {*kept.rows[0].code} == {"cifar10"}
     assert all(f'href="{run}/report.html"' in stores.read(HISTORY_PAGE).decode() for run in "abc")
 

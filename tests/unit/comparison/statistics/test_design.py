@@ -25,11 +25,16 @@ def test_a_detectable_difference_is_detected_in_four_of_five_runs():
 
 
 def test_more_seeds_detect_smaller_differences_until_the_examples_end_it():
-    """The number rises as the difference falls; below what the examples alone allow, no number is enough."""
+    """The number rises as the difference falls; below what the examples alone allow, no number is enough.
+
+    One seed does not tell how much seeds differ, so it tells no number at all.
+    """
     numbers = [seeds_for(KNOWN, points / 100, 0.05) for points in (10, 4, 2, 1.5, 1)]
     assert numbers[0] == 2
     assert numbers[:-1] == sorted(numbers[:-1])
     assert seeds_for(KNOWN, 0.008, 0.05) is None
+    assert seeds_for(KNOWN, 0.00886, 0.05) > 1_000
+    assert seeds_for(KNOWN._replace(seeds=1), 0.1, 0.05) is None
     error = np.sqrt(1e-4 / numbers[2] + 0.1 / 10_000 + 0.1 / numbers[2] / 10_000)
     assert (1.96 + 0.8416) * error <= 0.02
 

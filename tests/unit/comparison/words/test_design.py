@@ -28,10 +28,15 @@ def test_where_no_number_of_seeds_is_enough_the_test_part_is_too_small():
     )
 
 
+def test_very_many_seeds_are_not_none():
+    """Where more than 1,000 seeds would be needed, the test part is not blamed."""
+    assert "More than 1,000 seeds would be needed to detect one point." in said(seeds_for_a_point=1_001)
+
+
 def test_one_seed_tells_nothing_of_others():
     """With one seed there is no chance of the next, and no number of seeds."""
     sentences = said(seeds=(TEST,), seeds_for_a_point=None, chance_of_next=None)
-    assert sentences.endswith("How many seeds would detect one point, one seed cannot tell.")
+    assert sentences.endswith("One seed cannot tell how many seeds would detect a difference of one point.")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +48,7 @@ def test_nothing_estimated_is_certain(chance, words):
 
 
 def test_a_look_at_growing_evidence_says_which_it_is():
-    """A single look says nothing of looks; the second of ten says its number and its level."""
+    """A single look says nothing of looks; the second of ten says its number, and how sure its interval is."""
     assert "look" not in said()
     assert "This is look 2 of at most 10 at growing evidence." in said(Looks(number=2, planned=10), level=0.0106)
-    assert "each has the level 1.1 %" in said(Looks(number=2, planned=10), level=0.0106)
+    assert "each has the interval of 98.9 %" in said(Looks(number=2, planned=10), level=0.0106)

@@ -22,6 +22,8 @@ from tests.support.differences import difference
         (wording.p_value(0.0499999999), "p < 0.05"),
         (wording.p_value(0.05), "p = 0.050"),
         (wording.count(250_000), "250,000"),
+        (wording.confidence(0.05), "95 %"),
+        (wording.confidence(0.0106), "98.9 %"),
         (wording.p_value(0.0004), "p < 0.001"),
         (wording.p_value(0.0214), "p = 0.021"),
         (wording.duration(0.418), "0.42 s"),
@@ -62,6 +64,12 @@ def test_a_worse_family_is_worse_by_a_positive_number():
     )
 
 
+def test_an_interval_says_how_sure_it_is():
+    """One look of ten has a wider interval, which is not called one of 95 %."""
+    assert "95 % interval 2.2" in said(difference(-0.032, 0.01))
+    assert "98.9 % interval 2.2" in said(difference(-0.032, 0.01, level=0.0106))
+
+
 @pytest.mark.parametrize(
     ("found", "words"),
     [
@@ -76,7 +84,7 @@ def test_a_worse_family_is_worse_by_a_positive_number():
         ),
         (
             difference(0.001, 0.04),
-            "it is undecided whether the CNN or the ANN is better: this design detects differences from 5.6 points on",
+            "it is undecided whether the CNN or the ANN is better: this design detects differences of 5.6 points or more",
         ),
     ],
 )

@@ -38,7 +38,7 @@ def test_the_difference_of_recall_is_that_of_the_models(ten):
     """Every class's estimate is the difference of the two models' recalls, over all its test examples."""
     (dataset,) = ten[0].datasets
     ann, cnn = dataset.models
-    for found, first, second in zip(dataset.difference.classes, ann.classes, cnn.classes, strict=True):
+    for found, first, second in zip(dataset.differences[0].classes, ann.classes, cnn.classes, strict=True):
         assert (found.name, found.support) == (first.name, first.support)
         assert found.estimate == pytest.approx(second.recall - first.recall)
 
@@ -46,7 +46,7 @@ def test_the_difference_of_recall_is_that_of_the_models(ten):
 def test_every_class_is_in_words_figure_and_table(ten):
     """The largest gain is named with its interval, drawn first, and first in the table."""
     comparison, documents = ten
-    by_gain = sorted(comparison.datasets[0].difference.classes, key=lambda each: -each.estimate)
+    by_gain = sorted(comparison.datasets[0].differences[0].classes, key=lambda each: -each.estimate)
     text = documents["report.html"].decode()
     assert f"most on “{by_gain[0].name}” ({100 * by_gain[0].estimate:.1f} points, " in Page(text).text
     assert set(drawn(text)) == {each.name for each in by_gain}
@@ -66,7 +66,7 @@ def test_a_thousand_classes_are_the_ends_of_a_list():
     """The figure has twenty, the table fifty, the JSON all; the report stays below 3 MB."""
     comparison, documents = reported(1_000, examples=6_000)
     text = documents["report.html"].decode()
-    present = comparison.datasets[0].difference.classes
+    present = comparison.datasets[0].differences[0].classes
     assert len(present) > 900
     assert len(drawn(text)) == 20
     table = re.search(r"<summary>CNN minus ANN: the ends of \d+ classes.*?</details>", text, flags=re.S)[0]
