@@ -41,7 +41,7 @@ def test_a_failed_budget_is_a_gap_of_its_own(machine, broken):
     assert (code, report["status"]) == (1, "partial"), output
     done, failed = [(5_000, "ann", "done"), (5_000, "cnn", "done"), (8_000, "ann", "done")], (8_000, "cnn", "failed")
     assert statuses(report) == [*done, failed], output
-    assert report["datasets"][0]["difference"] is not None
+    assert report["datasets"][0]["differences"]
     assert "expected search to be done" in report["datasets"][1]["models"][1]["error"]
     assert "The CNN has no result at 8,000 parameters" in report["frontiers"][0]["verdict"]
     lines = [line for line in output.splitlines() if "(log: " in line]

@@ -84,7 +84,8 @@ def test_an_interval_says_how_sure_it_is():
         ),
         (
             difference(0.001, 0.04),
-            "it is undecided whether the CNN or the ANN is better: this design detects differences of 5.6 points or more",
+            "it is undecided whether the CNN or the ANN is better: "
+            "this design detects differences of 5.6 points or more",
         ),
     ],
 )
