@@ -17,7 +17,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # A person's own datasets, in config/site/, are no part of what is tested.
 loading.SITE = "nobody's"
 
-pytest_plugins = ["tests.support.object_store_fixture"]
+pytest_plugins = ["tests.support.store_fixtures"]
 
 settings.register_profile("untimed", deadline=None)  # a busy machine breaks no promise
 settings.load_profile("untimed")

@@ -9,7 +9,7 @@ import pytest
 from tasks.local.swift.object_store import ObjectStore
 from tasks.storage.contract import Store
 from tasks.storage.location import open_store
-from tests.support.object_store_fixture import patched_to
+from tests.support.store_fixtures import patched_to
 
 WAY_OUT = "to run without it, set STORE=file:///folder"
 

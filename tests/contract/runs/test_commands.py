@@ -14,14 +14,8 @@ from tasks.project import PROJECT
 from tasks.runs.records import read_record
 from tasks.settings.place import Place
 from tasks.storage.artifacts import find, find_whole
-from tasks.storage.location import open_store
 from tests.support.stage_commands import in_a_process, speaking
 from tests.support.tiny_data import make_configuration, make_mirror
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_store((tmp_path / "store").as_uri())
 
 
 @pytest.fixture

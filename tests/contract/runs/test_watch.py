@@ -15,18 +15,12 @@ from tasks.runs.requests import write_request
 from tasks.settings.loading import load_configuration, resolve
 from tasks.settings.place import Place
 from tasks.settings.request import Parameters
-from tasks.storage.location import open_store
 from tasks.storage.retries import RetryPolicy
 from tasks.storage.snapshots import Shelf, fetched
 from tests.support.living import add_living
 from tests.support.patience import PATIENCE
 from tests.support.stage_commands import in_a_process, speaking
 from tests.support.tiny_data import make_configuration
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_store((tmp_path / "store").as_uri())
 
 
 @pytest.fixture

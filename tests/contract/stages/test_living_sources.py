@@ -15,7 +15,6 @@ from tasks.settings.place import Place
 from tasks.settings.request import Parameters
 from tasks.stages import fetch, normalize
 from tasks.storage.artifacts import read_file
-from tasks.storage.location import open_store
 from tests.support import photographs
 from tests.support.tiny_data import make_configuration
 
@@ -28,11 +27,6 @@ def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("photographs") / "flowers"
     photographs.write(made, 60, 3, 0)
     return made
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_store((tmp_path / "store").as_uri())
 
 
 @pytest.fixture

@@ -15,13 +15,7 @@ from tasks.settings.place import Place
 from tasks.settings.request import Parameters
 from tasks.stages.feasibility import check
 from tasks.stages.plan import Machine, plan
-from tasks.storage.location import open_store
 from tests.support.tiny_data import make_configuration
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_store((tmp_path / "store").as_uri())
 
 
 @pytest.fixture

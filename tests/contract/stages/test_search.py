@@ -6,7 +6,6 @@ import pytest
 
 from tasks.runs.records import read_record
 from tasks.settings.place import Place
-from tasks.storage.location import open_store
 from tests.support.lazy import Lazy
 from tests.support.stage_commands import speaking
 from tests.support.tiny_data import make_configuration, make_mirror
@@ -14,11 +13,6 @@ from tests.support.tiny_data import make_configuration, make_mirror
 trial_runner = Lazy("tasks.learning.search.trial_runner")
 PARAMETERS = {"profile": "smoke", "datasets": ["cifar10"], "families": ["ann"], "trials": 1}
 SEARCH = ("--dataset", "cifar10", "--family", "ann", "--shard", "0")
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_store((tmp_path / "store").as_uri())
 
 
 @pytest.fixture

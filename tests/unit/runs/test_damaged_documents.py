@@ -13,7 +13,6 @@ from tasks.runs.stage import Input
 from tasks.settings.place import Place
 from tasks.storage.artifacts import commit
 from tasks.storage.documents import DamagedError
-from tasks.storage.location import open_store
 from tests.support import synthetic
 
 ANN, CNN = Place("cifar10", "ann", 0), Place("cifar10", "cnn", 0)
@@ -23,11 +22,6 @@ NO_DOCUMENTS = [b"", b"{", b"null", b"7", b"[]", b"{}", b"\xff\xfe", b"[" * 100_
 def repr_of(body):
     """A test's name for a body."""
     return repr(body[:20])
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_store((tmp_path / "store").as_uri())
 
 
 def leave(store, place, run="r1", key=None):

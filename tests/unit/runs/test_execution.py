@@ -13,7 +13,6 @@ from tasks.settings.values import Frozen
 from tasks.storage import provenance
 from tasks.storage.artifacts import find_whole, read_file
 from tasks.storage.documents import DamagedError
-from tasks.storage.location import open_store
 from tests.support.tiny_data import make_configuration
 
 PLACE = Place("cifar10", "cnn", 0)
@@ -21,11 +20,6 @@ PLACE = Place("cifar10", "cnn", 0)
 
 class Settings(Frozen):
     seed: int
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_store((tmp_path / "store").as_uri())
 
 
 @pytest.fixture

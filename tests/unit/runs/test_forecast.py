@@ -9,14 +9,8 @@ from tasks.settings.loading import load_configuration, resolve
 from tasks.settings.place import Place
 from tasks.settings.request import Parameters
 from tasks.storage import provenance
-from tasks.storage.location import open_store
 from tests.support.tiny_data import make_configuration, make_mirror
 from tests.support.tiny_stages import STAGES, perform
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_store((tmp_path / "store").as_uri())
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from tasks.settings.request import Parameters
 from tasks.settings.values import Frozen
 from tasks.stages import fetch
 from tasks.storage.documents import DamagedError
-from tasks.storage.location import open_store
 from tasks.storage.snapshots import fetched
 from tests.support.tiny_data import make_configuration, make_mirror
 
@@ -26,11 +25,6 @@ LIVING = {"name": "flowers", "title": "Flowers", "reader": "idx", "image_size": 
 
 class Nothing(Frozen):
     pass
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_store((tmp_path / "store").as_uri())
 
 
 @pytest.fixture

@@ -17,15 +17,9 @@ from tasks.settings.request import Parameters
 from tasks.stages import choose, search
 from tasks.storage.artifacts import commit, find, read_file
 from tasks.storage.checkpoints import StoredCheckpoints
-from tasks.storage.location import open_store
 from tests.support.tiny_data import make_configuration
 
 PLACE = Place("cifar10", "ann")
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_store((tmp_path / "store").as_uri())
 
 
 @pytest.fixture

@@ -6,13 +6,7 @@ from tasks.errors import RequestError
 from tasks.runs.records import read_record
 from tasks.settings.place import Place
 from tasks.stages.plan import Machine, plan
-from tasks.storage.location import open_store
 from tests.support.tiny_data import make_configuration
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_store((tmp_path / "store").as_uri())
 
 
 @pytest.fixture

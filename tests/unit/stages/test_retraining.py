@@ -10,17 +10,11 @@ from tasks.settings.orchestration import Retraining
 from tasks.settings.request import Parameters
 from tasks.settings.workflow import report_key
 from tasks.stages import retraining
-from tasks.storage.location import open_store
 from tests.support import synthetic
 from tests.support.tiny_data import make_configuration, make_mirror
 from tests.support.tiny_stages import STAGES, perform
 
 CLOCK, DOORBELL = retraining.UNATTENDED
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_store((tmp_path / "store").as_uri())
 
 
 @pytest.fixture

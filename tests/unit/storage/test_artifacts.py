@@ -19,12 +19,6 @@ from tasks.storage.artifacts import (
 )
 from tasks.storage.contract import StoreError
 from tasks.storage.documents import DamagedError
-from tasks.storage.location import open_store
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_store((tmp_path / "store").as_uri())
 
 
 @pytest.fixture

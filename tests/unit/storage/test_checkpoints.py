@@ -16,11 +16,6 @@ from tests.support.attempts import attempt, names, saved, state
 FOLDER = "checkpoints/train/k1"
 
 
-@pytest.fixture
-def store(tmp_path):
-    return open_store((tmp_path / "store").as_uri())
-
-
 def test_another_attempt_goes_on_pruning(store):
     """What an earlier attempt left is pruned by the one that went on from it."""
     saved(store, 1, 2)

@@ -26,11 +26,6 @@ from tests.support.http_server import answer, server
 FLOWERS = {"rose/1.jpg": b"one", "rose/2 ü+%.jpg": b"two", "tulip/#3?.jpg": b"three", "tulip/4&\n.jpg": b"one"}
 
 
-@pytest.fixture
-def store(tmp_path):
-    return open_store((tmp_path / "store").as_uri())
-
-
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
     monkeypatch.setattr(looks, "PAUSES", (0.0, 0.0))

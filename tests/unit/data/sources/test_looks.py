@@ -21,11 +21,6 @@ FLOWERS = {"rose/1.jpg": b"one", "rose/2.jpg": b"two", "tulip/3.jpg": b"three", 
 
 
 @pytest.fixture
-def store(tmp_path):
-    return open_store((tmp_path / "store").as_uri())
-
-
-@pytest.fixture
 def shelf(store):
     return Shelf(store, "flowers")
 

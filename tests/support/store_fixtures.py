@@ -1,4 +1,4 @@
-"""Fixtures: the embedded object store, really started once, and both kinds of store."""
+"""Fixtures: a store in a folder, the embedded object store, really started once, and both kinds of store."""
 
 import os
 from collections.abc import Iterator
@@ -42,3 +42,9 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
         return open_store((tmp_path / "a store").as_uri())
     server = request.getfixturevalue("s3_environment")
     return open_store(f"{server.uri}/{uuid4().hex}")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty store in a folder. A module whose tests need more has a fixture of its own by this name."""
+    return open_store((tmp_path / "store").as_uri())
