@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks.comparison.statistics import looks
-from tasks.comparison.statistics.crossed import of_difference
+from tasks.comparison.statistics.crossed import of_difference, of_samples
 from tasks.comparison.statistics.level import ALPHA
 from tests.bench.bootstrap_interval import bootstrapped
 from tests.bench.section import Row, Section
@@ -34,6 +34,8 @@ GAPS = (0.0, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02)
 REAL = Cell(3, 10_000, 0.9, 0.02)  # seeds, examples and spreads as those of the quick profile
 A_NIGHT, NIGHTS = 3, 10  # seeds that are added, and looks
 GROWING = [Cell(A_NIGHT * NIGHTS, 2_000, 0.88, spread) for spread in (0.02, 0.1, 0.3)]
+RUNS = ((2, 2), (3, 3), (2, 5), (2, 10), (3, 9), (5, 10))  # the seeds of two runs of one configuration
+SPREADS = (0.02, 0.1, 0.3)
 PICTURE = "coverage.png"
 
 
@@ -51,6 +53,7 @@ def coverage(rounds: int, folder: Path) -> Iterator[Section]:
     yield Section("Coverage of the 95 % interval", rows)
     yield Section("Coverage over the cells", [_summary(rows)])
     yield Section(f"{NIGHTS} looks, {A_NIGHT} seeds more at each", [_looks(cell, rounds // 4) for cell in GROWING])
+    yield Section("Between runs", [_runs(*case, rounds) for case in product(RUNS, SPREADS)])
     power = [_power(gap, rounds // 4) for gap in GAPS]
     yield Section(f"What is detected: {REAL}", power)
     folder.mkdir(exist_ok=True)
@@ -84,6 +87,18 @@ def _looks(cell: Cell, rounds: int) -> Row:
         "wrong at 5 % each, %": 100 * float(np.mean(np.array(found) < ALPHA)),
         "wrong at the level of the looks, %": 100 * float(np.mean(np.array(found) < looks.level(NIGHTS))),
     }
+
+
+def _runs(seeds: tuple[int, int], spread: float, rounds: int) -> Row:
+    """How often two runs of one configuration are taken for different: on the same test part, and on another one."""
+    cell = Cell(max(seeds), 1_000, 0.88, spread, correlation=0.95)
+    kinds = {"same test part": (of_difference, cell), "other test part": (of_samples, cell._replace(correlation=0.0))}
+    wrong = {}
+    for name, (estimate, made) in kinds.items():
+        pairs = zip(*answers(made, rounds, 11)[0], strict=True)
+        found = [estimate(after[: seeds[0]], before[: seeds[1]]).p_value < ALPHA for after, before in pairs]
+        wrong[f"{name}, wrong, %"] = 100 * float(np.mean(found))
+    return {"seeds": f"{seeds[0]} and {seeds[1]}", "spread": spread} | wrong
 
 
 def _power(gap: float, rounds: int) -> Row:

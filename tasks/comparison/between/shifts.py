@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from tasks.comparison.between.difference import Gain, paired, unpaired
 from tasks.comparison.schema.models import Model
 from tasks.comparison.schema.report import Comparison, DatasetComparison
-from tasks.comparison.schema.since import Relation, Shift
-from tasks.comparison.statistics.crossed import Hits
+from tasks.comparison.schema.since import TESTED, Relation, Shift
+from tasks.comparison.statistics.crossed import Estimate, Hits, of_difference, of_samples
 from tasks.comparison.statistics.level import ALPHA
 from tasks.comparison.statistics.p_values import holm
 
@@ -68,16 +67,19 @@ def _trained(model: Model) -> dict[int, str | None]:
     return {each.seed: each.digests.get("train") for each in model.replicates}
 
 
-def _gain(pair: _Pair, relation: Relation, hits_before: Hitting, hits_after: Hitting) -> Gain | None:
-    if not (pair.before and pair.after) or relation not in ("same test part", "other test part"):
+def _gain(pair: _Pair, relation: Relation, hits_before: Hitting, hits_after: Hitting) -> Estimate | None:
+    """None for the same models, and where one seed cannot tell how much trainings differ."""
+    if not (pair.before and pair.after) or relation not in TESTED:
         return None
-    compare = paired if relation == "same test part" else unpaired
-    return compare(hits_after(pair.after), hits_before(pair.before))
+    if min(len(pair.before.replicates), len(pair.after.replicates)) == 1:
+        return None
+    estimate = of_difference if relation == "same test part" else of_samples
+    return estimate(hits_after(pair.after), hits_before(pair.before))
 
 
-def _shift(pair: _Pair, relation: Relation, gain: Gain | None, p_value: float | None) -> Shift:
+def _shift(pair: _Pair, relation: Relation, gain: Estimate | None, p_value: float | None) -> Shift:
     before, after = (side.accuracy if side else None for side in (pair.before, pair.after))
-    low, high = gain.interval(ALPHA) if gain else (None, None)
+    low, high = (min(max(bound, -1.0), 1.0) for bound in gain.interval(ALPHA)) if gain else (None, None)
     return Shift(
         dataset=pair.dataset.name,
         title=pair.dataset.title,

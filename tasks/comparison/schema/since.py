@@ -11,6 +11,7 @@ from tasks.settings.values import Frozen, Sha256
 Kind = Literal["tricks", "training", "search", "budgets", "request", "data", "code", "environment"]
 KINDS: tuple[str, ...] = get_args(Kind)
 Relation = Literal["same models", "same training", "same test part", "other test part", "no result"]
+TESTED: tuple[Relation, ...] = ("same test part", "other test part")  # with more than one seed in each run
 
 
 class Change(Frozen):
@@ -37,7 +38,9 @@ class Shift(Frozen):
             same test part are compared example by example; on another one, as two independent samples.
         estimate: `after` minus `before`; null without a result.
         low, high: its interval by itself.
-        p_value: of no difference, adjusted by Holm's method for all shifts that are tested; null for the same training.
+        p_value: of no difference, adjusted by Holm's method for all shifts that are tested.
+        exceeds_noise: null, as interval and p-value, for the same training, and where a run has one seed: that does not
+            tell how much trainings differ.
     """
 
     dataset: str
@@ -58,11 +61,11 @@ class Shift(Frozen):
 
     @model_validator(mode="after")
     def _is_tested_or_not(self):
-        tested = self.relation in ("same test part", "other test part")
+        tested = self.relation in TESTED and min(self.seeds_before, self.seeds) > 1
         given = {each is not None for each in (self.low, self.high, self.p_value, self.exceeds_noise)}
         if given != {tested}:
             place = f"{self.family} on {self.dataset}"
-            raise ValueError(f"{place}: expected a test if, and only if, the models are others")
+            raise ValueError(f"{place}: expected a test if, and only if, both runs have several models of their own")
         return self
 
 

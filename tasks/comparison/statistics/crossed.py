@@ -14,13 +14,14 @@ Three things are particular here:
 * A mean square between seeds that is below the residual one is raised to it: a variance cannot be negative. The
   residual one has so many degrees of freedom that it counts as known.
 * The degrees of freedom of the seeds are the mean of Welch's and of their least possible number. Welch's alone give too
-  narrow intervals for two or three seeds whose spreads differ: 93.8 % in place of 95 %.
+  narrow intervals for two or three seeds whose spreads differ: 93.8 % in place of 95 %. Where one side has fewer seeds,
+  as one of two runs may have, both count as if they had so few.
 
 `make bench PARTS=coverage` measures how often the interval covers the truth.
 """
 
 from collections.abc import Sequence
-from math import sqrt
+from math import hypot, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -52,7 +53,8 @@ class Estimate(NamedTuple):
         seed_variance: between seeds, of the mean over infinitely many examples; of both families, where there are two.
         example_variance: between examples, of the mean over infinitely many seeds.
         rest_variance: of one seed on one example, beside these two.
-        seeds, examples: how many there were. One seed tells nothing of others: the error is that of its own models.
+        seeds, examples: how many there were; of two numbers the smaller one. One seed tells nothing of others: the
+            error is that of its own models.
     """
 
     mean: float
@@ -77,12 +79,28 @@ class Estimate(NamedTuple):
 
 def of_accuracy(hits: Hits) -> Estimate:
     """The mean accuracy of one family."""
-    return _estimate(hits.astype(np.float64), [hits])
+    return _estimate(hits.mean(axis=0), [hits])
 
 
 def of_difference(family: Hits, reference: Hits) -> Estimate:
-    """The accuracy of `family` minus that of `reference`, on the same examples; row by row, the seeds are the same."""
-    return _estimate(family.astype(np.float64) - reference, [family, reference])
+    """The accuracy of `family` minus that of `reference`, on the same examples; each may have seeds of its own."""
+    return _estimate(family.mean(axis=0) - reference.mean(axis=0), [family, reference])
+
+
+def of_samples(family: Hits, reference: Hits) -> Estimate:
+    """The same on different examples, by Welch's test of two estimates that are independent."""
+    one, other = of_accuracy(family), of_accuracy(reference)
+    error = hypot(one.error, other.error)
+    return Estimate(
+        mean=one.mean - other.mean,
+        error=error,
+        freedom=error**4 / (one.error**4 / one.freedom + other.error**4 / other.freedom),
+        seed_variance=one.seed_variance + other.seed_variance,
+        example_variance=one.example_variance + other.example_variance,
+        rest_variance=one.rest_variance + other.rest_variance,
+        seeds=min(one.seeds, other.seeds),
+        examples=min(one.examples, other.examples),
+    )
 
 
 def squares(values: NDArray) -> Squares:
@@ -98,29 +116,29 @@ def squares(values: NDArray) -> Squares:
     return Squares(between_seeds / (seeds - 1), between_examples / free, rest / ((seeds - 1) * free))
 
 
-def _estimate(values: NDArray, sides: Sequence[Hits]) -> Estimate:
-    """The mean of `values` [seeds, examples], which are the hits of one family, or the difference of two."""
-    seeds, examples = values.shape
-    whole, each = squares(values), [squares(side.astype(np.float64)) for side in sides]
-    between_examples = max(whole.examples - whole.rest, 0.0)
-    total = sum(max(side.seeds, side.rest) for side in each) + between_examples
-    excess = [side.seeds for side in each if side.seeds > side.rest * ABOVE]
-    # A mean cannot be known more finely than by one example.
-    error = max(sqrt(total / (seeds * examples)), 1 / examples)
+def _estimate(columns: NDArray, sides: Sequence[Hits]) -> Estimate:
+    """The mean of `columns` [examples]: of one family's mean hits, or of the difference of two families' mean hits."""
+    examples, seeds = len(columns), min(map(len, sides))
+    each = [(squares(side.astype(np.float64)), len(side)) for side in sides]
+    of_rest = sum(side.rest / number for side, number in each)
+    of_examples = max(float(columns.var()) * examples / max(examples - 1, 1) - of_rest, 0.0)
+    total = sum(max(side.seeds, side.rest) / number for side, number in each) + of_examples
+    excess = [side.seeds / number for side, number in each if side.seeds > side.rest * ABOVE]
     return Estimate(
-        mean=float(values.mean()),
-        error=error,
+        mean=float(columns.mean()),
+        # A mean cannot be known more finely than by one example.
+        error=max(sqrt(total / examples), 1 / examples),
         freedom=_freedom(total, excess, seeds, examples),
-        seed_variance=sum(max(side.seeds - side.rest, 0.0) for side in each) / examples,
-        example_variance=between_examples / seeds,
-        rest_variance=sum(side.rest for side in each),
+        seed_variance=sum(max(side.seeds - side.rest, 0.0) for side, _ in each) / examples,
+        example_variance=of_examples,
+        rest_variance=sum(side.rest for side, _ in each),
         seeds=seeds,
         examples=examples,
     )
 
 
 def _freedom(total: float, excess: Sequence[float], seeds: int, examples: int) -> float:
-    """The degrees of freedom of the sum `total` of mean squares; `excess` are those that seeds alone tell."""
+    """The degrees of freedom of the sum `total` of variances; `excess` are those that seeds alone tell."""
     free = max(examples - 1, 1)
     uncertain = sum(excess)
     if not uncertain:

@@ -9,6 +9,7 @@ from tasks.comparison.words.wording import enumeration, family_title, percent, p
 NAMED = 4  # things that the sentence names before it counts the others
 ALIKE = 2  # results that are told one by one, although they say the same
 SAME, WITHIN, GROWN = "the same models", "within the noise", "the same training under other seeds too"
+UNTOLD = "one seed cannot tell"
 
 
 def day(moment: str, beside: str = "") -> str:
@@ -28,7 +29,7 @@ def since_line(run: str, created: str, now: str, changes: Sequence[Change], shif
 
 def results(shifts: Sequence[Shift]) -> list[str]:
     """The shifts in words: what exceeds the noise, and what was lost or won, one by one; many that are alike in one."""
-    groups: dict[str, list[Shift]] = {"": [], WITHIN: [], GROWN: [], SAME: []}
+    groups: dict[str, list[Shift]] = {"": [], WITHIN: [], UNTOLD: [], GROWN: [], SAME: []}
     for shift in shifts:
         groups[_group(shift)].append(shift)
     if groups[SAME] and len(groups[SAME]) == len(shifts):
@@ -43,7 +44,8 @@ def results(shifts: Sequence[Shift]) -> list[str]:
 def _group(shift: Shift) -> str:
     if shift.exceeds_noise or shift.relation == "no result":
         return ""
-    return {"same models": SAME, "same training": GROWN}.get(shift.relation, WITHIN)
+    untested = UNTOLD if shift.exceeds_noise is None else WITHIN
+    return {"same models": SAME, "same training": GROWN}.get(shift.relation, untested)
 
 
 def placed(shift: Shift) -> str:
@@ -63,7 +65,7 @@ def outcome(shift: Shift) -> str:
     if shift.relation == "same training":
         return _grown(shift)
     if not shift.exceeds_noise:
-        return WITHIN
+        return UNTOLD if shift.exceeds_noise is None else WITHIN
     gain = shift.estimate or 0.0
     return f"{'better' if gain > 0 else 'worse'} by {points(abs(gain))} points"
 

@@ -64,6 +64,31 @@ def test_a_great_difference_exceeds_the_noise():
     assert outcome(moved(run("run-1", accuracy=0.7), run("run-2", accuracy=0.5))[0]).startswith("worse by ")
 
 
+@pytest.mark.parametrize("test_part", ["t" * 40, None])
+@pytest.mark.parametrize(("seeds_before", "seeds"), [(1, 1), (1, 3), (3, 1)])
+def test_one_seed_cannot_tell(seeds_before, seeds, test_part):
+    """One training does not show how much trainings differ: nothing is tested, and the words say why."""
+    before, after = (
+        run(asked=published_runs.request(name, replicates=number), accuracy=accuracy, test_part=test_part)
+        for name, number, accuracy in (("run-1", seeds_before, 0.5), ("run-2", seeds, 0.7))
+    )
+    for each in moved(before, after):
+        assert (each.low, each.p_value, each.exceeds_noise) == (None, None, None)
+        assert each.estimate == pytest.approx(each.after - each.before)
+        assert outcome(each) == "one seed cannot tell"
+
+
+def test_one_test_example_is_no_obstacle():
+    """Nothing exceeds the noise of so small a test part, and no number is NaN."""
+    (before, its), (after, others) = run("run-1"), run("run-2")
+
+    def first(files):
+        return lambda model: reading(files)(model)[:, :1]
+
+    found = shifts(before, after, first(its), first(others))
+    assert [each.exceeds_noise for each in found] == [False, False]
+
+
 def test_another_test_part_is_not_paired():
     """The interval is that of two samples, which is wider; so are models that are the same on other examples."""
     before, after = run("run-1"), run("run-2", accuracy=0.71)

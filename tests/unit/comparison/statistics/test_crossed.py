@@ -9,7 +9,7 @@ from scipy import special, stats
 from statsmodels.formula.api import mixedlm, ols
 from statsmodels.stats.anova import anova_lm
 
-from tasks.comparison.statistics.crossed import of_accuracy, of_difference, squares
+from tasks.comparison.statistics.crossed import of_accuracy, of_difference, of_samples, squares
 from tests.support.crossed_models import Cell, answers
 
 HITS = st.tuples(st.integers(1, 4), st.integers(2, 40), st.integers(0, 2**32 - 1), st.floats(0, 1))
@@ -124,3 +124,45 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(cell):
     found = [of_difference(*pair).interval(0.05) for pair in zip(*families, strict=True)]
     share = np.mean([low <= truth <= high for low, high in found])
     assert 0.925 <= share <= 0.995
+
+
+RUNS = [(2, 2, 0.1), (3, 3, 0.02), (3, 9, 0.1), (9, 3, 0.1), (2, 10, 0.3)]
+
+
+@pytest.mark.parametrize(("seeds", "others", "spread"), RUNS)
+@pytest.mark.parametrize(("estimate", "correlation"), [(of_difference, 0.95), (of_samples, 0.0)])
+def test_two_runs_of_one_configuration_rarely_differ(estimate, correlation, seeds, others, spread):
+    """Whatever their numbers of seeds, and on the same examples or on others: some 5 % of 600 count as different."""
+    cell = Cell(max(seeds, others), 1000, 0.88, spread, correlation)
+    (first, second), _ = answers(cell, 600, 7)
+    rounds = zip(first[:, :seeds], second[:, :others], strict=True)
+    assert 0.01 <= np.mean([estimate(*pair).p_value < 0.05 for pair in rounds]) <= 0.07
+
+
+def test_more_seeds_of_one_side_tell_more():
+    """Nine seeds beside three give narrower intervals than three beside three, and cover as often."""
+    (family, reference), truth = answers(Cell(9, 1000, 0.8, 0.1, gap=0.02), 600, 7)
+    few, many = (
+        np.array([of_difference(*pair).interval(0.05) for pair in zip(part, reference[:, :3], strict=True)])
+        for part in (family[:, :3], family)
+    )
+    assert np.diff(many).mean() < np.diff(few).mean()
+    for low, high in (few.T, many.T):
+        assert 0.93 <= np.mean((low <= truth) & (truth <= high)) <= 0.99
+
+
+@pytest.mark.parametrize("examples", [1, 2, 700])
+def test_other_examples_are_two_samples(examples):
+    """Two test parts need not be of one size, and may be of one example; the error is wider than that of the same."""
+    family, reference = drawn(3, 1000, 5, 0.8)
+    found = of_samples(family, reference[:, :examples])
+    assert found.mean == pytest.approx(family.mean() - reference[:, :examples].mean())
+    assert found.error > of_difference(family, reference).error
+    assert 0 <= found.p_value <= 1
+
+
+def test_one_example_tells_nothing():
+    """No number is NaN, and no difference counts."""
+    found = of_difference(np.ones((3, 1), bool), np.zeros((2, 1), bool))
+    assert (found.mean, found.error) == (1, 1)
+    assert found.p_value > 0.05

@@ -57,6 +57,15 @@ def test_what_exceeds_the_noise_comes_first_and_alone():
     ]
 
 
+def test_one_seed_cannot_tell():
+    """A result that is not tested is not called noise."""
+    untested = {"seeds_before": 1, "low": None, "high": None, "p_value": None, "exceeds_noise": None}
+    assert results([shift(**untested), shift("ann")]) == [
+        "ANN on CIFAR-10 84.6 % after 84.1 %: within the noise",
+        "CNN on CIFAR-10 84.6 % after 84.1 %: one seed cannot tell",
+    ]
+
+
 def test_many_datasets_are_counted():
     """A sentence about 200 datasets stays a sentence."""
     many = [shift("ann", f"Set {number}") for number in range(200)]
