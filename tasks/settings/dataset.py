@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import Annotated, Literal, NamedTuple, cast
+from typing import Annotated, Any, Literal, NamedTuple, cast
 
 from pydantic import Field, field_validator, model_validator
 
@@ -218,6 +218,16 @@ class Dataset(Frozen):
             if missing := sorted({*files} - known):
                 raise ValueError(f"splits.{part}: expected files of the sources, received {', '.join(missing)}")
         return self
+
+    def substance(self) -> dict[str, Any]:
+        """What results depend on: of the `files` their digests, and neither a title nor where anything lies.
+
+        Not in it is what lies at a `location`: its version tells that.
+        """
+        origin = ("image_size", "fit", "color", "parts", "gate") if self.image_size else ("shape", "splits")
+        fields = ("reader", "classes", "labels", "budget", "augmentation", *origin)
+        files = tuple(digest for source in self.sources for digest in source.digests.values())
+        return {name: getattr(self, name) for name in fields} | {"files": files}
 
     @property
     def canvas(self) -> Canvas | None:

@@ -6,14 +6,20 @@ from typing import Any
 from tasks.comparison.schema.report import Comparison
 from tasks.comparison.schema.since import KINDS, Change, Kind
 from tasks.comparison.words.wording import count, enumeration, family_title, plural, significant
+from tasks.settings.request import Request
+from tasks.settings.values import Frozen
 
-# No result depends on these: names, ways to the data, how a search is shared out, and what was done again.
-PASSING = ("version", "run", "mirror", "allowed_addresses", "force", "search.shards", "looks.number")
+# No result depends on these: names, ways to the data, how a search is shared out, what was done again, and prices.
+PASSING = (
+    "version", "run", "mirror", "allowed_addresses", "force", "search.shards", "looks.number",
+    "standards.price_per_core_hour", "standards.price_per_gpu_hour", "standards.currency",
+)  # fmt: skip
 KIND_OF: dict[str, Kind] = {
     "training.tricks": "tricks", "training": "training", "search": "search", "seed": "training", "backend": "training",
 }  # fmt: skip
 NAMES = {
     "training.replicates": "seeds",
+    "training.vary": "replicates differ in",
     "seed": "first seed",
     "examples": "images of each part at most",
     "validation_fraction": "share of the validation part",
@@ -34,27 +40,31 @@ def changes(before: Comparison, after: Comparison) -> tuple[Change, ...]:
 
 
 def _asked(before: Comparison, after: Comparison) -> Iterator[Change]:
-    """The differences of the two requests, field by field; fields of a later release count too."""
-    old, new = _fields(before), _fields(after)
-    for path in dict.fromkeys([*new, *old]):
-        if old.get(path) != new.get(path):
-            yield _setting(path, old.get(path), new.get(path))
+    """The differences of the two requests, field by field."""
+    for path, old, new in _differing(*(_fields(each.request) for each in (before, after))):
+        yield _setting(path, old, new)
     yield from _datasets(before, after)
 
 
-def _fields(comparison: Comparison) -> dict[str, Any]:
-    """What was asked by path, without PASSING; the datasets are the names of all of them."""
-    asked = comparison.request.model_dump(mode="json")
-    asked["datasets"] = sorted(dataset["name"] for dataset in asked["datasets"])
-    return {path: value for path, value in _leaves(asked) if path not in PASSING}
+def _fields(request: Request) -> dict[str, Any]:
+    """What was asked; the datasets are the names of all of them."""
+    return dict(request) | {"datasets": sorted(dataset.name for dataset in request.datasets)}
 
 
-def _leaves(value: Mapping[str, Any], start: str = "") -> Iterator[tuple[str, Any]]:
-    for name, member in value.items():
-        if isinstance(member, Mapping) and member:
-            yield from _leaves(member, f"{start}{name}.")
-        else:
-            yield f"{start}{name}", member
+def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """The paths whose values differ, with both values; tables are walked through, and PASSING is left out."""
+    before, after = dict(_leaves(old)), dict(_leaves(new))
+    for path in dict.fromkeys([*after, *before]):
+        if before.get(path) != after.get(path):
+            yield path, before.get(path), after.get(path)
+
+
+def _leaves(table: Mapping[str, Any], start: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if isinstance(value, Frozen):
+            yield from _leaves(dict(value), f"{start}{name}.")
+        elif f"{start}{name}" not in PASSING:
+            yield f"{start}{name}", value
 
 
 def _setting(path: str, old: Any, new: Any) -> Change:
@@ -77,14 +87,11 @@ def _datasets(before: Comparison, after: Comparison) -> Iterator[Change]:
     """What was asked of the datasets that both runs have: their budgets, and how their images are read."""
     earlier = {dataset.name: dataset for dataset in before.request.datasets}
     for dataset in after.request.datasets:
-        if dataset.name not in earlier:
-            continue
-        old, new = (dict(_leaves(each.model_dump(mode="json"))) for each in (earlier[dataset.name], dataset))
-        for path in dict.fromkeys([*new, *old]):
-            if old.get(path) != new.get(path):
-                kind: Kind = "budgets" if path == "budget" else "data"
-                what = f"{NAMES.get(path, path.replace('_', ' ').replace('.', ' '))} of {dataset.title}"
-                yield _change(kind, what, _value(old.get(path), path), _value(new.get(path), path))
+        old = earlier.get(dataset.name, dataset)
+        for path, *values in _differing(old.substance(), dataset.substance()):
+            kind: Kind = "budgets" if path == "budget" else "data"
+            what = f"{path.replace('_', ' ').replace('.', ' ')} of {dataset.title}"
+            yield _change(kind, what, *(_value(value, path) for value in values))
 
 
 def _data(before: Comparison, after: Comparison) -> Iterator[Change]:
@@ -148,16 +155,14 @@ def _change(kind: Kind, what: str, before: str | None, after: str | None) -> Cha
     return Change(kind=kind, what=what, before=before, after=after, phrase=phrase)
 
 
-def _value(value: Any, path: str) -> str | None:
-    """A setting in words; null for one that is a table of its own. A trick, or a switch, that is 0 is off."""
+def _value(value: Any, path: str) -> str:
+    """A setting in words. A trick, or a switch, that is 0 is off."""
     if isinstance(value, bool) or (path.startswith("training.tricks.") and not value):
         return "on" if value else "off"
-    if value is None or value in ([], {}, ""):
+    if value is None or value in ((), ""):
         return "all" if path == "examples" else "none"
     if isinstance(value, int):
         return count(value)
     if isinstance(value, float):
         return significant(value, 12)
-    if isinstance(value, list):
-        return None if any(isinstance(each, list | dict) for each in value) else ", ".join(map(str, value))
-    return str(value) if isinstance(value, str) else None
+    return value if isinstance(value, str) else ", ".join(map(str, value))

@@ -8,8 +8,7 @@ from tasks.comparison.words.wording import enumeration, family_title, percent, p
 
 NAMED = 4  # things that the sentence names before it counts the others
 ALIKE = 2  # results that are told one by one, although they say the same
-SAME, WITHIN, GROWN = "the same models", "within the noise", "the same training under other seeds too"
-UNTOLD = "one seed cannot tell"
+SAME, WITHIN, UNTOLD = "the same models", "within the noise", "one seed cannot tell"
 
 
 def day(moment: str, beside: str = "") -> str:
@@ -29,23 +28,17 @@ def since_line(run: str, created: str, now: str, changes: Sequence[Change], shif
 
 def results(shifts: Sequence[Shift]) -> list[str]:
     """The shifts in words: what exceeds the noise, and what was lost or won, one by one; many that are alike in one."""
-    groups: dict[str, list[Shift]] = {"": [], WITHIN: [], UNTOLD: [], GROWN: [], SAME: []}
+    groups: dict[str, list[Shift]] = {"": [], WITHIN: [], UNTOLD: []}
     for shift in shifts:
-        groups[_group(shift)].append(shift)
-    if groups[SAME] and len(groups[SAME]) == len(shifts):
+        is_alone = shift.exceeds_noise or shift.relation == "no result"
+        groups.setdefault("" if is_alone else outcome(shift), []).append(shift)
+    if shifts and len(groups.get(SAME, ())) == len(shifts):
         return ["every model is the same"]
     said = [placed(shift) for shift in groups.pop("")]
-    for conclusion, alike in groups.items():
+    for conclusion, alike in sorted(groups.items(), key=lambda group: group[0] == SAME):
         few = len(alike) <= ALIKE and conclusion != SAME
         said += [placed(shift) for shift in alike] if few else [_together(alike, conclusion)]
-    return [each for each in said if each]
-
-
-def _group(shift: Shift) -> str:
-    if shift.exceeds_noise or shift.relation == "no result":
-        return ""
-    untested = UNTOLD if shift.exceeds_noise is None else WITHIN
-    return {"same models": SAME, "same training": GROWN}.get(shift.relation, untested)
+    return said
 
 
 def placed(shift: Shift) -> str:
@@ -84,11 +77,11 @@ def _without(shift: Shift) -> str:
 
 
 def _together(shifts: Sequence[Shift], conclusion: str) -> str:
-    """Several results that are alike: "ANN and CNN on CIFAR-10 and CNN on Shapes: within the noise"; empty for none."""
+    """Several results that are alike: "ANN and CNN on CIFAR-10 and CNN on Shapes: within the noise"."""
     by_dataset: dict[str, list[str]] = {}
     for shift in shifts:
         by_dataset.setdefault(shift.title, []).append(family_title(shift.family))
     named = [f"{enumeration(list(dict.fromkeys(families)))} on {title}" for title, families in by_dataset.items()]
     if len(named) > NAMED:
         named = [f"all {plural(len(shifts), 'result')} of {plural(len(named), 'dataset')}"]
-    return f"{enumeration(named)}: {conclusion}" if named else ""
+    return f"{enumeration(named)}: {conclusion}"

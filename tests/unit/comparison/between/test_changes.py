@@ -4,9 +4,13 @@ import pytest
 
 from tasks.comparison.between.changes import changes
 from tasks.comparison.schema.data import DataSection
+from tasks.settings.dataset import Dataset, Gate, Parts
 from tests.support import published_runs, synthetic
 
 BEFORE, _ = published_runs.made(published_runs.request("run-1"))
+ELSEWHERE = tuple(
+    source.model_copy(update={"urls": ("https://mirror.example/a",)}) for source in BEFORE.request.datasets[0].sources
+)
 
 
 def asked(**updates):
@@ -75,6 +79,56 @@ def test_the_order_is_that_of_what_matters():
     ]
 
 
+@pytest.mark.parametrize("changed", [{"price_per_core_hour": 0.04}, {"price_per_gpu_hour": 2.5}, {"currency": "EUR"}])
+def test_what_computing_costs_is_no_difference(changed):
+    """Money follows from the results; by how much models must differ to matter decides a verdict."""
+    standards = BEFORE.request.standards
+    assert phrases(asked(standards=standards.model_copy(update=changed))) == []
+    assert phrases(asked(standards=standards.model_copy(update={"equivalence": 1.0}))) == ["equivalence 1 (was 0.5)"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"title": "CIFAR ten"}, {"mirror_folder": "elsewhere"}, {"sources": ELSEWHERE}, {"location": "/home/me"}],
+)
+def test_neither_a_title_nor_a_way_to_the_data_is_a_difference(changed):
+    """The digests of the files, or the version of the data, say whether they are others; no path is shown."""
+    assert phrases(asked(datasets=(BEFORE.request.datasets[0].model_copy(update=changed),))) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"color": "grey"}, "color of CIFAR-10 grey (was rgb)"),
+        ({"parts": Parts(test=0.3)}, "parts test of CIFAR-10 0.3 (was 0.2)"),
+        ({"gate": Gate(corrupt=0.5)}, "gate corrupt of CIFAR-10 0.5 (was 0.05)"),
+        ({"labels": "kind"}, "labels of CIFAR-10 kind (was none)"),
+    ],
+)
+def test_how_images_are_read_is_a_difference(changed, said):
+    """Of single images as much as of arrays, whose sizes are those of their files."""
+    values = {"shape": None, "splits": None, "image_size": (32, 32), "sources": (), "location": "s3://images"}
+    images = BEFORE.request.datasets[0].model_copy(update=values)
+    before, after = (asked(datasets=(each,)) for each in (images, images.model_copy(update=changed)))
+    assert phrases(after, before) == [said]
+
+
+def test_every_field_of_a_dataset_is_known_to_matter_or_not():
+    """So that a new one is not forgotten."""
+    arrays = BEFORE.request.datasets[0]
+    images = arrays.model_copy(update={"shape": None, "image_size": (32, 32)})
+    passing = {"name", "title", "mirror_folder", "location"}
+    known = {*arrays.substance(), *images.substance()} - {"files"} | {"sources"}
+    assert known | passing == {*Dataset.model_fields}
+    assert not known & passing
+
+
+def test_what_replicates_differ_in_is_named_with_what_it_was():
+    """Also where that is the value that a request leaves out."""
+    assert phrases(trained(vary=("seed", "split"))) == ["replicates differ in seed, split (was seed)"]
+    assert phrases(BEFORE, trained(vary=("seed", "split"))) == ["replicates differ in seed (was seed, split)"]
+
+
 def test_seeds_are_counted():
     """More trainings are said as so many more."""
     assert phrases(trained(replicates=6)) == ["3 more seeds"]
@@ -108,7 +162,7 @@ def test_long_values_are_not_written_out():
     dataset = BEFORE.request.datasets[0].model_copy(
         update={"sources": (source,), "classes": tuple(f"class {number}" for number in range(10))}
     )
-    assert set(phrases(asked(datasets=(dataset,)))) == {"other sources of CIFAR-10", "other classes of CIFAR-10"}
+    assert set(phrases(asked(datasets=(dataset,)))) == {"other files of CIFAR-10", "other classes of CIFAR-10"}
 
 
 def test_datasets_that_only_one_run_has_are_named():

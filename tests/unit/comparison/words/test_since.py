@@ -1,5 +1,7 @@
 """What changed since another run, in one sentence that a person would write."""
 
+import pytest
+
 from tasks.comparison.schema.since import Change, Shift
 from tasks.comparison.words.since import day, results, since_line
 
@@ -63,6 +65,21 @@ def test_one_seed_cannot_tell():
     assert results([shift(**untested), shift("ann")]) == [
         "ANN on CIFAR-10 84.6 % after 84.1 %: within the noise",
         "CNN on CIFAR-10 84.6 % after 84.1 %: one seed cannot tell",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [(3, 5, "under 2 more seeds"), (5, 3, "under 2 fewer seeds"), (3, 3, "under other seeds")],
+)
+def test_more_and_fewer_seeds_of_one_training_are_told_apart(before, now, said):
+    """Also where several results are told together."""
+    grown = [shift(name, relation="same training", seeds_before=before, seeds=now) for name in ("ann", "cnn", "mlp")]
+    alike = [shift("ann", relation="same models"), *grown, shift("cnn", "Shapes")]
+    assert results(alike) == [
+        "CNN on Shapes 84.6 % after 84.1 %: within the noise",
+        f"ANN, CNN and MLP on CIFAR-10: the same training {said}",
+        "ANN on CIFAR-10: the same models",
     ]
 
 
