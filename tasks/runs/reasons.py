@@ -9,10 +9,10 @@ from tasks.settings.request import Request
 from tasks.storage.contract import Store
 
 
-def relative(text: str, request: Request, store: Store) -> str:
-    """`text` with every file of the run's mirror and every object of its store named relative to these."""
+def relative(text: str, request: Request | None, store: Store) -> str:
+    """`text` with every object of the store, and every file of the mirror of a run, named relative to these."""
     roots = dict.fromkeys(_spellings(store.uri), "the store")
-    roots |= dict.fromkeys(_spellings(request.mirror or ""), "the mirror")
+    roots |= dict.fromkeys(_spellings((request and request.mirror) or ""), "the mirror")
     for root in sorted(roots, key=len, reverse=True):  # one may lie within the other
         text = re.sub(rf"(?<![\w./-]){re.escape(root)}(?:/|(?![\w.-]))", _replacing(roots[root]), text)
     return text

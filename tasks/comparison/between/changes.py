@@ -112,17 +112,26 @@ def _data(before: Comparison, after: Comparison) -> Iterator[Change]:
 
 
 def _code(before: Comparison, after: Comparison) -> Iterator[Change]:
-    """A line for each stage whose code is another; nothing is known of a stage that one run has not done."""
-    both = [place for place in after.code if place in before.code]
-    differing: dict[str, list[str]] = {}
-    for place in both:
-        if before.code[place] != after.code[place]:
-            differing.setdefault(_stage(place), []).append(place)
-    for stage, places in differing.items():
-        everywhere = len(places) == sum(_stage(place) == stage for place in both)
-        what = stage if everywhere else f"{stage} ({_where(places)})"
+    """A line for each stage whose code is another."""
+    for what, places in other_code(before.code, after.code).items():
         digests = (enumeration(list(dict.fromkeys(run.code[p][:DIGEST] for p in places))) for run in (before, after))
         yield Change(kind="code", what=what, phrase=f"other code of {what}", before=next(digests), after=next(digests))
+
+
+def other_code(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, list[str]]:
+    """The places whose code differs, by the stage, or by the stage and the families of which only these differ.
+
+    Nothing is known of a place that one run has not done. `fetch` brings the same files with any code.
+    """
+    by_stage: dict[str, list[str]] = {}
+    for place in after:
+        if place in before and _stage(place) != "fetch":
+            by_stage.setdefault(_stage(place), []).append(place)
+    named = {}
+    for stage, both in by_stage.items():
+        if differing := [place for place in both if before[place] != after[place]]:
+            named[stage if differing == both else f"{stage} ({_where(differing)})"] = differing
+    return named
 
 
 def _stage(place: str) -> str:

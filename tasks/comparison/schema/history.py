@@ -37,7 +37,7 @@ class Row(Frozen):
         created: when the report was made, as ISO 8601 in UTC.
         sample: how many images of each part were used at most; null where all were.
         data: the version of the data by dataset; of pinned files, a digest of what they are pinned to.
-        code: a digest of the code by dataset, from `normalize` to `evaluate`; none where the manifests are gone.
+        code: a digest of the code of each stage, by STAGE/DATASET or STAGE/DATASET/FAMILY, as far as it is known.
         results: without those of families that have none.
     """
 
@@ -70,3 +70,11 @@ class History(Frozen):
     reads: int
     rows: tuple[Row, ...] = ()
     passed_over: tuple[PassedOver, ...] = ()
+
+    @property
+    def reasons(self) -> dict[str, list[str]]:
+        """The runs that were passed over, by the reason."""
+        found: dict[str, list[str]] = {}
+        for each in self.passed_over:
+            found.setdefault(each.reason, []).append(each.run)
+        return found

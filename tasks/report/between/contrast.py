@@ -18,6 +18,7 @@ from tasks.comparison.schema.report import Comparison
 from tasks.comparison.schema.since import Since
 from tasks.comparison.statistics.crossed import Hits
 from tasks.comparison.words.since import since_line
+from tasks.comparison.words.wording import some
 from tasks.errors import DataError, RequestError
 from tasks.report.published import reason
 from tasks.runs.order import reported
@@ -120,14 +121,17 @@ def since_again(store: Store, comparison: Comparison) -> Since | None:
 
 
 def _run_before(store: Store, request: Request) -> str | None:
+    unreadable = []
     for run in islice(reported(store, before=request.run), LOOKED_AT):
         try:
             earlier = read_request(store, run)
-        except (RequestError, DataError) as error:
-            log.warning("passed over: %s", error)
+        except (RequestError, DataError):
+            unreadable.append(run)
             continue
         if earlier.profile == request.profile and _names(earlier) >= _names(request):
             return run
+    if unreadable:
+        log.info("compared with no earlier run: the requests of %s cannot be read by this release", some(unreadable))
     return None
 
 

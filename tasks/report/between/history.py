@@ -10,10 +10,12 @@ from collections.abc import Iterator
 
 from tasks.comparison.schema.history import History, PassedOver, Result, Row
 from tasks.comparison.schema.report import SCHEMA_VERSION, Comparison, DatasetComparison
+from tasks.comparison.words.wording import some
 from tasks.errors import DataError, RequestError
 from tasks.report.between.contrast import in_store
 from tasks.report.pages.between.history_page import to_history_page
 from tasks.runs.order import published_number
+from tasks.runs.reasons import relative
 from tasks.settings.workflow import HISTORY_PAGE, report_key
 from tasks.storage.artifacts import digest_of
 from tasks.storage.contract import ObjectMissing, Store
@@ -34,7 +36,8 @@ def keep_history(store: Store) -> History:
     """
     seen, history = None, _known(store)
     while (marks := _marks(store)) != seen:
-        seen, history = marks, brought_up(history, store, marks)
+        before, seen, history = history, marks, brought_up(history, store, marks)
+        _tell(before, history)
         store.write(HISTORY, f"{history.model_dump_json(exclude_defaults=True)}\n".encode())
         store.write(HISTORY_PAGE, to_history_page(history).encode())
     return history
@@ -54,6 +57,13 @@ def brought_up(history: History, store: Store, marks: Marks) -> History:
         rows=tuple(sorted(rows, key=lambda row: row.number)),
         passed_over=tuple(entry for entry in found if isinstance(entry, PassedOver)),
     )
+
+
+def _tell(before: History, now: History) -> None:
+    """Say once which reports the history is without: one line for each reason."""
+    for reason, runs in now.reasons.items():
+        if runs != before.reasons.get(reason):
+            log.warning("the history is without %s: %s", some(runs), reason)
 
 
 def _known(store: Store) -> History:
@@ -80,8 +90,7 @@ def _entry(store: Store, run: str, mark: str) -> Row | PassedOver | None:
         number = published_number(store, run)
         return None if number is None else row_of(in_store(store, run).comparison, number, mark)
     except (RequestError, DataError) as error:
-        log.warning("passed over: %s", error)
-        return PassedOver(run=run, mark=mark, reason=str(error).removeprefix(f"run {run}: "))
+        return PassedOver(run=run, mark=mark, reason=relative(str(error), None, store).removeprefix(f"run {run}: "))
 
 
 def row_of(comparison: Comparison, number: int, mark: str) -> Row:
@@ -98,19 +107,9 @@ def row_of(comparison: Comparison, number: int, mark: str) -> Row:
             dataset.name: (versions.get(dataset.name) or digest_of([each.digests for each in dataset.sources]))[:DIGEST]
             for dataset in comparison.request.datasets
         },
-        code=_code(comparison),
+        code={place: digest[:DIGEST] for place, digest in comparison.code.items()},
         results=tuple(result for dataset in comparison.datasets for result in _results(dataset)),
     )
-
-
-def _code(comparison: Comparison) -> dict[str, str]:
-    """A digest of the code of all stages that a dataset's results come from; `fetch` brings the same files anyway."""
-    of_dataset: dict[str, dict[str, str]] = {}
-    for place, digest in comparison.code.items():
-        stage, dataset, *_ = place.split("/")
-        if stage != "fetch":
-            of_dataset.setdefault(dataset, {})[place] = digest
-    return {dataset: digest_of(digests)[:DIGEST] for dataset, digests in of_dataset.items()}
 
 
 def _results(dataset: DatasetComparison) -> Iterator[Result]:

@@ -1,28 +1,35 @@
 """`history.html`: every dataset's results over the runs of a store, on one page without scripts."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import NamedTuple
 
 from markupsafe import Markup
 
+from tasks.comparison.between.changes import other_code
 from tasks.comparison.schema.history import History, Result, Row
+from tasks.comparison.words.wording import some
 from tasks.report.pages.between.history_figures import MOST, Line, Mark, accuracy_figure
 from tasks.report.pages.figures.svg import identifier
 from tasks.report.pages.templates import templates
 
 ROWS, FIGURES = 2_500, 30  # of the whole page, of some 500 bytes and 30 kB: that keeps it below 3 MB
 OPEN = 20  # the newest rows of a table, which are not folded
-DATA, CODE = "new data", "other code"
 Run = tuple[Row, dict[str, Result]]  # with its results on one dataset at one budget, by family
 
 
 class Entry(NamedTuple):
-    """A row of a table: a run's results on one dataset at one budget; `changed` are the kinds of its marks."""
+    """A row of a table: a run's results on one dataset at one budget.
+
+    Attributes:
+        has_new_data: the version is another one than in the run before.
+        code: the stages whose code is another one than when a run did them last; None where nothing is known.
+    """
 
     row: Row
     results: dict[str, Result]
-    changed: tuple[str, ...]
+    has_new_data: bool
+    code: tuple[str, ...] | None
 
 
 class Key(NamedTuple):
@@ -60,7 +67,8 @@ def to_history_page(history: History) -> str:
     """The page. Every text in it is escaped. Only the figures are markup, and Matplotlib escapes their texts."""
     sections = list(_sections(history.rows))
     shown = max(1, ROWS // max(1, sum(len(section.series) for section in sections)))
-    values = {"shown": shown, "open": min(OPEN, shown), "MOST": MOST, "DATA": DATA, "CODE": CODE}
+    passed_over = [(some(runs), reason) for reason, runs in history.reasons.items()]
+    values = {"shown": shown, "open": min(OPEN, shown), "MOST": MOST, "passed_over": passed_over}
     page = templates().get_template("between/history.html.j2")
     return page.render(history=history, sections=sections, **values)
 
@@ -83,23 +91,27 @@ def _sections(rows: Sequence[Row]) -> Iterator[Section]:
 
 
 def _series(key: Key, runs: Sequence[Run], *, is_drawn: bool) -> Series:
-    marks = _marks(key.dataset, [row for row, _ in runs])
+    entries = list(_entries(key.dataset, runs))
     families = tuple(sorted({family for _, results in runs for family in results}))
-    changed: dict[int, list[str]] = {}
-    for mark in marks:
-        changed.setdefault(mark.position, []).append(mark.kind)
-    entries = [Entry(row, results, tuple(changed.get(index, ()))) for index, (row, results) in enumerate(runs)]
     by_family = {family: [results.get(family) for _, results in runs] for family in families}
-    line = Line(key.identifier, f"{key.dataset}, {key.profile}", by_family, marks, len(runs))
+    line = Line(key.identifier, f"{key.dataset}, {key.profile}", by_family, _marks(entries), len(runs))
     figure = Markup(accuracy_figure(line) if is_drawn else "")  # noqa: S704
     return Series(key, families, entries[::-1], figure)
 
 
-def _marks(dataset: str, rows: Sequence[Row]) -> tuple[Mark, ...]:
-    """Where the version of the data, or the code, is another one than in the run before."""
-    found = []
-    for position, (before, after) in enumerate(pairwise(rows), 1):
-        for kind, old, new in ((DATA, before.data, after.data), (CODE, before.code, after.code)):
-            if dataset in old and dataset in new and old[dataset] != new[dataset]:
-                found.append(Mark(kind, position))
-    return tuple(sorted(found, key=lambda mark: (mark.kind != DATA, mark.position)))
+def _entries(dataset: str, runs: Sequence[Run]) -> Iterator[Entry]:
+    """The earliest first. What a run does not tell stays as it was last known."""
+    version: str | None = None
+    known: dict[str, str] = {}
+    for row, results in runs:
+        code = {place: digest for place, digest in row.code.items() if place.split("/")[1:2] == [dataset]}
+        new = row.data.get(dataset, version)
+        other = tuple(other_code(known, code)) if known.keys() & code.keys() else None
+        yield Entry(row, results, version not in (None, new), other)
+        version, known = new, known | code
+
+
+def _marks(entries: Sequence[Entry]) -> tuple[Mark, ...]:
+    """Where the data and where the code is another one, the data first."""
+    data = [Mark("new data", position) for position, entry in enumerate(entries) if entry.has_new_data]
+    return (*data, *(Mark("other code", position) for position, entry in enumerate(entries) if entry.code))

@@ -1,6 +1,7 @@
 """The history of a store's runs: complete, incremental, and stopped by nothing that is wrong with one report."""
 
 import json
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -47,7 +48,8 @@ def test_each_report_is_a_row_in_the_order_of_the_runs(stores):
             tuple(model.accuracy_interval.model_dump().values()), abs=1e-6
         )
     assert kept.rows[-1].results[1].conclusion == last.datasets[0].differences[0].conclusion
-    assert {*kept.rows[0].data} == {*kept.rows[0].code} == {"cifar10"}
+    assert {*kept.rows[0].data} == {"cifar10"}
+    assert kept.rows[0].code == {place: digest[:8] for place, digest in published_runs.CODE.items()}
     assert all(f'href="{run}/report.html"' in stores.read(HISTORY_PAGE).decode() for run in "abc")
 
 
@@ -106,6 +108,27 @@ def test_what_cannot_be_read_is_passed_over_by_name(stores, monkeypatch, body, s
     seen = reading(monkeypatch)
     assert keep_history(stores) == kept
     assert seen == []
+
+
+def test_many_reports_of_another_release_are_one_line_of_the_log(stores, caplog):
+    """An upgrade is no flood of warnings, and the second look says nothing."""
+    list(published_runs.several(stores, *"abc"))
+    for run in "abc":
+        stores.write(f"reports/{run}/report.json", json.dumps({"schema_version": 3}).encode())
+    with caplog.at_level(logging.INFO):
+        keep_history(stores)
+        keep_history(stores)
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith("the history is without a, b and c: report.json: expected schema version 4")
+
+
+def test_what_was_passed_over_names_no_place_of_a_machine(stores):
+    """Objects of the store are named relative to it, as everywhere in a report."""
+    list(published_runs.several(stores, "a"))
+    stores.write("order/runs/a.json", b"{")
+    (passed_over,) = keep_history(stores).passed_over
+    assert passed_over.reason.startswith("order/runs/a.json: expected the number of a run")
+    assert stores.uri not in stores.read(HISTORY).decode() + stores.read(HISTORY_PAGE).decode()
 
 
 def test_another_release_looks_again_at_what_was_passed_over(stores):

@@ -156,6 +156,12 @@ def test_code_is_named_by_its_stage_and_by_its_family_where_one_differs():
     assert phrases(BEFORE.model_copy(update={"code": {}})) == []
 
 
+def test_other_code_that_brings_files_is_no_difference():
+    """Their digests, or the version of the data, say whether they are others."""
+    before, after = (BEFORE.model_copy(update={"code": {"fetch/cifar10": each * 64}}) for each in "12")
+    assert phrases(after, before) == []
+
+
 def test_long_values_are_not_written_out():
     """Addresses and digests of the sources, or a thousand classes, are said to be others."""
     source = BEFORE.request.datasets[0].sources[0].model_copy(update={"sha256": "1" * 64})

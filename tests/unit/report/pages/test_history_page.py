@@ -69,17 +69,57 @@ def test_runs_of_other_profiles_and_budgets_have_figures_of_their_own():
     assert "Profile quick, 30,000 parameters<" in page
 
 
+def cells(page, label):
+    """The texts of one column, by the number of the run."""
+    rows = re.findall(rf'run-(\d)/report.html.*?data-label="{label}">(.*?)</td>', page)
+    return {int(number): re.sub("<[^>]*>", "", text).strip() for number, text in rows}
+
+
 def test_new_data_and_other_code_are_marked_where_they_change():
     """In the table with the run that had them first, and in the figure below the line."""
     versions = [("a", "x"), ("a", "x"), ("b", "x"), ("b", "y"), ("b", "y")]
-    rows = [row(n, data={"cifar10": data}, code={"cifar10": code}) for n, (data, code) in enumerate(versions)]
+    rows = [
+        row(
+            n,
+            data={"cifar10": data},
+            code={"train/cifar10/cnn": code, "train/cifar10/ann": "x", "train/mnist/cnn": f"{n}"},
+        )
+        for n, (data, code) in enumerate(versions)
+    ]
     page = to_history_page(History(reads=4, rows=tuple(rows)))
-    marked = re.findall(r"run-(\d)/report.html.*?</tr>", page)
-    with_badge = [number for number, text in re.findall(r"(\d)/report\.html(.*)</tr>", page) if "badge" in text]
-    assert marked == ["4", "3", "2", "1", "0"]
-    assert with_badge == ["3", "2"]
+    assert cells(page, "Data") == {0: "a", 1: "a", 2: "b new", 3: "b", 4: "b"}
+    assert cells(page, "Code") == {
+        0: "\N{EN DASH}",
+        1: "as before",
+        2: "as before",
+        3: "train (CNN) new",
+        4: "as before",
+    }
     assert "new data" in page
     assert "other code" in page
+
+
+def test_a_stage_that_a_run_has_not_done_is_no_other_code():
+    """Nothing is known of it; when it is done again, it is compared with the last run that did it."""
+    whole = {"normalize/cifar10": "n", "train/cifar10/ann": "t", "train/cifar10/cnn": "t"}
+    partial = {name: digest for name, digest in whole.items() if name != "train/cifar10/cnn"}
+    codes = [whole, partial, whole, partial, whole | {"train/cifar10/cnn": "u"}, {}]
+    page = to_history_page(History(reads=4, rows=tuple(row(n, code=code) for n, code in enumerate(codes))))
+    found = cells(page, "Code")
+    assert [found[number] for number in (1, 2, 3)] == ["as before"] * 3
+    assert found[4] == "train (CNN) new"
+    assert found[5] == "\N{EN DASH}"
+
+
+def test_reports_with_one_fault_share_a_line():
+    """A hundred of another release are said to be that once."""
+    passed_over = [PassedOver(run=f"run-{n}", mark="m", reason="of another release") for n in range(100)]
+    passed_over.append(PassedOver(run="odd", mark="m", reason="no report"))
+    page = to_history_page(History(reads=4, passed_over=tuple(passed_over)))
+    assert re.findall("<li>(.*)</li>", page) == [
+        "run-0, run-1, run-2, run-3, run-4 and 95 more: of another release",
+        "odd: no report",
+    ]
 
 
 def test_one_run_and_none_make_a_page_too():
