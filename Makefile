@@ -51,7 +51,7 @@ download: setup ## bring a published report from the store, and check every file
 	@$(PYTHON) -m tasks download "$(RUN)" $(if $(TO),"$(TO)")
 
 B ?= reports/latest
-compare: setup ## say what differs between two runs, and what that did to their results [A=run or folder] [B=reports/latest] [PAGE=file]
+compare: setup ## say what differs between two runs, and what that did to their results: A=run or folder [B=reports/latest] [PAGE=file]
 	@$(PYTHON) -m tasks compare "$(A)" "$(B)" $(if $(PAGE),--page "$(PAGE)")
 
 # The tiers of the tests: tests/README.md. A worker for each core, at most 4, as one takes up to 1.5 GB; a file's tests stay

@@ -227,6 +227,9 @@ def _told(name: str) -> "Told":
     from tasks.report.between.contrast import in_folder, in_store
     from tasks.report.bundle import named
 
+    if not name:
+        expected = "a run or a folder with a downloaded report"
+        raise RequestError(f"expected {expected}, received nothing; for example: make compare A=reports/RUN")
     if Path(name).is_dir():
         return in_folder(Path(name))
     store = _store()

@@ -5,8 +5,6 @@ and a download that was cut off goes on where it ended.
 """
 
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +14,7 @@ from tasks.errors import DataError, RequestError
 from tasks.report.documents import CHECKSUMS, DOCUMENTS
 from tasks.report.published import LINE
 from tasks.runs.order import latest
+from tasks.runs.scratch import scratch_folder
 from tasks.settings.request import slug
 from tasks.settings.workflow import report_key
 from tasks.storage.artifacts import file_digest
@@ -50,13 +49,21 @@ def named(store: Store, run: str) -> str:
 
     Raises:
         RequestError: the store has no report of that run, or none at all.
+        DataError: `run` is `latest`, and what says which that is, is damaged.
     """
-    newest = latest(store)  # a reader need not be allowed to see more than `reports/`
-    found = newest if run == LATEST else slug(run)
+    found = latest(store) if run == LATEST else slug(run)  # a reader need not be allowed to see more than `reports/`
     if found and store.exists(report_key(found, "report.json")):
         return found
-    there = f"the newest is {newest}" if newest else "it has none yet"
-    raise RequestError(f"{store.uri}: expected a run with a report, received {run!r:.200}; {there}")
+    raise RequestError(f"{store.uri}: expected a run with a report, received {run!r:.200}; {_newest(store)}")
+
+
+def _newest(store: Store) -> str:
+    """What the store has, in words."""
+    try:
+        newest = latest(store)
+    except DataError as error:
+        return str(error)
+    return f"the newest is {newest}" if newest else "it has none yet"
 
 
 def published(store: Store, run: str) -> Report:
@@ -124,7 +131,8 @@ def download(store: Store, report: Report, folder: Path, tell: Callable[[Callabl
         missing = [name for name in report.digests if name not in there]
         if not missing and CHECKSUMS in there:
             return 0
-        with _unfinished(folder) as scratch:
+        folder.mkdir(parents=True, exist_ok=True)
+        with scratch_folder(folder, UNFINISHED) as scratch:
             transfer = _Transfer(store, report, folder, scratch, there)
             tell(transfer.progress)
             for name in missing:
@@ -141,16 +149,6 @@ def _explained(folder: Path) -> Iterator[None]:
     except OSError as error:
         received = f"expected a folder with room that may be written to, received: {error.strerror or error}"
         raise OSError(f"{folder}: {received}; mend that, or name another folder (TO)") from error
-
-
-@contextmanager
-def _unfinished(folder: Path) -> Iterator[Path]:
-    """A folder for what is on its way, on the same disk; those of killed downloads go."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.glob(f"{UNFINISHED}*"):
-        shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=folder, ignore_cleanup_errors=True) as scratch:
-        yield Path(scratch)
 
 
 def _kept(report: Report, folder: Path) -> set[str]:

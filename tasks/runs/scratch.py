@@ -1,4 +1,4 @@
-"""The scratch folder of a stage process, which holds all its temporary files.
+"""The scratch folder of a process, which holds its temporary files.
 
 A killed process cannot delete its folder, so the next process does. Each process locks its folder with flock. The
 kernel releases the lock when the process dies, however it dies. So a folder that can be locked belongs to no process.
@@ -19,21 +19,30 @@ PREFIX = "like-for-like-"
 def scratch() -> Iterator[Path]:
     """During the block, every temporary file of this process goes into one folder, which is deleted afterwards."""
     before = tempfile.gettempdir()
-    _sweep(Path(before))
-    folder, lock = _made()
-    tempfile.tempdir = str(folder)
+    with scratch_folder(Path(before), PREFIX) as folder:
+        tempfile.tempdir = str(folder)
+        try:
+            yield folder
+        finally:
+            tempfile.tempdir = before
+
+
+@contextmanager
+def scratch_folder(place: Path, prefix: str) -> Iterator[Path]:
+    """A new folder in `place`, deleted after the block; those of dead processes with this `prefix` go before."""
+    _sweep(place, prefix)
+    folder, lock = _made(place, prefix)
     try:
         yield folder
     finally:
-        tempfile.tempdir = before
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
 
 
-def _made() -> tuple[Path, int]:
+def _made(place: Path, prefix: str) -> tuple[Path, int]:
     """A new folder, and the descriptor that holds its lock; a folder swept before it was locked is made again."""
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
         with suppress(FileNotFoundError):
             lock = os.open(folder, os.O_RDONLY)
             with suppress(OSError):  # a file system without locks: no other process can lock the folder either
@@ -43,9 +52,9 @@ def _made() -> tuple[Path, int]:
             os.close(lock)
 
 
-def _sweep(place: Path) -> None:
-    """Remove the folders of this user's dead processes below `place`."""
-    for folder in place.glob(f"{PREFIX}*"):
+def _sweep(place: Path, prefix: str) -> None:
+    """Remove the folders of this user's dead processes in `place`."""
+    for folder in place.glob(f"{prefix}*"):
         with suppress(OSError):  # another user's folder, already deleted, or in use
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:

@@ -78,6 +78,13 @@ def test_what_a_killed_download_left_goes(store, target):
     assert not left.exists()
 
 
+def test_two_downloads_into_one_folder_leave_each_other_alone(store, target):
+    """The second begins while the first is at work; both end with the whole report."""
+    assert brought(store, target, tell=lambda progress: brought(store, target)) == 11
+    assert len(files(target)) == 11
+    assert not list(target.glob(".download*"))
+
+
 @pytest.mark.parametrize("name", ["notes.txt", "report.html", "predictions/other.npz", "SHA256SUMS"])
 def test_a_folder_with_other_content_is_left_alone(store, target, name):
     """One line names the file and what to do; nothing is written or overwritten."""
@@ -101,6 +108,16 @@ def test_latest_is_the_newest_report(store, target):
     publish(store, "quick-2", "complete")
     assert named(store, "latest") == "quick-2"
     assert named(store, "quick-1") == "quick-1"
+
+
+def test_a_damaged_pointer_to_the_newest_is_no_obstacle_to_another(store):
+    """Only who asks for the newest needs it; an unknown run is refused all the same."""
+    store.write("reports/latest.json", b"{")
+    assert named(store, "quick-1") == "quick-1"
+    with pytest.raises(DataError, match=r"latest\.json"):
+        named(store, "latest")
+    with pytest.raises(RequestError, match=r"received 'quick-9'; .*latest\.json"):
+        named(store, "quick-9")
 
 
 def test_an_unknown_run_is_refused_with_one_that_is_there(store, tmp_path):

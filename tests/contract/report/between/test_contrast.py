@@ -74,6 +74,12 @@ def test_a_run_without_a_report_is_a_bad_request(tmp_path):
     assert in_this_process(environment, "compare", "a", "never") == 64
 
 
+def test_a_run_that_is_not_named_is_a_bad_request(tmp_path, caplog):
+    """`make compare` without A: one line says what to name."""
+    assert in_this_process({"STORE": (tmp_path / "store").as_uri()}, "compare", "", "latest") == 64
+    assert "expected a run or a folder with a downloaded report, received nothing; for example" in caplog.text
+
+
 def test_a_report_of_an_older_release_is_refused_with_what_to_do(stores):
     """Its numbers may mean something else."""
     put(stores, "a")
