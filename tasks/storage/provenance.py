@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tasks.project import PROJECT
 
+GPUS = Path("/proc/driver/nvidia/gpus")  # a folder for each of NVIDIA's, with its facts
 # The libraries that shape numbers, by the name that code imports: the distributions that offer them.
 LIBRARIES = {
     "PIL": ("pillow",),
@@ -169,16 +170,17 @@ def lock_digest() -> str | None:
 
 
 def machine() -> dict[str, str]:
-    """The kind of this machine; its name is left out."""
-    return {"system": platform.platform(), "processor": _processor(), "cores": str(cores())}
+    """The kind of this machine, with its GPUs where it has some; its name is left out."""
+    processors = _values(Path("/proc/cpuinfo"), "model name") or [platform.machine()]
+    gpus = ", ".join(chain.from_iterable(_values(path, "Model") for path in sorted(GPUS.glob("*/information"))))
+    facts = {"system": platform.platform(), "processor": processors[0], "cores": str(cores())}
+    return facts | ({"gpu": gpus} if gpus else {})
 
 
-def _processor() -> str:
-    """The model of the CPU, where Linux reports it."""
-    facts = Path("/proc/cpuinfo")
+def _values(facts: Path, name: str) -> list[str]:
+    """The values of the lines "name: value" of a file, where Linux has it."""
     lines = facts.read_text(encoding="utf-8").splitlines() if facts.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+    return [line.partition(":")[2].strip() for line in lines if line.startswith(name)]
 
 
 def cores() -> int:

@@ -30,7 +30,7 @@ NAMES = {
 DIGEST = 8  # digits that tell one from others
 LONG = 60  # characters of a value that a sentence has room for
 FAMILY_PLACE = 2  # slashes in STAGE/DATASET/FAMILY
-MACHINE = ("processor", "cores", "system")
+MACHINE = ("processor", "cores", "gpu", "system")
 
 
 def changes(before: Comparison, after: Comparison) -> tuple[Change, ...]:
@@ -152,9 +152,9 @@ def _environment(before: Comparison, after: Comparison) -> Iterator[Change]:
         if old.get(name) != new.get(name) and name != "uv.lock":
             yield _change("environment", name, old.get(name, "not installed"), new.get(name, "not installed"))
     for name in MACHINE:
-        facts = before.environment.machine.get(name), after.environment.machine.get(name)
-        if facts[0] != facts[1]:
-            yield _change("environment", name, *(fact or "unknown" for fact in facts))
+        was, now = (run.environment.machine.get(name, "none") for run in (before, after))
+        if was != now:
+            yield _change("environment", name, was, now)
 
 
 def _change(kind: Kind, what: str, before: str | None, after: str | None) -> Change:

@@ -30,7 +30,7 @@ from tasks.storage.documents import DamagedError, read_document
 LOOKED_AT = 10  # newest reports, so that a long history costs no more
 MOST_STAGES = 500  # of a run whose artifacts are looked for: each costs a look at the store
 BELOW, ABOVE = 0.8, 1.25  # of the estimate: the range is at least so wide, as nothing tells what else the machine does
-SAME_MACHINE = ("processor", "cores")
+SAME_MACHINE = ("processor", "cores", "gpu")
 HOUR = 3600
 Kind = tuple[str, str | None, str | None, int | None]  # stage, dataset, family, budget
 

@@ -125,3 +125,21 @@ def test_whoever_computes_with_keras_computes_with_its_backend(project, installe
     )
     assert computing_libraries(["tasks.stages.a"], "jax", project) == {"jax": "0.10", "keras": "3.15"}
     assert computing_libraries(["tasks.stages.a"], "torch", project) == {"keras": "3.15", "torch": "2.9"}
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        ([], None),
+        (["NVIDIA H200"], "NVIDIA H200"),
+        (["NVIDIA A100", "NVIDIA A100", "NVIDIA L4"], "NVIDIA A100, NVIDIA A100, NVIDIA L4"),
+    ],
+)
+def test_the_gpus_are_facts_of_the_machine(tmp_path, monkeypatch, models, said):
+    """As NVIDIA's driver names them; a machine without one has no such fact."""
+    for number, model in enumerate(models):
+        folder = tmp_path / f"0000:0{number}:00.0"
+        folder.mkdir()
+        (folder / "information").write_text(f"Model: \t\t {model}\nIRQ:   \t\t 48\nGPU UUID: \t\t GPU-1\n")
+    monkeypatch.setattr(provenance, "GPUS", tmp_path)
+    assert provenance.machine().get("gpu") == said

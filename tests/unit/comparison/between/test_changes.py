@@ -171,6 +171,16 @@ def test_long_values_are_not_written_out():
     assert set(phrases(asked(datasets=(dataset,)))) == {"other files of CIFAR-10", "other classes of CIFAR-10"}
 
 
+def test_another_gpu_is_a_difference():
+    """A machine without one has none."""
+    environment = BEFORE.environment
+    after = BEFORE.model_copy(
+        update={"environment": environment.model_copy(update={"machine": environment.machine | {"gpu": "NVIDIA H200"}})}
+    )
+    assert phrases(after) == ["gpu NVIDIA H200 (was none)"]
+    assert phrases(BEFORE, after) == ["gpu none (was NVIDIA H200)"]
+
+
 def test_datasets_that_only_one_run_has_are_named():
     """Both lists are there; nothing is said of a dataset that cannot be compared."""
     two = asked(datasets=(*BEFORE.request.datasets, synthetic.dataset("shapes", "Shapes")))
