@@ -40,7 +40,7 @@ from tasks.storage.contract import Store
 from tasks.storage.location import open_store
 
 if TYPE_CHECKING:
-    from tasks.report.between.contrast import Told
+    from tasks.report.between.contrast import Side
 
 SWEEP = "remove what no run can use any more: files without a manifest or snapshot, old checkpoints, unfinished writes"
 VERIFY = "make a report's numbers and documents again, and check every file and digest within reach"
@@ -193,7 +193,7 @@ def _download(options: argparse.Namespace) -> None:
 
     with ProgressBar(sys.stderr, "looking for the report") as bar:
         store = _store()
-        report = bundle.published(store, bundle.named(store, options.report))
+        report = bundle.published(store, bundle.run_named(store, options.report))
         folder = options.to or Path(report.run)
         brought = bundle.download(store, report, folder, bar.follow)
     print(f"{folder}: the report of {report.run}, {len(report.digests) + 1} files, all verified; {brought} were new")
@@ -203,7 +203,7 @@ def _presign(options: argparse.Namespace) -> None:
     from tasks.report import bundle
 
     store, expiry = _store(), datetime.now(UTC) + timedelta(hours=options.hours)
-    found = bundle.links(store, bundle.named(store, options.report), round(3600 * options.hours))
+    found = bundle.links(store, bundle.run_named(store, options.report), round(3600 * options.hours))
     print(f"Whoever has one of these links reads its document without a login, until {expiry:%Y-%m-%d %H:%M} UTC,")
     print("or until the credentials end that signed it.")
     for name, address in found.items():  # a secret until it expires: printed, and never logged
@@ -214,7 +214,7 @@ def _compare(options: argparse.Namespace) -> None:
     from tasks.report.between.contrast import contrast
     from tasks.report.pages.between.contrast_page import to_contrast_page, to_text
 
-    before, after = _told(options.before), _told(options.after)
+    before, after = _side(options.before), _side(options.after)
     found = contrast(before, after.comparison, after.read)
     compared = before.comparison, after.comparison, found
     print("\n".join(to_text(*compared)))
@@ -222,10 +222,10 @@ def _compare(options: argparse.Namespace) -> None:
         options.page.write_text(to_contrast_page(*compared), encoding="utf-8")
 
 
-def _told(name: str) -> "Told":
+def _side(name: str) -> "Side":
     """The downloaded report in the folder of that name, or the report of that run in the store."""
     from tasks.report.between.contrast import in_folder, in_store
-    from tasks.report.bundle import named
+    from tasks.report.bundle import run_named
 
     if not name:
         expected = "a run or a folder with a downloaded report"
@@ -233,7 +233,7 @@ def _told(name: str) -> "Told":
     if Path(name).is_dir():
         return in_folder(Path(name))
     store = _store()
-    return in_store(store, named(store, name))
+    return in_store(store, run_named(store, name))
 
 
 def _watch(options: argparse.Namespace) -> None:

@@ -44,17 +44,17 @@ class Progress(NamedTuple):
     size: int
 
 
-def named(store: Store, run: str) -> str:
-    """The run that `run` names, which may be `latest`.
+def run_named(store: Store, name: str) -> str:
+    """The run that is called so, or the newest one for `latest`.
 
     Raises:
-        RequestError: the store has no report of that run, or none at all.
-        DataError: `run` is `latest`, and what says which that is, is damaged.
+        RequestError: the store has no report of such a run, or none at all.
+        DataError: `name` is `latest`, and what says which that is, is damaged.
     """
-    found = latest(store) if run == LATEST else slug(run)  # a reader need not be allowed to see more than `reports/`
+    found = latest(store) if name == LATEST else slug(name)  # a reader need not be allowed to see more than `reports/`
     if found and store.exists(report_key(found, "report.json")):
         return found
-    raise RequestError(f"{store.uri}: expected a run with a report, received {run!r:.200}; {_newest(store)}")
+    raise RequestError(f"{store.uri}: expected a run with a report, received {name!r:.200}; {_newest(store)}")
 
 
 def _newest(store: Store) -> str:

@@ -34,7 +34,7 @@ AGAIN = "run it again: finished work is reused, and the report is made anew"
 Read = Callable[[str], bytes]
 
 
-class Told(NamedTuple):
+class Side(NamedTuple):
     """A published report, the SHA-256 of its report.json, and what returns its predictions by their keys."""
 
     comparison: Comparison
@@ -42,7 +42,7 @@ class Told(NamedTuple):
     read: Read
 
 
-def in_store(store: Store, run: str) -> Told:
+def in_store(store: Store, run: str) -> Side:
     """The report of a run in the store.
 
     Raises:
@@ -52,10 +52,10 @@ def in_store(store: Store, run: str) -> Told:
         body = store.read(report_key(run, "report.json"))
     except ObjectMissing:
         raise RequestError(f"run {run}: expected a run with a report in {store.uri}, found none") from None
-    return _told(f"run {run}", body, store.read)
+    return _side(f"run {run}", body, store.read)
 
 
-def in_folder(folder: Path) -> Told:
+def in_folder(folder: Path) -> Side:
     """A downloaded report.
 
     Raises:
@@ -64,19 +64,19 @@ def in_folder(folder: Path) -> Told:
     path = folder / "report.json"
     if not path.is_file():
         raise RequestError(f"{folder}: expected a folder with a downloaded report, found no report.json in it")
-    told = _told(str(folder), path.read_bytes(), lambda key: b"")
-    start = report_key(told.comparison.run)
-    return told._replace(read=lambda key: (folder / key.removeprefix(start)).read_bytes())
+    side = _side(str(folder), path.read_bytes(), lambda key: b"")
+    start = report_key(side.comparison.run)
+    return side._replace(read=lambda key: (folder / key.removeprefix(start)).read_bytes())
 
 
-def _told(what: str, body: bytes, read: Read) -> Told:
+def _side(what: str, body: bytes, read: Read) -> Side:
     try:
-        return Told(Comparison.model_validate_json(body), sha256(body).hexdigest(), read)
+        return Side(Comparison.model_validate_json(body), sha256(body).hexdigest(), read)
     except ValidationError as error:
         raise RequestError(f"{what}: report.json: {reason(error)}; {AGAIN}") from None
 
 
-def contrast(before: Told, comparison: Comparison, read: Read) -> Since:
+def contrast(before: Side, comparison: Comparison, read: Read) -> Since:
     """What differs from the report `before` to a `comparison`, whose predictions `read` returns.
 
     Raises:

@@ -12,7 +12,7 @@ import pytest
 from tasks.comparison.assembly import compare
 from tasks.comparison.evidence import Branch
 from tasks.comparison.schema.history import History, PassedOver
-from tasks.report.between.contrast import Told, contrast
+from tasks.report.between.contrast import Side, contrast
 from tasks.report.between.history import row_of
 from tasks.report.pages.between.contrast_page import to_contrast_page
 from tasks.report.pages.between.history_page import to_history_page
@@ -54,7 +54,7 @@ def between() -> dict[str, str]:
     (before, its), (after, others) = (published_runs.made(published_runs.request(run)) for run in ("run-1", "run-2"))
     changed = after.request.training.model_copy(update={"epochs": 9})
     after = after.model_copy(update={"request": after.request.model_copy(update={"training": changed})})
-    since = contrast(Told(before, "0" * 64, its.__getitem__), after, others.__getitem__)
+    since = contrast(Side(before, "0" * 64, its.__getitem__), after, others.__getitem__)
     rows = [row_of(before, number, "").model_copy(update={"run": f"run-{number}"}) for number in range(60)]
     rows[30] = rows[30].model_copy(update={"code": {"cifar10": "0" * 8}})
     gone = PassedOver(run="run-60", mark="", reason="expected a report, received nothing")

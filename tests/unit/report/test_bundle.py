@@ -10,7 +10,7 @@ import pytest
 
 from tasks.__main__ import main
 from tasks.errors import DataError, RequestError
-from tasks.report.bundle import Progress, download, named, published
+from tasks.report.bundle import Progress, download, published, run_named
 from tasks.report.progress_bar import ProgressBar, drawn
 from tasks.report.verification import verify_folder
 from tasks.runs.order import publish
@@ -41,7 +41,7 @@ def target(tmp_path):
 
 
 def brought(store, folder, run="latest", tell=lambda progress: None):
-    return download(store, published(store, named(store, run)), folder, tell)
+    return download(store, published(store, run_named(store, run)), folder, tell)
 
 
 def files(folder):
@@ -106,26 +106,26 @@ def test_latest_is_the_newest_report(store, target):
     """`latest` follows reports/latest.json; a run is found by the name that Airflow gives it, too."""
     store.write("reports/quick-2/report.json", b"{}")
     publish(store, "quick-2", "complete")
-    assert named(store, "latest") == "quick-2"
-    assert named(store, "quick-1") == "quick-1"
+    assert run_named(store, "latest") == "quick-2"
+    assert run_named(store, "quick-1") == "quick-1"
 
 
 def test_a_damaged_pointer_to_the_newest_is_no_obstacle_to_another(store):
     """Only who asks for the newest needs it; an unknown run is refused all the same."""
     store.write("reports/latest.json", b"{")
-    assert named(store, "quick-1") == "quick-1"
+    assert run_named(store, "quick-1") == "quick-1"
     with pytest.raises(DataError, match=r"latest\.json"):
-        named(store, "latest")
+        run_named(store, "latest")
     with pytest.raises(RequestError, match=r"received 'quick-9'; .*latest\.json"):
-        named(store, "quick-9")
+        run_named(store, "quick-9")
 
 
 def test_an_unknown_run_is_refused_with_one_that_is_there(store, tmp_path):
     """64, with what was asked and the newest that the store has; an empty store says that it has none."""
     with pytest.raises(RequestError, match="received 'quick-9'; the newest is quick-1"):
-        named(store, "quick-9")
+        run_named(store, "quick-9")
     with pytest.raises(RequestError, match="received 'latest'; it has none yet"):
-        named(FileStore(tmp_path / "empty"), "latest")
+        run_named(FileStore(tmp_path / "empty"), "latest")
 
 
 def test_a_damaged_file_never_gets_its_name(store, target, tmp_path):

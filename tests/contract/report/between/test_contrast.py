@@ -22,8 +22,8 @@ def put(store, run, *, training=None, **options):
 
 def compared(store, before, after):
     """What `python -m tasks compare` finds."""
-    told = in_store(store, after)
-    return contrast(in_store(store, before), told.comparison, told.read)
+    side = in_store(store, after)
+    return contrast(in_store(store, before), side.comparison, side.read)
 
 
 def since(store, run, **options):
