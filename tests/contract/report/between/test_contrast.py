@@ -111,6 +111,18 @@ def test_the_run_before_is_the_last_one_on_these_datasets(stores):
     assert since(stores, "d").run == "later"
 
 
+def test_requests_of_another_release_are_passed_over_in_one_line(stores, caplog):
+    """However many there are; a run before them that can be read is compared with, and nothing is said."""
+    for run in "abc":
+        put(stores, run)
+        stores.write(f"runs/{run}/request.json", b'{"version": 1}')
+    with caplog.at_level(logging.INFO):
+        assert since(stores, "d") is None
+    assert caplog.messages == [
+        "compared with no earlier run: the requests of c, b and a cannot be read by this release"
+    ]
+
+
 def test_a_damaged_run_before_is_no_obstacle(stores, caplog):
     """The report is made without that line, and the log says why."""
     put(stores, "a")
