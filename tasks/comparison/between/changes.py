@@ -69,7 +69,7 @@ def _leaves(table: Mapping[str, Any], start: str = "") -> Iterator[tuple[str, An
 
 def _setting(path: str, old: Any, new: Any) -> Change:
     name = path.rpartition(".")[2].replace("_", " ")
-    if path == "training.replicates" and isinstance(old, int) and isinstance(new, int):
+    if path == "training.replicates":
         more = plural(abs(new - old), "more seed" if new > old else "fewer seed")
         return Change(kind="training", what="seeds", before=str(old), after=str(new), phrase=more)
     what = NAMES.get(path, name)
