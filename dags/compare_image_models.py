@@ -43,7 +43,7 @@ from tasks.errors import RequestError
 from tasks.settings.loading import configured
 from tasks.settings.request import Request, request_key, slug
 from tasks.settings.values import parse
-from tasks.settings.workflow import DAG_ID, REPORT_PAGES, SCOPES, STAGES, TASKS
+from tasks.settings.workflow import DAG_ID, REPORT_PAGES, SCOPES, STAGES, TASKS, Scope
 
 CONFIGURATION = configured(surroundings())
 ORCHESTRATION = CONFIGURATION.orchestration
@@ -91,6 +91,12 @@ def ended(ti: Any, run_id: str | None, *states: str) -> list[str]:
 def replicates(run_id: str | None = None) -> list[int]:
     """The seeds of the run."""
     return list(frozen_request(run_id).seeds)
+
+
+@task(doc_md=DOCS["searches"])
+def searches(run_id: str | None = None) -> list[int]:
+    """The seeds of the run's searches: one that all replicates share, or one for each."""
+    return list(frozen_request(run_id).search_seeds)
 
 
 @task(doc_md=DOCS["shards"])
@@ -149,12 +155,19 @@ def dataset_branch(dataset: str, plan: Any, parts: dict[str, Any]) -> list[list[
 def family_branch(dataset: str, family: str, normalize: Any, parts: dict[str, Any]) -> list[Any]:
     """The stages of a family, each a task for every budget, and for every shard or seed where its scope names one."""
     tasks = [
-        mapped(stage.name, dataset, family, {part: parts[part] for part in SCOPES[stage.scope] if part in parts})
+        mapped(stage.name, dataset, family, parts_of(stage.scope, parts))
         for stage in STAGES.values()
         if "family" in SCOPES[stage.scope]
     ]
     chain(normalize, *tasks)
     return tasks
+
+
+def parts_of(scope: Scope, parts: dict[str, Any]) -> dict[str, Any]:
+    """Over what the tasks of a scope are mapped. The seeds of a search are not those of the trainings."""
+    seeds = parts["replicates"] if scope == "replicate" else parts["searches"]
+    named = parts | {"seed": seeds}
+    return {part: named[part] for part in SCOPES[scope] if part in named}
 
 
 def mapped(name: str, dataset: str, family: str, parts: dict[str, Any]) -> Any:
@@ -234,7 +247,7 @@ with DAG(
         "RUNNER": ORCHESTRATION.runner,
     }
     plan = stage("plan", env=environment)
-    parts = {"seed": replicates(), "shard": shards()}
+    parts = {"replicates": replicates(), "searches": searches(), "shard": shards()}
     plan >> list(parts.values())
     branches = [tasks for name in CONFIGURATION.datasets for tasks in dataset_branch(name, plan, parts)]
     report = stage("report", ReportStage, trigger_rule=TriggerRule.ALL_DONE)

@@ -127,11 +127,11 @@ def _dataset(
 
 def _model(branch: Branch, names: Sequence[str], baseline: Baseline | None, standards: Standards) -> Model:
     """The row of a branch; what a failed one reached before is kept."""
-    tried: dict[str, Any] = _searched(branch.search) if branch.search else {}
-    tried["spending"] = spending(branch, standards)
+    tried = _searched(branch.searches) | {"spending": spending(branch, standards)}
     if branch.status != "done":
         return Model(family=branch.family, status=branch.status, error=branch.error, **tried)
-    replicates = tuple(_replicate(replicate) for replicate in branch.replicates)
+    chosen = {search.seed: search.best["hyperparameters"] for search in branch.searches}
+    replicates = tuple(_replicate(replicate, chosen.get(replicate.seed, {})) for replicate in branch.replicates)
     spread = _spreads(replicates)
     low, high = of_accuracy(hits(branch, [r.seed for r in replicates])).interval(ALPHA)
     confusion, classes = _confusion(branch), _classes(branch, names)
@@ -160,13 +160,17 @@ def _model(branch: Branch, names: Sequence[str], baseline: Baseline | None, stan
     )
 
 
-def _searched(search: SearchEvidence) -> dict[str, Any]:
-    chosen = search.best["trial"]
-    trials = [Trial(**trial, chosen=trial["number"] == chosen) for trial in search.trials]
-    return {"hyperparameters": search.best["hyperparameters"], "trials": tuple(trials)}
+def _searched(searches: Sequence[SearchEvidence]) -> dict[str, Any]:
+    trials = [
+        Trial(**trial, search=search.seed, chosen=trial["number"] == search.best["trial"])
+        for search in searches
+        for trial in search.trials
+    ]
+    shared = [search.best["hyperparameters"] for search in searches if search.seed is None]
+    return {"hyperparameters": shared[0] if shared else {}, "trials": tuple(trials)}
 
 
-def _replicate(evidence: ReplicateEvidence) -> Replicate:
+def _replicate(evidence: ReplicateEvidence, hyperparameters: Values) -> Replicate:
     predicted = float(np.mean(evidence.y_pred == evidence.y_true))
     if not abs(predicted - evidence.evaluation["accuracy"]) <= 1e-6:  # NaN is not equal either
         raise ValueError(
@@ -181,6 +185,7 @@ def _replicate(evidence: ReplicateEvidence) -> Replicate:
         predictions_sha256=evidence.predictions_sha256,
         trained_in=evidence.trained_in,
         digests=dict(evidence.digests),
+        hyperparameters=dict(hyperparameters),
         classes_predicted=len(np.unique(evidence.y_pred)),
         history=tuple(Epoch(**epoch) for epoch in evidence.history),
         **measured,

@@ -61,8 +61,8 @@ def _further_seconds(family: Branch, reference: Branch) -> float:
 
 
 def _searched(branch: Branch, name: str) -> float | None:
-    """The sum over the trials of a search; None where there was none, or where a trial does not know it."""
-    found = [trial.get(name) for trial in branch.search.trials] if branch.search else []
+    """The sum over the trials of all searches; None where there was none, or where a trial does not know it."""
+    found = [trial.get(name) for trial in branch.trials]
     known = [float(each) for each in found if each is not None]
     return sum(known) if found and len(known) == len(found) else None
 

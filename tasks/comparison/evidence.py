@@ -64,11 +64,15 @@ class EarlierEvidence:
 
 @dataclass(frozen=True)
 class SearchEvidence:
-    """One search: the trials.json and best.json of choose, and the settings in the manifest of the first shard."""
+    """One search: the trials.json and best.json of choose, and the settings in the manifest of the first shard.
+
+    `seed` is that of the replicate whose own search it is; None for one that all replicates share.
+    """
 
     trials: list[Values]
     best: Values
     settings: Values
+    seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -87,9 +91,14 @@ class Branch:
     family: str
     status: Literal["done", "failed", "missing"]
     error: str | None = None
-    search: SearchEvidence | None = None
+    searches: tuple[SearchEvidence, ...] = ()
     replicates: tuple[ReplicateEvidence, ...] = ()
     damaged: bool = False
     earlier: EarlierEvidence | None = None
     budget: int | None = field(default=None, kw_only=True)
     test_part: str | None = None
+
+    @property
+    def trials(self) -> list[Values]:
+        """Those of all its searches."""
+        return [trial for search in self.searches for trial in search.trials]

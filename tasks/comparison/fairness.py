@@ -15,7 +15,6 @@ from tasks.settings.dataset import Dataset
 from tasks.settings.request import Request
 from tasks.settings.training import BUDGET_TOLERANCE
 
-SPLITS = {False: "one split for all seeds", True: "a split of its own for each seed"}
 OPTIMIZER = ("learning_rate", "weight_decay", "label_smoothing")  # as tasks.learning.optimizers declares them
 
 
@@ -75,36 +74,48 @@ def _seeds(done: Sequence[Branch], request: Request) -> Clause:
 
 
 def _variation(done: Sequence[Branch], request: Request) -> Clause:
-    """What the spread of the replicates speaks of: of trainings alone, or of splits too."""
+    """What the spread of the replicates speaks of: of trainings alone, or of splits and searches too."""
     varied = request.training.vary
     each = f"{enumeration(list(varied))}, the same for every family"
     promise = f"Replicates differ in {each}." if len(varied) > 1 else "Replicates differ in their seed alone."
-    clause = _equal("variation", promise, {branch.family: _splits(branch) for branch in done})
-    expected = SPLITS["split" in varied]
+    clause = _equal("variation", promise, {branch.family: _varied(branch) for branch in done})
+    expected = " and ".join(_whose(source, own=source in varied) for source in ("split", "search"))
     return clause.model_copy(update={"holds": False}) if clause.holds and clause.found != expected else clause
 
 
-def _splits(branch: Branch) -> str:
-    """Which split each replicate learned from."""
+def _varied(branch: Branch) -> str:
+    """Which split each replicate learned from, and which search chose for it."""
     splits = {replicate.seed: replicate.settings.get("split") for replicate in branch.replicates}
-    for is_own, text in SPLITS.items():
-        if all(split == (seed if is_own else None) for seed, split in splits.items()):
-            return text
-    return enumeration([f"split {split} under seed {seed}" for seed, split in splits.items()])
+    shared = any(search.seed is None for search in branch.searches)
+    own = {search.seed: search.settings["seed"] for search in branch.searches}
+    searches = {replicate.seed: None if shared else own.get(replicate.seed) for replicate in branch.replicates}
+    return " and ".join(_by_seed(source, found) for source, found in (("split", splits), ("search", searches)))
+
+
+def _by_seed(source: str, found: Mapping[int, int | None]) -> str:
+    """Whose `source` each seed had, where `found` gives the number of its own, or None."""
+    for own in (False, True):
+        if all(number == (seed if own else None) for seed, number in found.items()):
+            return _whose(source, own=own)
+    return enumeration([f"{source} {number} under seed {seed}" for seed, number in found.items()])
+
+
+def _whose(source: str, *, own: bool) -> str:
+    return f"a {source} of its own for each seed" if own else f"one {source} for all seeds"
 
 
 def _trials(done: Sequence[Branch], request: Request) -> Clause:
     tuner = request.search.tuner
     promise = f"Every family gets the same number of trials, from the same tuner ({tuner}), on the same share of data."
-    searches = {b.family: _searched(b.search.trials, b.search.settings) for b in done if b.search}
-    return _equal("trials", promise, searches)
+    return _equal("trials", promise, {branch.family: _searched(branch) for branch in done if branch.searches})
 
 
-def _searched(trials: Sequence[Values], settings: Values) -> str:
-    search = settings["search"]
+def _searched(branch: Branch) -> str:
+    trials, search = branch.trials, branch.searches[0].settings["search"]
     finished = sum(trial["status"] == "done" for trial in trials)
     epochs, share = search["epochs"], f" on {percent(search['fraction'], 0)} of the training part"
-    return f"{finished} of {plural(len(trials), 'trial')} finished, {plural(epochs, 'epoch')} each{share}"
+    several = f" in {len(branch.searches)} searches" if len(branch.searches) > 1 else ""
+    return f"{finished} of {plural(len(trials), 'trial')} finished{several}, {plural(epochs, 'epoch')} each{share}"
 
 
 def _setting(done: Sequence[Branch], name: str, promise: str, read: Callable[[Branch], set[str]]) -> Clause:
@@ -139,9 +150,9 @@ def _tricks(branch: Branch) -> set[str]:
 def _optimizer(done: Sequence[Branch]) -> Clause:
     promise = "Every trial chooses the optimizer's settings from the same space."
     searched = {
-        branch.family: "every trial chooses " + (enumeration(_chosen_by_all(branch.search.trials)) or "none of them")
+        branch.family: "every trial chooses " + (enumeration(_chosen_by_all(branch.trials)) or "none of them")
         for branch in done
-        if branch.search
+        if branch.searches
     }
     return _equal("optimizer space", promise, searched)
 
@@ -168,8 +179,7 @@ def _parameters(done: Sequence[Branch], budget: int) -> Clause:
 
 
 def _sizes(branch: Branch) -> list[int]:
-    trials = branch.search.trials if branch.search else []
-    tried = [trial["parameters"] for trial in trials if trial["parameters"] is not None]
+    tried = [trial["parameters"] for trial in branch.trials if trial["parameters"] is not None]
     return tried + [replicate.evaluation["parameters"] for replicate in branch.replicates]
 
 

@@ -19,7 +19,7 @@ from tasks.report.documents import renderer
 from tasks.report.strips import pictures, strips
 from tasks.runs.reasons import relative
 from tasks.runs.records import now, recorded_manifest
-from tasks.settings.place import Place, branch_places
+from tasks.settings.place import Place, branch_places, search_place
 from tasks.settings.request import Request
 from tasks.settings.workflow import report_key
 from tasks.storage.artifacts import Manifest, digest_of, materialize, read_file
@@ -175,7 +175,7 @@ def _branch(request: Request, place: Place, records: _BranchRecords, publish: Pu
     """One family's results, or the reason why they are missing or damaged."""
     branch = Branch(str(place.dataset), str(place.family), "failed", budget=place.budget)
     try:
-        branch = replace(branch, test_part=_test_part(records), search=_search(records))
+        branch = replace(branch, test_part=_test_part(records), searches=_searches(request, records))
         replicates = _replicates(request, records)
         earlier = _earlier(request.run, records)
     except DamagedError as error:
@@ -198,12 +198,19 @@ def _test_part(records: _BranchRecords) -> str | None:
     return digest_of(digests) if digests else None
 
 
-def _search(records: _BranchRecords) -> SearchEvidence | None:
-    choice, search = records.manifest("choose"), records.manifest("search", shard=0)
+def _searches(request: Request, records: _BranchRecords) -> tuple[SearchEvidence, ...]:
+    """The searches of the branch that chose something, in the order of their seeds."""
+    places = dict.fromkeys(search_place(request, replace(records.place, seed=seed)) for seed in request.seeds)
+    found = [_search(records, place.seed) for place in places]
+    return tuple(search for search in found if search)
+
+
+def _search(records: _BranchRecords, seed: int | None) -> SearchEvidence | None:
+    choice, search = records.manifest("choose", seed=seed), records.manifest("search", seed=seed, shard=0)
     if choice is None or search is None:
         return None
     trials, best = records.json(choice, "trials.json"), records.json(choice, "best.json")
-    return SearchEvidence(trials, best, search.made["settings"])
+    return SearchEvidence(trials, best, search.made["settings"], seed)
 
 
 def _replicates(request: Request, records: _BranchRecords) -> list[tuple[ReplicateEvidence, bytes]] | None:

@@ -187,13 +187,21 @@ def _recomputed(comparison: Comparison, predictions: Mapping[str | None, Any]) -
 
 
 def _branch(dataset: DatasetComparison, model: Model, predictions: Mapping[str | None, Any]) -> Branch:
-    trials: list[Mapping[str, Any]] = [trial.model_dump(exclude={"chosen"}) for trial in model.trials]
-    best = next((trial.number for trial in model.trials if trial.chosen), None)
-    search = SearchEvidence(trials, {"trial": best, "hyperparameters": model.hyperparameters}, {})
     replicates = tuple(_replicate(replicate, **predictions[replicate.predictions]) for replicate in model.replicates)
     earlier = _earlier(model.earlier, predictions) if model.earlier else None
-    told = Branch(dataset.name, model.family, model.status, model.error, search, replicates)
+    told = Branch(dataset.name, model.family, model.status, model.error, _searches(model), replicates)
     return replace(told, earlier=earlier, test_part=model.test_part)
+
+
+def _searches(model: Model) -> tuple[SearchEvidence, ...]:
+    """The searches, as the report has them."""
+    chosen = {None: model.hyperparameters} | {each.seed: each.hyperparameters for each in model.replicates}
+    found = []
+    for seed, trials in model.searches:
+        best = next((trial.number for trial in trials if trial.chosen), None)
+        told: list[Mapping[str, Any]] = [trial.model_dump(exclude={"chosen", "search"}) for trial in trials]
+        found.append(SearchEvidence(told, {"trial": best, "hyperparameters": chosen.get(seed, {})}, {}, seed))
+    return tuple(found)
 
 
 def _earlier(reported: Earlier, predictions: Mapping[str | None, Any]) -> EarlierEvidence:

@@ -12,7 +12,8 @@ from tasks.settings.workflow import SCOPES, Scope
 class Place:
     """A position in a run: the dataset, below it a family at a budget, below that a training's seed or search's shard.
 
-    `budget` is None in a run that has one for each dataset: nothing there need tell budgets apart.
+    `budget` is None in a run that has one for each dataset: nothing there need tell budgets apart. So is the `seed` of
+    a search that all replicates share.
     """
 
     dataset: str | None = None
@@ -49,6 +50,17 @@ def branch_places(request: Request) -> list[Place]:
     ]
 
 
+def search_place(request: Request, replicate: Place) -> Place:
+    """The place of the search whose choice `replicate` is trained with: its own, or the one of its family."""
+    return replicate.at("search" if "search" in request.training.vary else "family")
+
+
+def search_places(request: Request) -> list[Place]:
+    """The place of every search of the run, in the request's order."""
+    replicates = (replace(place, seed=seed) for place in branch_places(request) for seed in request.seeds)
+    return list(dict.fromkeys(search_place(request, replicate) for replicate in replicates))
+
+
 def require(request: Request, scope: Scope, place: Place) -> Place:
     """The place of that scope, where `place` says all that the scope needs and this run asks for it.
 
@@ -64,14 +76,18 @@ def require(request: Request, scope: Scope, place: Place) -> Place:
         "shard": tuple(range(request.search.shards)),
         "seed": request.seeds,
     }
-    given = {name: getattr(place, name) for name in SCOPES[scope]}
-    if given.get("budget") is None and not request.budgets:
-        given.pop("budget", None)  # there is only one, so nobody needs to name it
+    single = _single(request, scope)
+    given = {name: value for name in SCOPES[scope] if (value := getattr(place, name)) is not None or name not in single}
     for name, value in given.items():
         if value is None:
             raise RequestError(f"expected --{name}, received none")
     for name, value in given.items():
         if value not in known[name]:
             raise NotAskedForError(f"run {request.run} asks for {name} {known[name]}, not {value!r}")
-    settled = place.at(scope)
-    return settled if request.budgets else replace(settled, budget=None)
+    return replace(place.at(scope), **dict.fromkeys(single))
+
+
+def _single(request: Request, scope: Scope) -> list[str]:
+    """The parts of a place of which there is only one, so nobody needs to name them."""
+    has_one_search = scope in ("search", "shard") and "search" not in request.training.vary
+    return [*([] if request.budgets else ["budget"]), *(["seed"] if has_one_search else [])]

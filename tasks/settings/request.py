@@ -22,6 +22,7 @@ RunId = Annotated[
 Backend = Literal["tensorflow", "jax", "torch"]
 BACKENDS: tuple[str, ...] = get_args(Backend)
 MAX_BUDGETS = 8  # in one run: each is a search and trainings of its own
+MAX_MAPPED = 1_024  # tasks of one stage and family in a run: what Airflow's `max_map_length` is by default
 SLUG = 130  # characters of a run's name in keys and paths, its digest included
 
 
@@ -105,6 +106,17 @@ class Request(Frozen):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _has_no_more_searches_than_airflow_maps(self):
+        tasks = len(self.budgets or (None,)) * len(self.search_seeds) * self.search.shards
+        if tasks > MAX_MAPPED:
+            raise ValueError(
+                f"expected at most {MAX_MAPPED:,} tasks of a search of each family, received {tasks:,}: "
+                f"{len(self.search_seeds)} searches of {self.search.shards} shards at each budget; lower `shards`, or "
+                '`replicates`, or leave "search" out of `vary`'
+            )
+        return self
+
     def dataset(self, name: str | None) -> Dataset:
         """The dataset of that name.
 
@@ -129,6 +141,11 @@ class Request(Frozen):
     def seeds(self) -> tuple[int, ...]:
         """One seed a replicate."""
         return tuple(range(self.seed, self.seed + self.training.replicates))
+
+    @property
+    def search_seeds(self) -> tuple[int, ...]:
+        """One seed a search of a family: that of the run, or that of every replicate where these differ in it."""
+        return self.seeds if "search" in self.training.vary else (self.seed,)
 
 
 def enough_examples(classes: int, validation_fraction: float) -> int:

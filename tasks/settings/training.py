@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -86,22 +86,23 @@ class Tricks(Frozen):
     middle_stage: Switch = False
 
 
-Source = Literal["seed", "split"]
+Source = Literal["seed", "split", "search"]
 SEED_ALONE: tuple[Source, ...] = ("seed",)
 
 
 def _sources(vary: tuple[Source, ...]) -> tuple[Source, ...]:
     if "seed" not in vary or len({*vary}) < len(vary):
-        raise ValueError('expected "seed", and beside it "split" or nothing')
-    return tuple(sorted(vary))
+        raise ValueError('expected "seed", and beside it "split", "search", both or nothing')
+    return tuple(source for source in get_args(Source) if source in vary)
 
 
 class Training(Frozen):
     """How every model, of either family, is trained: the fairness contract in numbers.
 
     An epoch has at least `least_steps` batches: few images come in smaller batches, and are shown several times in it.
-    `vary` is in what replicates differ: in the seed of the training alone, or each also in its split of the images that
-    are not test images into training and validation. It is left out of a key where it is the seed alone.
+    `vary` is in what replicates differ: in the seed of the training; each also in its split of the images that are not
+    test images into training and validation; each also in its search, under its own seed. It is left out of a key where
+    it is the seed alone. Source: Bouthillier et al., MLSys 2021.
     """
 
     replicates: Replicates

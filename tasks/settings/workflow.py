@@ -8,13 +8,14 @@ WATCH_DAG_ID = "watch_data"
 POOL = "training"  # Airflow's pool with a slot for each core or GPU that trains
 REPORT_PAGES = "/reports"  # where Airflow's web server shows the reports
 HISTORY_PAGE = "reports/history.html"  # where the store keeps the history of all runs
-Scope = Literal["run", "dataset", "family", "shard", "replicate"]
+Scope = Literal["run", "dataset", "family", "search", "shard", "replicate"]
 # What names a place of each scope, in the order in which paths and command lines write it.
 SCOPES: dict[Scope, tuple[str, ...]] = {
     "run": (),
     "dataset": ("dataset",),
     "family": ("dataset", "family", "budget"),
-    "shard": ("dataset", "family", "budget", "shard"),
+    "search": ("dataset", "family", "budget", "seed"),
+    "shard": ("dataset", "family", "budget", "seed", "shard"),
     "replicate": ("dataset", "family", "budget", "seed"),
 }
 
@@ -40,6 +41,7 @@ class Task(NamedTuple):
 TASKS = (
     Task("plan", "run", "Resolve the parameters with the configuration into the run's request.", timedelta(minutes=30)),
     Task("replicates", "run", "Name the seeds of this run: `train` becomes one task for each."),
+    Task("searches", "run", "Name the seeds of this run's searches: `search` and `choose` become one task for each."),
     Task("shards", "run", "Number the shards of this run: `search` becomes one task for each."),
     Task(
         "fetch", "dataset", "Bring the dataset's files into the store, each checked by its digest.", timedelta(hours=2)
@@ -55,7 +57,7 @@ TASKS = (
         timedelta(hours=24),
         trains=True,
     ),
-    Task("choose", "family", "Take the best trial of all shards, the earlier one of equals.", timedelta(minutes=30)),
+    Task("choose", "search", "Take the best trial of all shards, the earlier one of equals.", timedelta(minutes=30)),
     Task("train", "replicate", "Train the best configuration under one seed.", timedelta(hours=24), trains=True),
     Task(
         "evaluate",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tasks.settings.place import Place, branch_places
+from tasks.settings.place import Place, branch_places, search_places
 from tasks.settings.request import Request
 from tasks.settings.workflow import TASKS
 
@@ -13,12 +13,13 @@ Key = tuple[str, Place]
 
 def expected(request: Request) -> Iterator[Key]:
     """Every task that the run will have, mapped ones each by itself."""
-    families = branch_places(request)
+    families, searches = branch_places(request), search_places(request)
     places: dict[str, list[Place]] = {
         "run": [Place()],
         "dataset": [Place(dataset.name) for dataset in request.datasets],
         "family": families,
-        "shard": [replace(place, shard=shard) for place in families for shard in range(request.search.shards)],
+        "search": searches,
+        "shard": [replace(place, shard=shard) for place in searches for shard in range(request.search.shards)],
         "replicate": [replace(place, seed=seed) for place in families for seed in request.seeds],
     }
     return ((task.name, place) for task in TASKS for place in places[task.scope])

@@ -1,6 +1,9 @@
 """The settings that the search and the training of a family share: the part of the request that shapes a model."""
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from tasks.data import arrays
 from tasks.runs.stage import Input
@@ -14,7 +17,10 @@ TRAINING_FILES = (*arrays.files("train"), *arrays.files("validation"), arrays.FA
 
 
 class ModelSettings(Frozen):
-    """Everything that one trained model depends on, except its data and its hyper-parameters."""
+    """Everything that one trained model depends on, except its data and its hyper-parameters.
+
+    `split` is the number of its own train/validation partition, where it has one.
+    """
 
     family: Name
     budget: Budget
@@ -24,6 +30,7 @@ class ModelSettings(Frozen):
     training: Training
     augmentation: Augmentation
     seed: int
+    split: Annotated[int | None, Field(exclude_if=lambda split: split is None)] = None
     backend: str
 
     def network(self) -> dict[str, Any]:
@@ -31,8 +38,12 @@ class ModelSettings(Frozen):
         return self.model_dump(include={"family", "budget"}) | {"tricks": self.training.tricks}
 
 
-def model_settings(request: Request, place: Place, seed: int | None, epochs: int) -> ModelSettings:
-    """The settings at `place`, without how many replicates there are and what they differ in: no single model knows."""
+def model_settings(request: Request, place: Place, epochs: int) -> ModelSettings:
+    """The settings at `place`, without how many replicates there are and what they differ in: no single model knows.
+
+    What belongs to no seed, as a search of all replicates does, has that of the run, and the dataset's own split.
+    Both families have the same split under one seed.
+    """
     dataset = request.dataset(place.dataset)
     alone = {"replicates": 1, "epochs": epochs, "vary": SEED_ALONE}
     return ModelSettings.model_validate(
@@ -41,7 +52,8 @@ def model_settings(request: Request, place: Place, seed: int | None, epochs: int
             "budget": place.budget or dataset.budget,
             "training": request.training.model_copy(update=alone),
             "augmentation": dataset.augmentation,
-            "seed": seed,
+            "seed": request.seed if place.seed is None else place.seed,
+            "split": place.seed if "split" in request.training.vary else None,
             "backend": request.backend,
         }
     )
@@ -50,6 +62,14 @@ def model_settings(request: Request, place: Place, seed: int | None, epochs: int
 def training_data(place: Place) -> Input:
     """The training and validation parts of the dataset."""
     return Input("normalize", place.at("dataset"), TRAINING_FILES)
+
+
+def training_parts(data: Path, settings: ModelSettings) -> tuple[Any, Any]:
+    """The training and the validation part in `data`: those of the dataset, or those of the model's own split."""
+    from tasks.learning.resplit import resplit
+
+    train, validation = arrays.read(data, "train"), arrays.read(data, "validation")
+    return (train, validation) if settings.split is None else resplit(train, validation, settings.split)
 
 
 def family_modules(request: Request, place: Place) -> tuple[str, ...]:

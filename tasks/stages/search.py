@@ -7,7 +7,7 @@ from tasks.runs.stage import Input, Stage, Work
 from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.training import Search as SearchSettings
-from tasks.stages.model_settings import ModelSettings, family_modules, model_settings, training_data
+from tasks.stages.model_settings import ModelSettings, family_modules, model_settings, training_data, training_parts
 
 
 class Settings(ModelSettings):
@@ -22,7 +22,7 @@ def settings(request: Request, place: Place) -> Settings:
 
     The other shards do not matter either: the search is cut to this shard's trials, as if there were no others.
     """
-    shared = model_settings(request, place, request.seed, request.search.epochs)
+    shared = model_settings(request, place, request.search.epochs)
     numbers = request.search.numbers(place.shard or 0)
     own = request.search.model_copy(update={"trials": len(numbers), "shards": 1})
     return Settings(**dict(shared), search=own, numbers=numbers)
@@ -42,10 +42,11 @@ def run(work: Work) -> dict[str, Any]:
 
     settings: Settings = work.settings
     data = work.inputs["data"]
+    train, validation = training_parts(data, settings)
     search_input = trial_runner.SearchInput(
         description=Description(**settings.network(), **arrays.network_facts(data)),
-        train=arrays.read(data, "train"),
-        validation=arrays.read(data, "validation"),
+        train=train,
+        validation=validation,
         training=settings.training,
         augmentation=settings.augmentation,
         seed=settings.seed,

@@ -2,32 +2,22 @@
 
 import json
 from functools import partial
-from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from tasks.runs.stage import Input, Stage, Work
-from tasks.settings.place import Place
+from tasks.settings.place import Place, search_place
 from tasks.settings.request import Request
-from tasks.stages.model_settings import ModelSettings, family_modules, model_settings, training_data
+from tasks.stages.model_settings import ModelSettings, family_modules, model_settings, training_data, training_parts
 
 
-class Settings(ModelSettings):
-    """What one training depends on; `split` is the number of its own train/validation partition, where it has one."""
-
-    split: Annotated[int | None, Field(exclude_if=lambda split: split is None)] = None
-
-
-def settings(request: Request, place: Place) -> Settings:
-    """The training's part of the request. Both families have the same split under one seed."""
-    shared = model_settings(request, place, place.seed, request.training.epochs)
-    return Settings(**dict(shared), split=place.seed if "split" in request.training.vary else None)
+def settings(request: Request, place: Place) -> ModelSettings:
+    """The training's part of the request."""
+    return model_settings(request, place, request.training.epochs)
 
 
 def inputs(request: Request, place: Place) -> dict[str, Input]:
     """The training and validation parts, and the best trial of the search."""
-    return {"data": training_data(place), "choice": Input("choose", place.at("family"), ("best.json",))}
+    return {"data": training_data(place), "choice": Input("choose", search_place(request, place), ("best.json",))}
 
 
 def run(work: Work) -> dict[str, Any]:
@@ -36,7 +26,7 @@ def run(work: Work) -> dict[str, Any]:
     from tasks.learning import loop, network
     from tasks.learning.cost.devices import gpus
 
-    settings: Settings = work.settings
+    settings: ModelSettings = work.settings
     data = work.inputs["data"]
     best = json.loads((work.inputs["choice"] / "best.json").read_text(encoding="utf-8"))
     hyperparameters = best["hyperparameters"]
@@ -45,7 +35,7 @@ def run(work: Work) -> dict[str, Any]:
     )
     fitted = loop.fit(
         partial(network.assemble, description),
-        *_parts(data, settings.split),
+        *training_parts(data, settings),
         loop.Recipe(settings.training, settings.augmentation, hyperparameters, settings.seed),
         work.progress,
         work.checkpoints,
@@ -68,15 +58,6 @@ def run(work: Work) -> dict[str, Any]:
     (work.output / "history.json").write_text(json.dumps(fitted.history, indent=1), encoding="utf-8")
     (work.output / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
     return metrics
-
-
-def _parts(data: Path, split: int | None) -> tuple[Any, Any]:
-    """The training and the validation part: those of the dataset, or those of the replicate's own split."""
-    from tasks.data import arrays
-    from tasks.learning.resplit import resplit
-
-    train, validation = arrays.read(data, "train"), arrays.read(data, "validation")
-    return (train, validation) if split is None else resplit(train, validation, split)
 
 
 STAGE = Stage("train", settings, inputs, run, modules=family_modules, heavy="tasks.learning.loop")

@@ -51,7 +51,7 @@ def trained(request: Request, place: Place, hyperparameters: Mapping[str, Any], 
     from tasks.data import arrays
     from tasks.learning import loop, network
 
-    settings, values = model_settings(request, place, place.seed, request.training.epochs), dict(hyperparameters)
+    settings, values = model_settings(request, place, request.training.epochs), dict(hyperparameters)
     description = network.Description(**settings.network(), **arrays.network_facts(folder), hyperparameters=values)
     start = time.process_time()
     fitted = loop.fit(

@@ -19,7 +19,9 @@ PARENT = {
     "normalize": "fetch", "budgets": "fetch", "search": "normalize", "choose": "search", "train": "choose",
     "evaluate": "train",
 }  # fmt: skip
-NAMING = {"search": "shards", "train": "replicates"}  # the tasks that name what a stage is mapped over, beside budgets
+# The tasks that name what a stage is mapped over, beside budgets.
+NAMING = {"search": {"searches", "shards"}, "choose": {"searches"}, "train": {"replicates"}}
+NAMERS = {name for names in NAMING.values() for name in names}
 
 
 class Task(NamedTuple):
@@ -74,7 +76,7 @@ def upstream(task: Task, tasks: list[Task]) -> list[Task]:
     """The tasks that `task` waits for, by the names of the DAG."""
     group, _, stage = task.name.rpartition(".")
     name, _, family = stage.partition("_")
-    if name in ("fetch", *NAMING.values()):
+    if name in ("fetch", *NAMERS):
         wanted = {"plan"}
     elif name == "report":
         wanted = {other.name for other in tasks if ".evaluate_" in other.name}
@@ -82,7 +84,7 @@ def upstream(task: Task, tasks: list[Task]) -> list[Task]:
         parent = PARENT[name]
         wanted = {f"{group}.{parent}" if parent in ("fetch", "normalize") else f"{group}.{parent}_{family}"}
         wanted |= {f"{group}.budgets"} if family else set()
-        wanted |= {NAMING[name]} if name in NAMING else set()
+        wanted |= NAMING.get(name, set())
     else:
         wanted = set()
     return [other for other in tasks if other.name in wanted]
@@ -103,7 +105,7 @@ def ready(task: Task, tasks: list[Task], slots: dict[str, int]) -> float | None:
 def critical_path(tasks: list[Task]) -> list[Task]:
     """From the last task back to the first, always by the upstream task, or pool mate, that ended last before it."""
     path = [max(tasks, key=lambda task: task.end)]
-    stages = [task for task in tasks if task.name.rpartition(".")[2] not in ("budgets", *NAMING.values())]
+    stages = [task for task in tasks if task.name.rpartition(".")[2] not in ("budgets", *NAMERS)]
     while earlier := [other for other in stages if other.end <= path[0].start]:
         path.insert(0, max(earlier, key=lambda other: other.end))
     return path

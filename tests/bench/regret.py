@@ -80,7 +80,7 @@ def _proposed(request: Request, place: Place, trials: int, folder: Path) -> list
     from tasks.learning import network
     from tasks.learning.search import proposals
 
-    settings = model_settings(request, place, request.seed, request.training.epochs)
+    settings = model_settings(request, place, request.training.epochs)
     space = proposals.space(network.Description(**settings.network(), **arrays.network_facts(folder)))
     return list(islice(proposals.proposals(space, request.seed), trials))
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from tasks.data import arrays
 from tasks.runs.execution import execute
 from tasks.runs.stage import Stage, Work
-from tasks.settings.place import Place, branch_places
+from tasks.settings.place import Place, branch_places, search_places
 from tasks.settings.request import Request
 from tasks.stages import choose, evaluate, fetch, normalize, search, train
 from tasks.storage.contract import Store
@@ -41,11 +41,11 @@ STAGES = {"fetch": fetch.STAGE} | {
 def places(request: Request) -> Iterator[tuple[str, Place]]:
     """Every stage at every place of a run, in an order in which they can be done."""
     datasets = [Place(dataset.name) for dataset in request.datasets]
-    branches = branch_places(request)
-    shards = [replace(place, shard=shard) for place in branches for shard in range(request.search.shards)]
+    branches, searches = branch_places(request), search_places(request)
+    shards = [replace(place, shard=shard) for place in searches for shard in range(request.search.shards)]
     seeds = [replace(place, seed=seed) for place in branches for seed in request.seeds]
     order: dict[str, Iterable[Place]] = {"fetch": datasets, "normalize": datasets, "search": shards}
-    order |= {"choose": branches, "train": seeds, "evaluate": branches}
+    order |= {"choose": searches, "train": seeds, "evaluate": branches}
     return ((name, place) for name, of_stage in order.items() for place in of_stage)
 
 

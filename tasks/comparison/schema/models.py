@@ -1,5 +1,6 @@
 """One family on one dataset: its search, its replicates, and what these are worth on the test part."""
 
+from itertools import groupby
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -82,6 +83,7 @@ class Replicate(Frozen):
         predictions: the store's key of an .npz with y_true, y_pred (uint16 [n]) and y_prob (float32 [n, k]).
         predictions_sha256: of that file.
         digests: artifact keys by stage.
+        hyperparameters: those that its own search chose; empty where all replicates share one search.
     """
 
     seed: int
@@ -112,12 +114,17 @@ class Replicate(Frozen):
     predictions: str
     predictions_sha256: Sha256
     digests: dict[str, str]
+    hyperparameters: Hyperparameters = Field(default_factory=dict)
     history: tuple[Epoch, ...]
 
 
 class Trial(Frozen):
-    """One trial of the search; `score` is its validation accuracy, `chosen` marks the one that is trained."""
+    """One trial of a search; `score` is its validation accuracy, `chosen` marks the one that is trained.
 
+    `search` is the seed of the replicate whose own search it belongs to; null where all replicates share one.
+    """
+
+    search: int | None = None
     number: Count
     hyperparameters: Hyperparameters
     parameters: Count | None
@@ -176,8 +183,9 @@ class Model(Frozen):
             and of the predicted class, and the number of examples.
         most_confused: the largest shares of the true class, 5; with more than 25 classes, where a class has few
             examples, the 20 largest numbers.
+        hyperparameters: those that the search chose; empty where each replicate has a search of its own.
         earlier: the model of the version before, for a dataset whose data may change.
-        spending: what its search and one of its trainings took.
+        spending: what its searches and one of its trainings took.
         test_part: a digest of the test part that it was measured on; null in a report that does not know it.
     """
 
@@ -202,6 +210,11 @@ class Model(Frozen):
     earlier: Earlier | None = None
     spending: Spending = Spending()
     test_part: str | None = None
+
+    @property
+    def searches(self) -> list[tuple[int | None, list[Trial]]]:
+        """The trials of every search, with the seed of the replicate whose own it is; None of one that all share."""
+        return [(seed, list(trials)) for seed, trials in groupby(self.trials, key=lambda trial: trial.search)]
 
     @model_validator(mode="after")
     def _says_why(self):

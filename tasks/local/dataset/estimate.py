@@ -37,9 +37,10 @@ def estimate(dataset: Dataset, profile: Profile, train: int, total: int, cores: 
     share = min(1.0, profile.examples / total) if profile.examples else 1.0
     search, training = profile.search, profile.training
     used = train * share
-    shown = search.trials * search.epochs * _in_epoch(used * search.fraction, training)
+    searches = training.replicates if "search" in training.vary else 1
+    shown = searches * search.trials * search.epochs * _in_epoch(used * search.fraction, training)
     shown += training.replicates * training.epochs * _in_epoch(used, training)
-    stages = search.shards + training.replicates
+    stages = searches * search.shards + training.replicates
     work = [STAGE * stages + shown * _seconds(family, dataset, training) for family in SECONDS]
     longest = max(each / min(cores, training.replicates) for each in work)
     return Estimate(

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import product
 from textwrap import shorten
 from typing import Any
 
@@ -21,7 +20,7 @@ from tasks.runs.stage import REUSED
 from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.workflow import STAGES, position
-from tasks.settings.workload import Key
+from tasks.settings.workload import Key, expected
 
 STYLES = {"success": "green", "failed": "red", "upstream_failed": "red", "running": "cyan", "up_for_retry": "yellow"}
 SUMMARY_SECONDS = 10.0  # between two summaries where there is no terminal
@@ -65,7 +64,8 @@ def rows(instances: Sequence[dict[str, Any]], request: Request, progress: Callab
     One that runs or has ended well asks `progress` (place, stage) for the last line of its stage.
     """
     ordered = sorted(instances, key=lambda instance: (_order(instance["task_id"]), instance["map_index"]))
-    return [_row(instance, request, progress) for instance in ordered if _is_asked_for(instance["task_id"], request)]
+    shown, places = [each for each in ordered if _is_asked_for(each["task_id"], request)], _mapped(request)
+    return [_row(instance, request, places, progress) for instance in shown]
 
 
 def observed(shown: Sequence[Row]) -> Mapping[Key, Observed]:
@@ -83,27 +83,31 @@ def _is_asked_for(task: str, request: Request) -> bool:
     return dataset in ("", *(each.name for each in request.datasets)) and family in ("", *request.families)
 
 
-def _row(instance: dict[str, Any], request: Request, progress: Callable[[Place, str], str]) -> Row:
+def _mapped(request: Request) -> Mapping[Key, Sequence[Place]]:
+    """The places of the mapped tasks of every stage, in their order, by what the task's name says of them."""
+    places: dict[Key, list[Place]] = {}
+    for stage, place in expected(request):
+        places.setdefault((stage, Place(place.dataset, place.family)), []).append(place)
+    return places
+
+
+def _row(
+    instance: dict[str, Any],
+    request: Request,
+    places: Mapping[Key, Sequence[Place]],
+    progress: Callable[[Place, str], str],
+) -> Row:
     task, index = instance["task_id"], instance["map_index"]
     dataset, _, name = task.rpartition(".")
     stage, _, family = name.partition("_")
-    place = _place(Place(dataset or None, family or None), stage, index, request)
+    place = Place(dataset or None, family or None)
+    if 0 <= index < len(mapped := places.get((stage, place), ())):
+        place = mapped[index]
     state = instance["state"] or "waiting"
     said = progress(place, stage) if state in ("running", "success") and stage in STAGES else ""
     named = place if request.search.shards > 1 else replace(place, shard=None)
     title = f"{task} {', '.join(named.numbered())}".replace("-", " ").rstrip()
     return Row(title, state, _seconds(instance), said, place, stage, _log(instance))
-
-
-def _place(place: Place, stage: str, index: int, request: Request) -> Place:
-    """`place` with what a mapped task's index counts: budgets, and for each the shards of a search or the seeds."""
-    shards = range(request.search.shards) if stage == "search" else (None,)
-    seeds = request.seeds if stage == "train" else (None,)
-    parts = list(product(request.budgets or (None,), seeds, shards))
-    if not place.family or not 0 <= index < len(parts):
-        return place
-    budget, seed, shard = parts[index]
-    return replace(place, budget=budget, seed=seed, shard=shard)
 
 
 def _log(instance: dict[str, Any]) -> str:

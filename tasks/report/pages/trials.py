@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from tasks.comparison.schema.models import Model, Trial
+from tasks.comparison.schema.models import Trial
 from tasks.comparison.words import wording
 
 FIRST, LAST = 10, 5  # of many trials, those at each end of the table
@@ -12,7 +12,7 @@ Value = bool | int | float | str
 
 
 class TrialTable(NamedTuple):
-    """The trials of one family, the highest score first, the failed ones last.
+    """The trials of one search, the highest score first, the failed ones last.
 
     Attributes:
         varied: hyper-parameters that differ between the trials; `fixed`: the others, with their value.
@@ -26,11 +26,11 @@ class TrialTable(NamedTuple):
     last: Sequence[Trial]
 
 
-def trial_table(model: Model) -> TrialTable:
-    """The table of a model that has trials."""
-    ranked = sorted(model.trials, key=_rank)
-    names = dict.fromkeys(name for trial in model.trials for name in trial.hyperparameters)
-    values = {name: {trial.hyperparameters.get(name) for trial in model.trials} for name in names}
+def trial_table(trials: Sequence[Trial]) -> TrialTable:
+    """The table of the trials of a search."""
+    ranked = sorted(trials, key=_rank)
+    names = dict.fromkeys(name for trial in trials for name in trial.hyperparameters)
+    values = {name: {trial.hyperparameters.get(name) for trial in trials} for name in names}
     fixed = {
         name: each for name, several in values.items() if len(several) == 1 for each in several if each is not None
     }

@@ -15,7 +15,7 @@ from dags.trigger_form import trigger_form
 from tasks.project import PROJECT
 from tasks.runs.requests import write_request
 from tasks.settings.loading import load_configuration, resolve
-from tasks.settings.request import MAX_BUDGETS, Parameters, request_key, slug
+from tasks.settings.request import MAX_BUDGETS, MAX_MAPPED, Parameters, request_key, slug
 from tasks.settings.training import Search, Training
 from tasks.storage.location import open_store
 from tests.contract.dags.graph import edges, recorded_edges
@@ -70,7 +70,7 @@ def test_the_folder_holds_one_dag(bag):
 def test_edges(dag, config):
     """Every dataset has its branch, every family its search, trainings and evaluation, and all meet in the report."""
     assert edges(dag) == recorded_edges(config)
-    assert len(dag.tasks) == 5 + len(config.datasets) * (3 + 4 * len(config.families))
+    assert len(dag.tasks) == 6 + len(config.datasets) * (3 + 4 * len(config.families))
 
 
 def test_the_run_fails_with_any_branch(dag, config):
@@ -122,14 +122,14 @@ def test_training_goes_through_its_pool(dag):
 @pytest.mark.parametrize(
     ("stage", "parts"),
     [
-        ("search", ["budget", "shard"]),
-        ("choose", ["budget"]),
+        ("search", ["budget", "seed", "shard"]),
+        ("choose", ["budget", "seed"]),
         ("train", ["budget", "seed"]),
         ("evaluate", ["budget"]),
     ],
 )
 def test_the_stages_of_a_family_are_mapped_and_named(dag, config, stage, parts):
-    """Every stage of a family is mapped over the budgets, its searches over shards and its trainings over seeds too."""
+    """Every stage of a family is mapped over the budgets, searches over seeds and shards too, trainings over seeds."""
     for dataset, family in product(config.datasets, config.families):
         task = dag.get_task(f"{dataset}.{stage}_{family}")
         assert task.is_mapped
@@ -159,7 +159,7 @@ def test_no_run_maps_more_tasks_than_airflow_takes():
     limits = [Training.model_fields["replicates"], Search.model_fields["shards"]]
     most = [next(each.le for each in field.metadata if isinstance(each, Le)) for field in limits]
     assert most == [100, 64]
-    assert MAX_BUDGETS * max(most) <= conf.getint("core", "max_map_length")
+    assert MAX_BUDGETS * max(most) <= MAX_MAPPED <= conf.getint("core", "max_map_length")
 
 
 @pytest.fixture
@@ -199,6 +199,7 @@ def test_the_shards_are_those_of_the_request(dag, frozen, trials, expected):
     run_id = frozen(profile="full", trials=trials)
     assert dag.get_task("shards").python_callable(run_id) == expected
     assert dag.get_task("replicates").python_callable(run_id) == [0, 1, 2]
+    assert dag.get_task("searches").python_callable(run_id) == [0]
 
 
 def test_the_seeds_are_those_that_plan_chose(dag, frozen):

@@ -1,4 +1,4 @@
-"""The training as a stage: what it learns from where each replicate has a split of its own."""
+"""The training as a stage: what it learns from where each replicate has a split, or a search, of its own."""
 
 import json
 
@@ -15,12 +15,13 @@ PARAMETERS = {"profile": "smoke", "datasets": ["cifar10"], "trials": 1, "epochs"
 
 
 @pytest.fixture
-def command(tmp_path, caplog):
-    """Run one stage by its command, in this process; in its configuration replicates differ in their split too."""
+def command(request, tmp_path, caplog):
+    """Run one stage by its command, in this process; replicates differ in their split too, or in what is asked for."""
     config = make_configuration(tmp_path / "config")
     workflow = config / "workflow.toml"
     start = "[profiles.smoke.training]\n"
-    workflow.write_text(workflow.read_text().replace(start, f'{start}vary = ["seed", "split"]\n'))
+    vary = getattr(request, "param", ["seed", "split"])
+    workflow.write_text(workflow.read_text().replace(start, f"{start}vary = {json.dumps(vary)}\n"))
     return speaking(
         {
             "STORE": (tmp_path / "store").as_uri(),
@@ -72,3 +73,28 @@ def test_under_one_seed_both_families_learn_from_one_split_and_under_another_fro
     test = next(key for key in store.list(manifest.removesuffix("manifest.json")) if key.endswith("test-images.npy"))
     images = {image.tobytes() for image in np.load(tmp_path / "store" / test)}
     assert not images & {image.tobytes() for part in (*ann, *other) for image in part[0]}
+
+
+@pytest.mark.parametrize("command", [["seed", "split", "search"]], indirect=True)
+def test_each_replicate_is_trained_with_what_its_own_search_chose(command, tmp_path):
+    """Real searches and trainings: a search has its replicate's seed and split, and no other seed's is waited for."""
+    for stage in ("plan", "fetch", "normalize"):
+        assert command(stage, "--run", "r", *(() if stage == "plan" else ("--dataset", "cifar10"))).code == 0
+    place = ("--run", "r", "--dataset", "cifar10", "--family", "ann")
+    for seed in ("0", "1"):
+        for stage, more in (("search", ("--shard", "0")), ("choose", ()), ("train", ())):
+            assert command(stage, *place, "--seed", seed, *more).code == 0, stage
+    assert command("choose", *place).code == 64
+    store = open_store((tmp_path / "store").as_uri())
+    made = [
+        [json.loads(store.read(key)) for key in store.list(f"artifacts/{stage}/") if key.endswith("manifest.json")]
+        for stage in ("search", "choose", "train")
+    ]
+    searches, choices, trainings = ({each["made"]["place"]: each["made"] for each in stage} for stage in made)
+    for seed in (0, 1):
+        settings = searches[f"cifar10/ann/seed-{seed}/shard-0"]["settings"]
+        assert (settings["seed"], settings["split"]) == (seed, seed)
+        choice = next(each for each in made[1] if each["made"]["place"] == f"cifar10/ann/seed-{seed}")
+        parents = trainings[f"cifar10/ann/seed-{seed}"]["parents"]
+        assert parents["choice"] == f"choose/{choice['key']}"
+    assert len(choices) == 2

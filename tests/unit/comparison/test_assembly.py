@@ -71,7 +71,9 @@ def test_a_failed_branch_is_a_row_with_its_reason():
     """The other branches are reported, the gap is named in the row and in the verdict, its trials are kept."""
     request = synthetic.request(TWO)
     branches = synthetic.everything(request)
-    branches[3] = Branch("fashion_mnist", "cnn", "failed", "train, seed 1: out of memory", search=branches[3].search)
+    branches[3] = Branch(
+        "fashion_mnist", "cnn", "failed", "train, seed 1: out of memory", searches=branches[3].searches
+    )
     comparison = _compared(request, branches)
     whole, gap = comparison.datasets
     assert comparison.status == "partial"

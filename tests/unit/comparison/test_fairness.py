@@ -28,7 +28,7 @@ def _with_settings(branch, **changes):
 
 
 def _with_trials(branch, trials):
-    return replace(branch, search=replace(branch.search, trials=trials))
+    return replace(branch, searches=(replace(branch.searches[0], trials=trials),))
 
 
 def test_equal_terms_are_fair():
@@ -41,13 +41,13 @@ BREACHES = {
     "data": lambda b: _with_replicates(b, learned_from="f" * 40),
     "seeds": lambda b: replace(b, replicates=b.replicates[:2]),
     "variation": lambda b: _with_settings(b, split=1),
-    "trials": lambda b: _with_trials(b, b.search.trials[:2]),
+    "trials": lambda b: _with_trials(b, b.trials[:2]),
     "epochs": lambda b: _with_replicates(b, history=b.replicates[0].history * 2),
     "batch size": lambda b: _with_settings(b, training=TRAINING | {"batch_size": 64}),
     "augmentation": lambda b: _with_settings(b, training=TRAINING | {"augment": False}),
     "tricks": lambda b: _with_settings(b, training=TRAINING | {"tricks": TRAINING["tricks"] | {"erasing": 4}}),
-    "optimizer space": lambda b: _with_trials(b, [t | {"hyperparameters": {"depth": 2}} for t in b.search.trials]),
-    "parameters": lambda b: _with_trials(b, [t | {"parameters": 253_000} for t in b.search.trials]),
+    "optimizer space": lambda b: _with_trials(b, [t | {"hyperparameters": {"depth": 2}} for t in b.trials]),
+    "parameters": lambda b: _with_trials(b, [t | {"parameters": 253_000} for t in b.trials]),
 }
 
 
@@ -61,7 +61,7 @@ def test_a_breach_breaks_its_clause_and_no_other(name):
 def test_a_failed_trial_is_a_breach():
     """A family that lost a trial had fewer chances."""
     ann, cnn = synthetic.everything(synthetic.request())
-    lost = [*cnn.search.trials[:2], cnn.search.trials[2] | {"status": "failed", "score": None, "error": "no memory"}]
+    lost = [*cnn.trials[:2], cnn.trials[2] | {"status": "failed", "score": None, "error": "no memory"}]
     assert _holds([ann, _with_trials(cnn, lost)])["trials"] is False
 
 
@@ -130,9 +130,10 @@ def _with_splits(branch, number=lambda seed: seed):
     return replace(branch, replicates=tuple(split))
 
 
-def _varied():
+def _varied(*sources):
     request = synthetic.request()
-    return request.model_copy(update={"training": request.training.model_copy(update={"vary": ("seed", "split")})})
+    vary = ("seed", *(sources or ("split",)))
+    return request.model_copy(update={"training": request.training.model_copy(update={"vary": vary})})
 
 
 def test_what_varies_is_named():
@@ -141,12 +142,13 @@ def test_what_varies_is_named():
     branches = [_with_splits(branch) for branch in synthetic.everything(request)]
     found = {clause.name: clause for clause in clauses(request, request.datasets[0], branches, [])}
     assert found["variation"].promise == "Replicates differ in seed and split, the same for every family."
-    assert (found["variation"].found, found["variation"].holds) == ("a split of its own for each seed", True)
+    assert found["variation"].found == "a split of its own for each seed and one search for all seeds"
+    assert found["variation"].holds
     assert "from the same images" in found["data"].promise
     plain = {c.name: c for c in clauses(synthetic.request(), request.datasets[0], synthetic.everything(request), [])}
     assert (plain["variation"].promise, plain["variation"].found) == (
         "Replicates differ in their seed alone.",
-        "one split for all seeds",
+        "one split for all seeds and one search for all seeds",
     )
 
 
@@ -159,4 +161,25 @@ def test_a_split_that_the_families_do_not_share_is_a_breach():
         (_with_splits(ann), cnn),
         (ann, cnn),
     ):
+        assert _holds([one, other], request)["variation"] is False
+
+
+def test_searches_of_their_own_are_named_and_counted():
+    """Each replicate has a search, under its own seed. The trials of all of them count, for both families alike."""
+    request = _varied("search")
+    found = {c.name: c for c in clauses(request, request.datasets[0], synthetic.everything(request), [])}
+    assert found["variation"].promise == "Replicates differ in seed and search, the same for every family."
+    assert found["variation"].found == "one split for all seeds and a search of its own for each seed"
+    assert found["variation"].holds
+    assert found["trials"].found.startswith("9 of 9 trials finished in 3 searches")
+
+
+def test_a_search_that_is_not_each_seeds_own_is_a_breach():
+    """Whether one family shares a search, or uses searches of other seeds, or none has its own where each should."""
+    request = _varied("search")
+    ann, cnn = synthetic.everything(request)
+    first = cnn.searches[0]
+    swapped = [replace(search, settings=dict(search.settings) | {"seed": 7}) for search in cnn.searches]
+    shared = [replace(branch, searches=(replace(first, seed=None),)) for branch in (ann, cnn)]
+    for one, other in ((ann, shared[1]), (ann, replace(cnn, searches=tuple(swapped))), shared):
         assert _holds([one, other], request)["variation"] is False

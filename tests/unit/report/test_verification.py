@@ -15,6 +15,7 @@ from tasks.comparison.evidence import Branch
 from tasks.report.documents import CHECKSUMS, checksums, render
 from tasks.report.verification import verify_folder
 from tests.support import published, synthetic
+from tests.unit.report.test_documents import Page
 
 NPZ = "predictions/cifar10-cnn-seed-1.npz"
 
@@ -26,7 +27,7 @@ def downloaded(tmp_path_factory):
     request = synthetic.request((synthetic.dataset(), synthetic.dataset("fashion_mnist", "Fashion-MNIST", 125_000)))
     *done, lost = synthetic.everything(request)
     branches = [with_predictions(folder, branch) for branch in done]
-    branches.append(Branch(lost.dataset, lost.family, "failed", "train, seed 1: out of memory", search=lost.search))
+    branches.append(Branch(lost.dataset, lost.family, "failed", "train, seed 1: out of memory", searches=lost.searches))
     write(folder, request, branches)
     return folder
 
@@ -232,3 +233,19 @@ def test_a_report_cannot_send_its_reader_elsewhere(folder):
     said = findings(folder)
     assert "../../secret.npz: expected a file predictions/NAME.npz" in said
     assert "expected lines of a digest and a name" in said
+
+
+def test_a_report_of_searches_of_their_own_agrees(tmp_path):
+    """Each replicate names what its own search chose; the page shows every search, and each value is made again."""
+    request = synthetic.request()
+    training = request.training.model_copy(update={"vary": ("seed", "search")})
+    request = request.model_copy(update={"training": training})
+    write(tmp_path, request, [with_predictions(tmp_path, branch) for branch in synthetic.everything(request)])
+    assert findings(tmp_path) == ""
+    model = json.loads((tmp_path / "report.json").read_text())["datasets"][0]["models"][0]
+    assert model["hyperparameters"] == {}
+    assert [replicate["hyperparameters"]["depth"] for replicate in model["replicates"]] == [5, 5, 5]
+    page = Page((tmp_path / "report.html").read_text()).text
+    assert "The ANN has a search of its own for each of 3 seeds." in page
+    assert "ANN under seed 2: 3 trials" in page
+    assert "Hyper-parameters by seed: 0: depth 5" in page

@@ -4,7 +4,7 @@ import pytest
 
 from tasks.errors import NotAskedForError, RequestError
 from tasks.settings.loading import load_configuration, resolve
-from tasks.settings.place import Place, branch_places, require
+from tasks.settings.place import Place, branch_places, require, search_places
 from tasks.settings.request import Parameters
 from tasks.stages import choose, evaluate, search, train
 
@@ -49,6 +49,21 @@ def test_a_run_of_one_budget_knows_no_other_place(request_of):
     assert [str(place) for place in branch_places(request)] == [
         f"{dataset}/{family}" for dataset in ("cifar10", "fashion_mnist") for family in ("ann", "cnn")
     ]
+
+
+def test_a_search_that_all_replicates_share_has_no_seed(request_of):
+    """The one search goes without saying, and keeps its place; where replicates vary in it, each has its own."""
+    request = request_of()
+    shared, own = Place("cifar10", "cnn", shard=0), Place("cifar10", "cnn", 0, 0)
+    assert require(request, "shard", shared) == require(request, "shard", own) == shared
+    assert require(request, "search", own) == Place("cifar10", "cnn")
+    assert search_places(request) == branch_places(request)
+    training = request.training.model_copy(update={"vary": ("seed", "search"), "replicates": 2})
+    varied = request.model_copy(update={"training": training})
+    assert require(varied, "shard", own) == own
+    assert [str(place) for place in search_places(varied)][:2] == ["cifar10/ann/seed-0", "cifar10/ann/seed-1"]
+    with pytest.raises(RequestError, match="expected --seed, received none"):
+        require(varied, "search", Place("cifar10", "cnn"))
 
 
 def test_a_run_of_several_budgets_wants_to_be_told_which(request_of):

@@ -267,3 +267,13 @@ def test_slugs_are_safe_and_never_meet(first, second):
 def _is_slug_of(first: str, second: str) -> bool:
     """An id may be typed that is another's slug, digest included; that alone is a meeting."""
     return first in (second, slug(second)) or second == slug(first)
+
+
+def test_no_more_searches_are_asked_for_than_airflow_maps(config):
+    """Searches of their own, in shards, at several budgets: what Airflow would refuse later is refused first."""
+    training = config.profiles["full"].training.model_copy(update={"vary": ("seed", "search"), "replicates": 100})
+    profile = config.profiles["full"].model_copy(update={"training": training})
+    many = config.model_copy(update={"profiles": {"full": profile}})
+    asked = Parameters(profile="full", datasets=("cifar10",), budgets=(5_000, 6_000, 7_000, 8_000, 9_000, 10_000))
+    with pytest.raises(RequestError, match="expected at most 1,024 tasks of a search of each family, received 1,200"):
+        resolve(many, asked, "r1")

@@ -41,9 +41,11 @@ def store(tmp_path):
 
 
 def leave_branch(store, branch):
-    place, search = Place(branch.dataset, branch.family, budget=branch.budget), branch.search
-    leave(store, replace(place, shard=0), "search", {}, settings=search.settings)
-    leave(store, place, "choose", {"trials.json": search.trials, "best.json": search.best})
+    place = Place(branch.dataset, branch.family, budget=branch.budget)
+    for search in branch.searches:
+        own = replace(place, seed=search.seed)
+        leave(store, replace(own, shard=0), "search", {}, settings=search.settings)
+        leave(store, own, "choose", {"trials.json": search.trials, "best.json": search.best})
     files = {"metrics.json": {"replicates": [replicate.evaluation for replicate in branch.replicates]}}
     for one in branch.replicates:
         trained = {"metrics.json": one.training, "history.json": one.history}

@@ -9,6 +9,7 @@ from tasks.stages import search, train
 from tests.support import synthetic
 
 VARIED = synthetic.TRAINING.model_copy(update={"vary": ("seed", "split")})
+OWN_SEARCH = synthetic.TRAINING.model_copy(update={"vary": ("seed", "search")})
 ANN, CNN = Place("cifar10", "ann", seed=1), Place("cifar10", "cnn", seed=1)
 KEPT = {"family", "budget", "tolerance", "training", "augmentation", "seed", "backend"}
 
@@ -46,8 +47,8 @@ def test_the_frozen_request_keeps_what_varies():
     assert kept.training.vary == ("seed", "split")
 
 
-@pytest.mark.parametrize("vary", [[], ["split"], ["seed", "seed"], ["seed", "search"], ["seed", "data"], "seed"])
-def test_what_varies_is_the_seed_and_maybe_the_split(vary):
+@pytest.mark.parametrize("vary", [[], ["split"], ["search"], ["seed", "seed"], ["seed", "data"], "seed"])
+def test_what_varies_is_the_seed_and_maybe_split_and_search(vary):
     """Anything else is refused, and the message says what there is."""
     with pytest.raises(ValidationError, match=r"expected|Input should be"):
         Training(replicates=1, epochs=1, batch_size=1, vary=vary)
@@ -55,4 +56,17 @@ def test_what_varies_is_the_seed_and_maybe_the_split(vary):
 
 def test_the_order_does_not_matter():
     """Two ways to write it are one setting."""
-    assert Training(replicates=1, epochs=1, batch_size=1, vary=("split", "seed")).vary == ("seed", "split")
+    varied = Training(replicates=1, epochs=1, batch_size=1, vary=("search", "split", "seed"))
+    assert varied.vary == ("seed", "split", "search")
+
+
+def test_with_searches_of_their_own_replicates_are_trained_with_what_their_own_search_chose():
+    """A search has the seed of its replicate, and its split too where that varies. Else all replicates share one."""
+    own, shared = request(OWN_SEARCH), request()
+    assert train.inputs(own, ANN)["choice"].place == ANN
+    assert train.inputs(shared, ANN)["choice"].place == Place("cifar10", "ann")
+    shard = Place("cifar10", "ann", seed=1, shard=0)
+    assert (search.settings(own, shard).seed, search.settings(own, shard).split) == (1, None)
+    assert search.settings(shared, Place("cifar10", "ann", shard=0)).seed == shared.seed
+    both = OWN_SEARCH.model_copy(update={"vary": ("seed", "split", "search")})
+    assert search.settings(request(both), shard).split == 1

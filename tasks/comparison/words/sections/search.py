@@ -1,4 +1,4 @@
-"""What the search of a family found, in words."""
+"""What the searches of a family found, in words."""
 
 from statistics import median
 
@@ -7,7 +7,23 @@ from tasks.comparison.words.wording import count, percent, plural, points, start
 
 
 def search_in_words(model: Model) -> str:
-    """Sentences on the chosen trial, on how far it is above the median, and on the failed ones."""
+    """Sentences on the chosen trials, on how far the one of a single search is above the median, and on failed ones."""
+    said = _one(model) if len(model.searches) == 1 else _several(model)
+    failed = sum(trial.status == "failed" for trial in model.trials)
+    if failed and any(trial.chosen for trial in model.trials):
+        said = f"{said} {plural(failed, 'trial')} failed."
+    return said
+
+
+def _several(model: Model) -> str:
+    scores = [trial.score for trial in model.trials if trial.chosen and trial.score is not None]
+    said = starting(f"{the_family(model.family)} has a search of its own for each of {len(model.searches)} seeds.")
+    if not scores:
+        return said
+    return f"{said} The chosen trials reached {percent(min(scores))} to {percent(max(scores))} on the validation part."
+
+
+def _one(model: Model) -> str:
     family = the_family(model.family)
     scores = [trial.score for trial in model.trials if trial.score is not None]
     chosen = next((trial for trial in model.trials if trial.chosen), None)
@@ -18,7 +34,4 @@ def search_in_words(model: Model) -> str:
     reached = f"it reached {percent(chosen.score)} on the validation part"
     if len(scores) > 2:
         reached += f", {points(chosen.score - median(scores))} points above the median of all scores"
-    said = [f"Of {count(len(model.trials))} trials of {family}, trial {chosen.number} was chosen: {reached}."]
-    if failed := sum(trial.status == "failed" for trial in model.trials):
-        said.append(f"{plural(failed, 'trial')} failed.")
-    return " ".join(said)
+    return f"Of {count(len(model.trials))} trials of {family}, trial {chosen.number} was chosen: {reached}."

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from tasks.comparison.schema.differences import Difference
-from tasks.comparison.schema.models import Model
+from tasks.comparison.schema.models import Model, Trial
 from tasks.comparison.schema.report import DatasetComparison
 from tasks.comparison.words.wording import family_title, points
 from tasks.report.pages.figures.svg import (
@@ -34,6 +34,9 @@ from tasks.report.pages.labels import labels
 CLASSES = 20  # classes that a figure has room for
 FEW_TRIALS = 40  # that have room for large marks
 INSIDE = 3  # families that have room for their legend beside the lines
+
+
+Point = tuple[float, float, bool]  # of a trial: where it stands, its score, and whether it was chosen
 
 
 class Look(NamedTuple):
@@ -207,7 +210,7 @@ def class_scores(dataset: DatasetComparison) -> str | None:
 
 def trial_figures(dataset: DatasetComparison) -> list[str]:
     """The search's scores in the order of the trials, and against the time of a trial; the chosen trials are ringed."""
-    models = [(number, model) for number, model in enumerate(dataset.models) if _points(model, "seconds")]
+    models = [(number, model) for number, model in enumerate(dataset.models) if _points(model.trials, "seconds")]
     axes = {"number": "trial", "seconds": "seconds a trial"}
     return [_trials(dataset, models, field, label) for field, label in axes.items() if models]
 
@@ -219,9 +222,10 @@ def _trials(dataset: DatasetComparison, models: Sequence[tuple[int, Model]], fie
         axes = figure.add_subplot(title=f"Validation accuracy by {label}", xlabel=label)
         for number, model in models:
             drawn = look(number)
-            x, y, chosen = zip(*_points(model, field), strict=True)
+            x, y, chosen = zip(*_points(model.trials, field), strict=True)
             if field == "number":
-                _best_so_far(axes, x, y, drawn)
+                for _, trials in model.searches:
+                    _best_so_far(axes, _points(trials, field), drawn)
             size = 6 if len(x) <= FEW_TRIALS else 3.5
             axes.plot(x, y, drawn.marker, color=drawn.colour, markersize=size, label=legend[model.family])
             ringed = np.flatnonzero(chosen).tolist()
@@ -234,15 +238,15 @@ def _trials(dataset: DatasetComparison, models: Sequence[tuple[int, Model]], fie
     return inline(figure, _named(dataset, "trials", field), f"Trials on {dataset.title}: score by {label}")
 
 
-def _best_so_far(axes: Axes, x: Sequence[float], y: Sequence[float], drawn: Look) -> None:
-    best = np.maximum.accumulate(y)
-    axes.step(x, best, where="post", color=drawn.colour, linestyle=drawn.dash, linewidth=1.2)
+def _best_so_far(axes: Axes, points: Sequence[Point], drawn: Look) -> None:
+    best = np.maximum.accumulate([score for _, score, _ in points])
+    axes.step([x for x, _, _ in points], best, where="post", color=drawn.colour, linestyle=drawn.dash, linewidth=1.2)
 
 
-def _points(model: Model, field: str) -> list[tuple[float, float, bool]]:
+def _points(trials: Sequence[Trial], field: str) -> list[Point]:
     """The trials that have a score, in their order."""
-    trials = sorted(model.trials, key=lambda trial: trial.number)
-    return [(getattr(trial, field), trial.score, trial.chosen) for trial in trials if trial.score is not None]
+    ordered = sorted(trials, key=lambda trial: trial.number)
+    return [(getattr(trial, field), trial.score, trial.chosen) for trial in ordered if trial.score is not None]
 
 
 def _done(dataset: DatasetComparison) -> list[tuple[int, Model]]:

@@ -20,10 +20,10 @@ def page(number: int, failed: int = 0) -> str:
     lost = {"status": "failed", "score": None, "error": "no memory: ask for less"}
     branches = []
     for branch in synthetic.everything(request, examples=100):
-        trials = [trial | {"score": trial["number"] / 300} for trial in branch.search.trials]
+        trials = [trial | {"score": trial["number"] / 300} for trial in branch.trials]
         trials = trials[:number] + [trial | lost for trial in trials[number:]]
         best = {"trial": number - 1, "hyperparameters": trials[number - 1]["hyperparameters"]}
-        branches.append(replace(branch, search=replace(branch.search, trials=trials, best=best)))
+        branches.append(replace(branch, searches=(replace(branch.searches[0], trials=trials, best=best),)))
     return to_html(compare(request, branches, [], {}, synthetic.ENVIRONMENT))
 
 

@@ -26,6 +26,11 @@ def trial(number: int, score: float | None, **more) -> Trial:
             "Of 2 trials of the CNN, trial 0 was chosen: it reached 50.0 % on the validation part.",
         ),
         ([trial(0, 0.5, chosen=True)], "The CNN has one trial, which reached 50.0 % on the validation part."),
+        (
+            [trial(n, 0.5 + n / 10 + s / 100, chosen=n == 1, search=s) for s in (0, 1) for n in (0, 1)],
+            "The CNN has a search of its own for each of 2 seeds. The chosen trials reached 60.0 % to 61.0 % on the "
+            "validation part.",
+        ),
         ([trial(0, None), trial(1, None)], "The CNN has 2 trials, and none of them was chosen."),
     ],
 )
