@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks.comparison.statistics import looks
-from tasks.comparison.statistics.crossed import of_difference, of_samples
+from tasks.comparison.statistics.crossed import of_accuracy, of_difference, of_samples
 from tasks.comparison.statistics.level import ALPHA
 from tests.bench.bootstrap_interval import bootstrapped
 from tests.bench.section import Row, Section
@@ -22,7 +22,7 @@ SEEDS = (2, 3, 5, 10)
 KINDS = (  # examples, accuracy, spread of a seed's logit, correlation of the families, spread of the examples' logits
     (300, 0.50, 0.02, 0.5, 3), (300, 0.90, 0.10, 0.9, 3), (300, 0.99, 0.05, 0.7, 3),
     (2_000, 0.75, 0.05, 0.3, 2), (2_000, 0.88, 0.02, 0.7, 3), (2_000, 0.88, 0.30, 0.3, 3), (2_000, 0.95, 0.20, 0.7, 3),
-    (10_000, 0.60, 0.10, 0.9, 3), (10_000, 0.90, 0.02, 0.7, 4),
+    (10_000, 0.60, 0.10, 0.9, 3), (10_000, 0.90, 0.02, 0.7, 4), (1_000, 0.998, 0.05, 0.7, 6),
 )  # fmt: skip
 CELLS = [
     Cell(seeds, examples, accuracy, spread, correlation, difficulty)
@@ -40,9 +40,15 @@ PICTURE = "coverage.png"
 
 
 class Judged(NamedTuple):
-    """What one round shows: whether the interval covers the truth, its width, and whether the test detects anything."""
+    """What one round shows.
+
+    Attributes:
+        covers: the interval of the difference holds the truth; covers_one: that of a single family's accuracy does.
+        width: of the interval of the difference; detects: its test says that there is one.
+    """
 
     covers: bool
+    covers_one: bool
     width: float
     detects: bool
 
@@ -65,6 +71,7 @@ def _row(cell: Cell, rounds: int, seed: int) -> Row:
     before = list(_judged(cell, COMPARED, seed, is_old=True))
     return cell._asdict() | {
         "covers, %": _percent(now, "covers"),
+        "one family, %": _percent(now, "covers_one"),
         "width, points": 100 * _mean(now, "width"),
         "width to that of 0.2": _mean(now[:COMPARED], "width") / _mean(before, "width"),
     }
@@ -116,12 +123,13 @@ def _judged(cell: Cell, rounds: int, seed: int, *, is_old: bool) -> Iterator[Jud
     for start in range(0, rounds, block):
         families, truth = answers(cell, min(block, rounds - start), 1_000_003 * seed + start)
         for number, pair in enumerate(zip(*families, strict=True)):
+            least, greatest = of_accuracy(pair[0]).interval(ALPHA)
             if is_old:
                 low, high, p_value = bootstrapped(*pair, start + number)
             else:
                 found = of_difference(*pair)
                 (low, high), p_value = found.interval(ALPHA), found.p_value
-            yield Judged(low <= truth <= high, high - low, p_value < ALPHA)
+            yield Judged(low <= truth <= high, least <= cell.accuracy <= greatest, high - low, p_value < ALPHA)
 
 
 def _mean(judged: Sequence[Judged], name: str) -> float:

@@ -6,13 +6,14 @@ with readers in place of seeds and cases in place of examples. The variance of t
 a two-way layout. Obuchowski and Rockette, Communications in Statistics B 24 (1995) 285-308; Hillis, Statistics in
 Medicine 26 (2007) 596-619, for the form of the variance and of its degrees of freedom.
 
-Three things are particular here:
+Four things are particular here:
 
 * The seeds of two families are trainings of their own, not one reader in two modalities. So each family has its own
   variance between seeds, and these add up, as in Welch's test. Where they share something after all, such as a split,
   the interval is too wide, not too narrow.
 * A mean square between seeds that is below the residual one is raised to it: a variance cannot be negative. The
   residual one has so many degrees of freedom that it counts as known.
+* Where models hardly ever disagree, or err, an interval counts a few made-up examples too (`sample.py`).
 * The degrees of freedom of the seeds are the mean of Welch's and of their least possible number. Welch's alone give too
   narrow intervals for two or three seeds whose spreads differ: 93.8 % in place of 95 %. Where one side has fewer seeds,
   as one of two runs may have, both count as if they had so few.
@@ -21,14 +22,20 @@ Three things are particular here:
 """
 
 from collections.abc import Sequence
-from math import hypot, sqrt
+from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
+from scipy.optimize import brentq
+from scipy.special import ndtri, stdtr, stdtrit
+
+from tasks.comparison.statistics.level import ALPHA
+from tasks.comparison.statistics.sample import TO_EACH_OF_TWO, TO_ONE, TO_PAIRS, Added, Sample
 
 ABOVE = 1 + 1e-9  # times another mean square: so that rounding, and with it the order of the examples, does not count
+FARTHEST = 1e9  # a quantile that no comparison reaches
+LARGEST_NORMAL = 37.0  # a normal quantile; what is beyond has no probability that a float can tell from 0
 Hits = NDArray[np.bool_]  # [seeds, examples]: whether a model was right
 
 
@@ -47,9 +54,8 @@ class Estimate(NamedTuple):
     """A mean over seeds and examples.
 
     Attributes:
-        mean: of accuracies, or of differences of two.
-        error: its standard error.
-        freedom: the degrees of freedom of the error.
+        samples: one, or two of different examples whose means add up to that of the estimate.
+        freedom: the degrees of freedom of its error.
         seed_variance: between seeds, of the mean over infinitely many examples; of both families, where there are two.
         example_variance: between examples, of the mean over infinitely many seeds.
         rest_variance: of one seed on one example, beside these two.
@@ -57,8 +63,7 @@ class Estimate(NamedTuple):
             error is that of its own models.
     """
 
-    mean: float
-    error: float
+    samples: tuple[Sample, ...]
     freedom: float
     seed_variance: float
     example_variance: float
@@ -66,35 +71,63 @@ class Estimate(NamedTuple):
     seeds: int
     examples: int
 
+    @property
+    def mean(self) -> float:
+        """Of accuracies, or of differences of two."""
+        return sum(sample.mean for sample in self.samples)
+
     def interval(self, alpha: float) -> tuple[float, float]:
         """The interval at the confidence 1 - `alpha`."""
-        half = float(stdtrit(self.freedom, 1 - alpha / 2)) * self.error
-        return self.mean - half, self.mean + half
+        quantile = self._quantile(alpha)
+        centre, error = self._moved(quantile)
+        return centre - quantile * error, centre + quantile * error
+
+    def error(self, alpha: float) -> float:
+        """The standard error that the interval at the confidence 1 - `alpha` has."""
+        return self._moved(self._quantile(alpha))[1]
 
     @property
     def p_value(self) -> float:
         """Two-sided, of no difference. It is below `alpha` if and only if the interval at 1 - `alpha` leaves out 0."""
-        return 2 * float(stdtr(self.freedom, -abs(self.mean) / self.error))
+        if self.mean == 0:
+            return 1.0
+        quantile = brentq(self._outside, 0.0, FARTHEST) if self._outside(FARTHEST) < 0 else FARTHEST
+        return 2 * float(stdtr(self.freedom, -quantile))
+
+    def _quantile(self, alpha: float) -> float:
+        return float(stdtrit(self.freedom, 1 - alpha / 2))
+
+    def _outside(self, quantile: float) -> float:
+        """How far 0 is outside the interval of this quantile; negative inside."""
+        centre, error = self._moved(quantile)
+        return abs(centre) - quantile * error
+
+    def _moved(self, quantile: float) -> tuple[float, float]:
+        """The middle of the interval of a quantile of Student's distribution, and its standard error."""
+        normal = min(-float(ndtri(stdtr(self.freedom, -quantile))), LARGEST_NORMAL)
+        moved = [sample.moved(normal) for sample in self.samples]
+        return sum(mean for mean, _ in moved), sqrt(sum(variance for _, variance in moved))
 
 
 def of_accuracy(hits: Hits) -> Estimate:
     """The mean accuracy of one family."""
-    return _estimate(hits.mean(axis=0), [hits])
+    return _estimate(hits.mean(axis=0), [hits], TO_ONE)
 
 
 def of_difference(family: Hits, reference: Hits) -> Estimate:
     """The accuracy of `family` minus that of `reference`, on the same examples; each may have seeds of its own."""
-    return _estimate(family.mean(axis=0) - reference.mean(axis=0), [family, reference])
+    return _estimate(family.mean(axis=0) - reference.mean(axis=0), [family, reference], TO_PAIRS)
 
 
 def of_samples(family: Hits, reference: Hits) -> Estimate:
     """The same on different examples, by Welch's test of two estimates that are independent."""
-    one, other = of_accuracy(family), of_accuracy(reference)
-    error = hypot(one.error, other.error)
+    one, other = (_estimate(hits.mean(axis=0), [hits], TO_EACH_OF_TWO) for hits in (family, reference))
+    (first,), (second,) = one.samples, other.samples
+    variances = [each.error(ALPHA) ** 2 for each in (one, other)]
+    parts = [variance**2 / each.freedom for variance, each in zip(variances, (one, other), strict=True)]
     return Estimate(
-        mean=one.mean - other.mean,
-        error=error,
-        freedom=error**4 / (one.error**4 / one.freedom + other.error**4 / other.freedom),
+        samples=(first, second.reversed()),
+        freedom=sum(variances) ** 2 / sum(parts),
         seed_variance=one.seed_variance + other.seed_variance,
         example_variance=one.example_variance + other.example_variance,
         rest_variance=one.rest_variance + other.rest_variance,
@@ -116,22 +149,22 @@ def squares(values: NDArray) -> Squares:
     return Squares(between_seeds / (seeds - 1), between_examples / free, rest / ((seeds - 1) * free))
 
 
-def _estimate(columns: NDArray, sides: Sequence[Hits]) -> Estimate:
+def _estimate(columns: NDArray, sides: Sequence[Hits], added: Added) -> Estimate:
     """The mean of `columns` [examples]: of one family's mean hits, or of the difference of two families' mean hits."""
     examples, seeds = len(columns), min(map(len, sides))
     each = [(squares(side.astype(np.float64)), len(side)) for side in sides]
-    of_rest = sum(side.rest / number for side, number in each)
+    of_rest, rest = sum(side.rest / number for side, number in each), sum(side.rest for side, _ in each)
     of_examples = max(float(columns.var()) * examples / max(examples - 1, 1) - of_rest, 0.0)
-    total = sum(max(side.seeds, side.rest) / number for side, number in each) + of_examples
-    excess = [side.seeds / number for side, number in each if side.seeds > side.rest * ABOVE]
+    excess = [(side, number) for side, number in each if side.seeds > side.rest * ABOVE]
+    of_seeds = sum((side.seeds - side.rest) / number for side, number in excess)
+    found, single = of_examples + of_rest, of_examples + rest
+    counted = examples * single / found if found else float(examples)
     return Estimate(
-        mean=float(columns.mean()),
-        # A mean cannot be known more finely than by one example.
-        error=max(sqrt(total / examples), 1 / examples),
-        freedom=_freedom(total, excess, seeds, examples),
-        seed_variance=sum(max(side.seeds - side.rest, 0.0) for side, _ in each) / examples,
+        samples=(Sample(float(columns.mean()), single, counted, of_seeds / examples, added),),
+        freedom=_freedom(found + of_seeds, [side.seeds / number for side, number in excess], seeds, examples),
+        seed_variance=sum(side.seeds - side.rest for side, _ in excess) / examples,
         example_variance=of_examples,
-        rest_variance=sum(side.rest for side, _ in each),
+        rest_variance=rest,
         seeds=seeds,
         examples=examples,
     )

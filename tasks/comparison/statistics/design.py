@@ -15,7 +15,7 @@ def detectable(estimate: Estimate, alpha: float) -> float:
     1 where the design detects none.
     """
     quantiles = float(stdtrit(estimate.freedom, 1 - alpha / 2) + stdtrit(estimate.freedom, POWER))
-    return min(quantiles * estimate.error, 1.0)
+    return min(quantiles * estimate.error(alpha), 1.0)
 
 
 def seeds_for(estimate: Estimate, difference: float, alpha: float) -> int | None:

@@ -5,12 +5,19 @@ import pytest
 
 from tasks.comparison.statistics.crossed import Estimate, of_difference
 from tasks.comparison.statistics.design import POWER, chance_of_next, detectable, seeds_for
+from tasks.comparison.statistics.sample import TO_PAIRS, Sample
 from tests.support.crossed_models import Cell, answers
 
+SAMPLE = Sample(mean=0.01, variance=0.2, examples=15_000, of_seeds=3e-5, added=TO_PAIRS)
 KNOWN = Estimate(
-    mean=0.01, error=0.01, freedom=1e6, seed_variance=1e-4, example_variance=0.1, rest_variance=0.1, seeds=3,
+    samples=(SAMPLE,), freedom=1e6, seed_variance=1e-4, example_variance=0.1, rest_variance=0.1, seeds=3,
     examples=10_000,
 )  # fmt: skip
+
+
+def of_mean(mean):
+    """The same with another mean."""
+    return KNOWN._replace(samples=(SAMPLE._replace(mean=mean),))
 
 
 def test_a_detectable_difference_is_detected_in_four_of_five_runs():
@@ -41,8 +48,8 @@ def test_more_seeds_detect_smaller_differences_until_the_examples_end_it():
 
 def test_the_chance_of_the_next_seed():
     """It is even without a difference, rises with it, and is not known from one seed."""
-    assert chance_of_next(KNOWN._replace(mean=0.0)) == pytest.approx(0.5)
-    assert 0.5 < chance_of_next(KNOWN) < chance_of_next(KNOWN._replace(mean=0.05)) < 1
+    assert chance_of_next(of_mean(0.0)) == pytest.approx(0.5)
+    assert 0.5 < chance_of_next(KNOWN) < chance_of_next(of_mean(0.05)) < 1
     assert chance_of_next(KNOWN._replace(seeds=1)) is None
     assert chance_of_next(KNOWN._replace(seed_variance=0.0, rest_variance=0.0)) == 1
 
