@@ -1,17 +1,18 @@
 """What the families take: ratios with intervals, accuracy for its price, and money by the prices of the request."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from tasks.comparison.evidence import Branch
-from tasks.comparison.schema.cost import Cost, Ratio, Spending
+from tasks.comparison.schema.cost import Clock, Cost, Ratio, Spending
 from tasks.comparison.statistics.level import ALPHA
 from tasks.comparison.statistics.ratios import welch_ratio
 from tasks.settings.standards import Standards
 
 OF_TRAINING = ("train_seconds", "cpu_seconds", "peak_memory_bytes", "energy_joules")
 OF_PREDICTION = ("latency_seconds", "batch_latency_seconds", "flops", "model_bytes")
+SECONDS: Mapping[Clock, str] = {"cpu": "cpu_seconds", "wall": "train_seconds"}
 HOUR = 3600.0
 POINTS = 100  # of a share
 
@@ -19,11 +20,14 @@ POINTS = 100  # of a share
 def cost(family: Branch, reference: Branch, gain: float | None) -> Cost:
     """What `family` takes over what `reference` takes; `gain` is its detected gain of accuracy, None without one."""
     ratios = {name: _ratio(_values(family, name), _values(reference, name)) for name in (*OF_TRAINING, *OF_PREDICTION)}
+    clock = _clock(family, reference)
+    own, other = (_values(branch, SECONDS[clock]) for branch in (family, reference))
     searches = [[seconds] if (seconds := _searched(branch, "seconds")) else [] for branch in (family, reference)]
     return Cost(
         **ratios,
         search_seconds=_ratio(*searches),
-        seconds_per_point=_further_seconds(family, reference) / (POINTS * gain) if gain else None,
+        seconds_per_point=float(np.mean(own) - np.mean(other)) / (POINTS * gain) if gain else None,
+        clock=clock,
     )
 
 
@@ -52,12 +56,10 @@ def _ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Ratio 
     return Ratio(**found._asdict()) if found else None
 
 
-def _further_seconds(family: Branch, reference: Branch) -> float:
-    """The mean seconds of a training of `family` beyond one of `reference`: of the CPU if both know these."""
-    names = ("cpu_seconds", "train_seconds")
-    both = ([_values(branch, name) for branch in (family, reference)] for name in names)
-    own, other = next(sides for sides in both if all(sides))
-    return float(np.mean(own) - np.mean(other))
+def _clock(*branches: Branch) -> Clock:
+    """Which seconds count, of all of them: see `Cost`."""
+    used_gpus = any(any(_values(branch, "gpus")) for branch in branches)
+    return "cpu" if not used_gpus and all(_values(branch, "cpu_seconds") for branch in branches) else "wall"
 
 
 def _searched(branch: Branch, name: str) -> float | None:

@@ -7,7 +7,7 @@ from tasks.comparison.schema.differences import Difference, SeedTest, conclusion
 
 TEST = SeedTest(seed=0, both_right=5, only_family=1, only_reference=3, both_wrong=1, estimate=-0.2, p_value=0.6)
 EQUIVALENCE = 0.005
-COST = Cost(train_seconds=Ratio(estimate=2.0, low=1.9, high=2.1))
+COST = Cost(clock="wall", train_seconds=Ratio(estimate=2.0, low=1.9, high=2.1))
 
 
 def difference(middle: float, half: float, **changes: Any) -> Difference:

@@ -1,6 +1,6 @@
 """What a family takes beside its parameters, and how many times as much as another one."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -9,6 +9,7 @@ from tasks.settings.values import Frozen
 
 Positive = Annotated[Number, Field(gt=0)]
 Amount = Annotated[Number, Field(ge=0)]
+Clock = Literal["cpu", "wall"]
 
 
 class Ratio(Frozen):
@@ -32,8 +33,10 @@ class Cost(Frozen):
     Attributes:
         search_seconds: of the whole search, which there is once, so that it has no interval.
         seconds_per_point: the further seconds of training for each percentage point of accuracy that the better one
-            gains; less than 0 where the better one is the cheaper one, too. They are CPU seconds if both sides know
-            these, else seconds of the clock. Null where no difference is detected.
+            gains, by `clock`; less than 0 where the better one is the cheaper one, too. Null where no difference is
+            detected.
+        clock: which seconds of a training count. Those of the CPU, as on a shared machine the clock on the wall says
+            less. Those of the wall where a side used a GPU, for which a CPU mostly waits, or knows no CPU seconds.
     """
 
     train_seconds: Ratio | None = None
@@ -46,11 +49,12 @@ class Cost(Frozen):
     energy_joules: Ratio | None = None
     search_seconds: Ratio | None = None
     seconds_per_point: Number | None = None
+    clock: Clock = "cpu"
 
     @property
     def training(self) -> Ratio | None:
-        """Of CPU seconds if they are known, else of seconds of the clock: on a shared machine these say less."""
-        return self.cpu_seconds or self.train_seconds
+        """Of the seconds that count."""
+        return self.cpu_seconds if self.clock == "cpu" else self.train_seconds
 
 
 class Spending(Frozen):

@@ -1,9 +1,13 @@
 """What accuracy costs, as the second sentence of a verdict."""
 
-from tasks.comparison.schema.cost import Cost, Ratio
-from tasks.comparison.schema.differences import Difference
-from tasks.comparison.words.wording import duration, starting, the_family, times
+from collections.abc import Mapping
 
+from tasks.comparison.schema.cost import Clock, Ratio
+from tasks.comparison.schema.differences import Difference
+from tasks.comparison.statistics.level import ALPHA
+from tasks.comparison.words.wording import confidence, duration, starting, the_family, times
+
+TIME: Mapping[Clock, str] = {"cpu": "CPU time", "wall": "time"}
 ALIKE = 1.1  # two costs that surely differ by less than this factor are about the same
 
 
@@ -16,7 +20,7 @@ def cost_in_words(difference: Difference) -> str:
     training, latency = cost.training, cost.latency_seconds
     direction = _direction(training)
     if direction == 0:
-        return f"{_undirected(training, _clock(cost))}{_predicted(latency, f' by {family}')}."
+        return f"{_undirected(training, TIME[cost.clock])}{_predicted(latency, f' by {family}')}."
     dear, cheap = family, reference
     if direction < 0:
         dear, cheap = reference, family
@@ -24,7 +28,7 @@ def cost_in_words(difference: Difference) -> str:
     winner = {"better": family, "worse": reference}.get(difference.conclusion)
     opening = _opening(difference, dear, cheap, winner)
     subject = "it" if winner == dear or winner is None else dear
-    as_long = "as much CPU time" if cost.cpu_seconds else "as long"
+    as_long = "as much CPU time" if cost.clock == "cpu" else "as long"
     took = f"training {subject} takes {times(training.estimate)} times {as_long}{_interval(training)}"
     return f"{opening}: {took}{_predicted(latency)}."
 
@@ -40,8 +44,8 @@ def _opening(difference: Difference, dear: str, cheap: str, winner: str | None) 
         return starting(f"{cheap} is the cheaper one, too")
     price = difference.cost.seconds_per_point
     if winner == dear and price is not None and price > 0:
-        more = "more of CPU time" if difference.cost.cpu_seconds else "more"
-        return f"Each point of accuracy that {dear} gains costs {duration(price)} {more}"
+        more = f"{duration(price)} more {TIME[difference.cost.clock]}"
+        return f"Each point of accuracy that {dear} gains costs {more}"
     if winner == dear:
         return starting(f"{dear} is also the dearer one")
     gain = "gains no accuracy that counts" if difference.conclusion == "equal" else "no gain was detected"
@@ -56,18 +60,15 @@ def _undirected(training: Ratio, clock: str) -> str:
     return f"Which of the two takes more {clock} to train cannot be told{_interval(training, estimate)}"
 
 
-def _clock(cost: Cost) -> str:
-    return "CPU time" if cost.cpu_seconds else "time"
-
-
 def _predicted(latency: Ratio | None, whose: str = "") -> str:
     """How long a prediction takes, after the same for a training."""
     if latency is None:
         return ""
-    took = f"{times(latency.estimate)} times as long"
     if (direction := _direction(latency)) == 0:
         return ", and predictions take about as long" if _is_alike(latency) else ""
-    return f", and a prediction{whose} takes {took}" if direction > 0 else f", but a prediction{whose} takes {took}"
+    if direction > 0:
+        return f", and a prediction{whose} takes {times(latency.estimate)} times as long"
+    return f", but a prediction{whose} is {times(1 / latency.estimate)} times as fast"
 
 
 def _direction(ratio: Ratio) -> int:
@@ -92,4 +93,4 @@ def _interval(ratio: Ratio, estimate: str = "") -> str:
     if ratio.low is None or ratio.high is None:
         return f" ({estimate} times as much)" if estimate else ""
     middle = f"{estimate} times as much, " if estimate else ""
-    return f" ({middle}95 % interval {times(ratio.low)} to {times(ratio.high)})"
+    return f" ({middle}{confidence(ALPHA)} interval {times(ratio.low)} to {times(ratio.high)})"

@@ -36,6 +36,15 @@ def test_a_point_costs_the_further_seconds_for_each_point_gained():
     assert cost(branch("cnn"), branch("ann"), None).seconds_per_point is None
 
 
+@pytest.mark.parametrize("sides", [{"cnn": 1, "ann": 1}, {"cnn": 1, "ann": 0}])
+def test_where_a_gpu_worked_the_clock_on_the_wall_counts(sides):
+    """A processor that waits for a GPU says nothing of the work, so both sides are measured by the clock."""
+    cnn, ann = (branch(family, cpu_seconds=1.0, gpus=gpus) for family, gpus in sides.items())
+    found = cost(cnn, ann, 0.2)
+    assert (found.clock, found.training) == ("wall", found.train_seconds)
+    assert found.seconds_per_point == pytest.approx((61.2 - 9.8) / 20)
+
+
 def test_models_of_an_earlier_release_know_less_and_fail_nothing():
     """What they did not measure is unknown, and all else is there."""
     old = branch("cnn")
@@ -44,7 +53,7 @@ def test_models_of_an_earlier_release_know_less_and_fail_nothing():
             replicate.training.pop(name)
     found = cost(old, branch("ann"), 0.2)
     assert found.cpu_seconds is None
-    assert found.training == found.train_seconds
+    assert (found.clock, found.training) == ("wall", found.train_seconds)
     assert spending(old, FREE).gpus is None
 
 
