@@ -13,7 +13,6 @@ from tasks.settings.standards import Standards
 OF_TRAINING = ("train_seconds", "cpu_seconds", "peak_memory_bytes", "energy_joules")
 OF_PREDICTION = ("latency_seconds", "batch_latency_seconds", "flops", "model_bytes")
 SECONDS: Mapping[Clock, str] = {"cpu": "cpu_seconds", "wall": "train_seconds"}
-HOUR = 3600.0
 POINTS = 100  # of a share
 
 
@@ -33,15 +32,15 @@ def cost(family: Branch, reference: Branch, gain: float | None) -> Cost:
 
 def spending(branch: Branch, standards: Standards) -> Spending:
     """What the search and a training of `branch` took, in seconds and in money."""
-    gpus = max(_values(branch, "gpus"), default=None)
+    gpus = max(_values(branch, "gpus"), default=None)  # of a training; its search held as many
     seconds, cpu_seconds = _searched(branch, "seconds"), _searched(branch, "cpu_seconds")
     trained, cpu_trained = (_mean(_values(branch, name)) for name in ("train_seconds", "cpu_seconds"))
     return Spending(
         search_seconds=seconds,
         search_cpu_seconds=cpu_seconds,
         gpus=None if gpus is None else int(gpus),
-        training_money=_money(trained, cpu_trained, gpus, standards),
-        search_money=_money(seconds, cpu_seconds, gpus, standards),
+        training_money=standards.price_of(cpu_trained, _times(trained, gpus)),
+        search_money=standards.price_of(cpu_seconds, _times(seconds, gpus)),
     )
 
 
@@ -73,10 +72,5 @@ def _mean(values: Sequence[float]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def _money(seconds: float | None, cpu_seconds: float | None, gpus: float | None, standards: Standards) -> float | None:
-    """The price of cores and GPUs; None where nothing has a price, or where what has one is not known."""
-    gpu_seconds = None if seconds is None or gpus is None else seconds * gpus
-    priced = ((cpu_seconds, standards.price_per_core_hour), (gpu_seconds, standards.price_per_gpu_hour))
-    parts = [None if taken is None else taken / HOUR * price for taken, price in priced if price]
-    known = [part for part in parts if part is not None]
-    return sum(known) if parts and len(known) == len(parts) else None
+def _times(amount: float | None, factor: float | None) -> float | None:
+    return None if amount is None or factor is None else amount * factor

@@ -87,7 +87,7 @@ class _Job:
             folders = self._materialized(Path(scratch))
             progress = self._record.progress
             work = Work(self._settings, folders, output, progress, self.checkpoints, self._snapshot)
-            summary = self._stage.run(work)
+            summary = self._done(work)
             circumstances = {
                 "run": self._request.run,
                 "request": digest_of(self._request.model_dump(mode="json")),
@@ -99,6 +99,14 @@ class _Job:
                 "variables": {"kept": dict(numerics.kept), "removed": list(numerics.removed)},
             }
             return commit(self._store, self._stage.name, self._key, output, self._key_parts | circumstances, summary)
+
+    def _done(self, work: Work) -> dict[str, Any]:
+        """What the stage says of its work. How many GPUs it holds is known once it has computed."""
+        self._record.fields["gpus"] = None
+        try:
+            return self._stage.run(work)
+        finally:
+            self._record.fields["gpus"] = self._stage.gpus()
 
     def _materialized(self, scratch: Path) -> dict[str, Path]:
         """A folder for each input, with the files that the stage asked for, verified."""

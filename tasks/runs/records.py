@@ -18,6 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from tasks.errors import BlockedError, redacted
+from tasks.runs.meter import cpu_seconds
 from tasks.runs.requests import NEW_RUN
 from tasks.runs.stage import Input
 from tasks.settings.place import Place
@@ -37,7 +38,12 @@ RECORD = re.compile(
 
 
 class Fields(BaseModel):
-    """What a record says: where it stands, and how far the attempt came; seconds, and moments as ISO 8601 in UTC."""
+    """What a record says: where it stands, and how far the attempt came; seconds, and moments as ISO 8601 in UTC.
+
+    Attributes:
+        cpu_seconds: of the process since its start, and of those that it started and that have ended.
+        gpus: how many it holds; null where that is not known yet.
+    """
 
     run: str | None = None  # null in records older than this field
     stage: Name
@@ -55,6 +61,8 @@ class Fields(BaseModel):
     ended: str | None = None
     seconds: float = 0.0
     setup_seconds: float = 0.0
+    cpu_seconds: float | None = None
+    gpus: int | None = None
 
     def stem(self, run: str) -> str:
         """The key of this record without attempt and suffix. `run` is used when the record names no run."""
@@ -162,7 +170,7 @@ class Record:
     def __init__(self, store: Store, run: str, place: Place, stage: str):
         self._store, self._stem = store, _stem(run, place, stage)
         self._clock = time.monotonic()
-        begun = Fields(run=run, stage=stage, **vars(place), status="running", started=now())
+        begun = Fields(run=run, stage=stage, **vars(place), status="running", started=now(), gpus=0)
         # CPU seconds spent before any work: the start of the interpreter and the imports.
         self.fields = begun.model_dump() | {"setup_seconds": round(time.process_time(), 3)}
         self.attempt = self._claimed()
@@ -196,7 +204,8 @@ class Record:
 
     def update(self, **fields: Any) -> None:
         """Change fields and write the record; a record that cannot be written must not stop the work."""
-        self.fields |= fields | {"seconds": round(time.monotonic() - self._clock, 3)}
+        spent = {"seconds": time.monotonic() - self._clock, "cpu_seconds": cpu_seconds()}
+        self.fields |= fields | {name: round(number, 3) for name, number in spent.items()}
         try:
             self._store.write(_numbered(self._stem, self.attempt), self._body())
         except StoreError as error:

@@ -8,6 +8,7 @@ from tasks.settings.training import MAX_REPLICATES
 from tasks.settings.values import Frozen, Number, Text, Whole
 
 Price = Annotated[Number, Field(ge=0, le=1_000_000)]
+HOUR = 3600.0  # seconds
 
 
 class Standards(Frozen):
@@ -21,6 +22,13 @@ class Standards(Frozen):
     price_per_core_hour: Price = 0.0
     price_per_gpu_hour: Price = 0.0
     currency: Text = "USD"
+
+    def price_of(self, cpu_seconds: float | None, gpu_seconds: float | None) -> float | None:
+        """What the seconds of cores and of GPUs cost; None without a price, or where what has one is not known."""
+        both = ((cpu_seconds, self.price_per_core_hour), (gpu_seconds, self.price_per_gpu_hour))
+        priced = [(seconds, per_hour) for seconds, per_hour in both if per_hour]
+        parts = [seconds / HOUR * per_hour for seconds, per_hour in priced if seconds is not None]
+        return sum(parts) if parts and len(parts) == len(priced) else None
 
 
 class Looks(Frozen):

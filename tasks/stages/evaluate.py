@@ -16,7 +16,7 @@ from tasks.runs.stage import Input, Stage, Work
 from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.values import Frozen, Name
-from tasks.stages.model_settings import family_modules
+from tasks.stages.model_settings import family_modules, gpus
 
 MODEL_FILES = ("model.json", "model.weights.h5")
 
@@ -128,4 +128,4 @@ def _size(folder: Path) -> int:
     return sum((folder / name).stat().st_size for name in MODEL_FILES)
 
 
-STAGE = Stage("evaluate", settings, inputs, run, modules=family_modules, heavy="tasks.learning.network")
+STAGE = Stage("evaluate", settings, inputs, run, modules=family_modules, gpus=gpus, heavy="tasks.learning.network")

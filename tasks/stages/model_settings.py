@@ -72,6 +72,13 @@ def training_parts(data: Path, settings: ModelSettings) -> tuple[Any, Any]:
     return (train, validation) if settings.split is None else resplit(train, validation, settings.split)
 
 
+def gpus() -> int:
+    """How many GPUs this process holds."""
+    from tasks.learning.cost import devices
+
+    return devices.gpus()
+
+
 def family_modules(request: Request, place: Place) -> tuple[str, ...]:
     """The module of the family, which the stages load by its name."""
     return (family_module(place.family),)

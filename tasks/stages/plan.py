@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tasks.comparison.words.forecast import expected
 from tasks.errors import RequestError
-from tasks.report.duration.estimate import cost, estimate, keep_estimate
+from tasks.report.duration.estimate import estimate, keep_estimate
 from tasks.runs.forecast import Forecast
 from tasks.runs.order import run_number
 from tasks.runs.records import recorded
@@ -82,7 +82,7 @@ def _expected(request: Request, store: Store) -> str:
     except Exception as error:  # whatever is wrong with an estimate, no run may fail for it
         log.warning("no estimate of the run: %s: %s", type(error).__name__, error)
         return "no estimate"
-    return expected(kept, cost(kept.core_seconds, standards), standards.currency)
+    return expected(kept, standards.price_of(kept.cpu_seconds, kept.gpu_seconds), standards.currency)
 
 
 def _resolved(store: Store, run: str, parameters: str, config: Path, machine: Machine, trigger: str) -> Request:

@@ -7,7 +7,14 @@ from tasks.runs.stage import Input, Stage, Work
 from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.training import Search as SearchSettings
-from tasks.stages.model_settings import ModelSettings, family_modules, model_settings, training_data, training_parts
+from tasks.stages.model_settings import (
+    ModelSettings,
+    family_modules,
+    gpus,
+    model_settings,
+    training_data,
+    training_parts,
+)
 
 
 class Settings(ModelSettings):
@@ -66,4 +73,6 @@ def run(work: Work) -> dict[str, Any]:
     return {"trials": len(tried), "failed": sum(trial.score is None for trial in tried)}
 
 
-STAGE = Stage("search", settings, inputs, run, modules=family_modules, heavy="tasks.learning.search.trial_runner")
+STAGE = Stage(
+    "search", settings, inputs, run, modules=family_modules, gpus=gpus, heavy="tasks.learning.search.trial_runner"
+)

@@ -7,7 +7,14 @@ from typing import Any
 from tasks.runs.stage import Input, Stage, Work
 from tasks.settings.place import Place, search_place
 from tasks.settings.request import Request
-from tasks.stages.model_settings import ModelSettings, family_modules, model_settings, training_data, training_parts
+from tasks.stages.model_settings import (
+    ModelSettings,
+    family_modules,
+    gpus,
+    model_settings,
+    training_data,
+    training_parts,
+)
 
 
 def settings(request: Request, place: Place) -> ModelSettings:
@@ -24,7 +31,6 @@ def run(work: Work) -> dict[str, Any]:
     """Write the model's weights and configuration, history.json and metrics.json."""
     from tasks.data import arrays
     from tasks.learning import loop, network
-    from tasks.learning.cost.devices import gpus
 
     settings: ModelSettings = work.settings
     data = work.inputs["data"]
@@ -60,4 +66,4 @@ def run(work: Work) -> dict[str, Any]:
     return metrics
 
 
-STAGE = Stage("train", settings, inputs, run, modules=family_modules, heavy="tasks.learning.loop")
+STAGE = Stage("train", settings, inputs, run, modules=family_modules, gpus=gpus, heavy="tasks.learning.loop")

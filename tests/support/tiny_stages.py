@@ -30,7 +30,7 @@ def _tiny(stage: Stage) -> Stage:
             (work.output / name).write_text(told)
         return {}
 
-    return replace(stage, run=run, heavy=None)
+    return replace(stage, run=run, heavy=None, gpus=lambda: 0)
 
 
 STAGES = {"fetch": fetch.STAGE} | {

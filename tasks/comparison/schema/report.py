@@ -79,7 +79,12 @@ class Frontier(Frozen):
 
 
 class StageRecord(Frozen):
-    """What one stage did in this run; `cached` when it reused an earlier run's artifact."""
+    """What one stage did in this run; `cached` when it reused an earlier run's artifact.
+
+    Attributes:
+        cpu_seconds: of its process from its start, and of those that it started; null in records of an earlier release.
+        gpus: how many it held; null where that is not known, as when the process was killed.
+    """
 
     stage: str
     dataset: str | None = None
@@ -92,6 +97,8 @@ class StageRecord(Frozen):
     key: str | None = None
     seconds: Number
     setup_seconds: Number = 0.0
+    cpu_seconds: Number | None = None
+    gpus: int | None = None
     started: str | None = None
     ended: str | None = None
     error: str | None = None

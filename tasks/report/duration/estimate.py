@@ -20,7 +20,6 @@ from tasks.runs.forecast import Forecast as Findings
 from tasks.runs.order import reported
 from tasks.settings.place import Place
 from tasks.settings.request import Request
-from tasks.settings.standards import Standards
 from tasks.settings.training import SEED_ALONE
 from tasks.settings.workflow import REUSED_STAGES, STAGES, report_key
 from tasks.settings.workload import Key, expected, units
@@ -31,7 +30,7 @@ LOOKED_AT = 10  # newest reports, so that a long history costs no more
 MOST_STAGES = 500  # of a run whose artifacts are looked for: each costs a look at the store
 BELOW, ABOVE = 0.8, 1.25  # of the estimate: the range is at least so wide, as nothing tells what else the machine does
 SAME_MACHINE = ("processor", "cores", "gpu")
-HOUR = 3600
+PROCESSORS = ("cpu_seconds", "gpu_seconds")
 Kind = tuple[str, str | None, str | None, int | None]  # stage, dataset, family, budget
 
 
@@ -48,7 +47,7 @@ def estimate(request: Request, store: Store, machine: Mapping[str, str], found: 
     """What the run `request` may take on `machine`; `found` says which stages the store has."""
     keys = [key for key in expected(request) if key[0] in STAGES and key[0] != "report"]
     if len(keys) > MOST_STAGES:
-        return Estimate(stages=len(keys) - 1, reused=0, unknown=len(keys) - 1)
+        return Estimate(stages=len(keys) - 1, reused=0, looked=False, unknown=len(keys) - 1)
     there = {key for key in keys if key[0] in REUSED_STAGES and found.has(*key)}
     paces = _Paces(request, _earlier(request, store, machine))
     return paces.estimate(keys, there)
@@ -75,50 +74,55 @@ def _like(request: Request) -> tuple:
 
 
 class _Paces:
-    """What earlier runs tell: the seconds of a unit of each kind of stage, of what is reused, and between stages."""
+    """What earlier runs tell: the effort of a unit of each kind of stage, of what is reused, and the pauses between."""
 
     def __init__(self, request: Request, told: Sequence[Told]):
         self._request, self._runs = request, tuple(each.run for each in told)
-        self._seconds: dict[Kind, list[float]] = {}
-        self._light = [_work(row) for each in told for row in each.stages if row.cached]
+        self._efforts: dict[Kind, list[Effort]] = {}
+        self._light = [_effort(row) for each in told for row in each.stages if row.cached]
         self._slots = max((most_at_once(_trainings(each.stages)) for each in told), default=1)
         for each in told:
             for row in each.stages:
                 if row.status == "done" and not row.cached:
-                    self._seconds.setdefault(_kind(each.request, row.stage, place_of(row)), []).append(
-                        _work(row) / _units(each.request, row.stage, place_of(row))
-                    )
+                    key = row.stage, place_of(row)
+                    effort = _effort(row, _units(each.request, *key))
+                    self._efforts.setdefault(_kind(each.request, *key), []).append(effort)
         self._pauses = [pause for each in told if (pause := self._pause(each)) is not None]
 
     def _pause(self, told: Told) -> float | None:
         """What passed between the stages of a run that ended well."""
-        tasks = {(row.stage, place_of(row)): _work(row) for row in told.stages if row.stage != "report"}
-        seconds = elapsed(told.stages, told.environment.created)
-        if seconds is None or any(row.status != "done" for row in told.stages if row.stage != "report"):
+        rows = _own(told.stages)
+        seconds = elapsed(rows)
+        if seconds is None or any(row.status != "done" for row in rows):
             return None
-        return least_pause(tasks, self._slots, seconds)
+        return least_pause({(row.stage, place_of(row)): _effort(row).seconds for row in rows}, self._slots, seconds)
 
     def estimate(self, keys: Sequence[Key], there: set[Key]) -> Estimate:
         """What a run of the stages `keys` takes that finds those `there`."""
         to_do = [key for key in keys if key not in there and key[0] in REUSED_STAGES]
-        unknown = sum(_kind(self._request, *key) not in self._seconds for key in to_do)
+        unknown = sum(_kind(self._request, *key) not in self._efforts for key in to_do)
         counted = Estimate(runs=self._runs, stages=len(to_do) + len(there), reused=len(there), unknown=unknown)
         if not self._pauses or (to_do and unknown == len(to_do)):
             return counted
         seconds = self._wall(keys, there, mean, median)
         low, high = (self._wall(keys, there, pick, pick) for pick in (min, max))
-        work = sum(self._work(key, there, mean) for key in keys)
-        idle = mean(self._light) * len(there) if self._light else 0.0
         bounds = {"low": min(low, BELOW * seconds), "high": max(high, ABOVE * seconds)}
-        return counted.model_copy(update={"seconds": seconds, "core_seconds": work + idle} | bounds)
+        spent = {name: _sum(self._of(key, there, name, mean) for key in keys) for name in PROCESSORS}
+        return counted.model_copy(update={"seconds": seconds} | bounds | spent)
 
     def _wall(self, keys: Sequence[Key], there: set[Key], of_work: "_Pick", of_pauses: "_Pick") -> float:
         pause = of_pauses(self._pauses)
-        return makespan({key: self._work(key, there, of_work) + pause for key in keys}, self._slots)
+        work = {key: self._of(key, there, "seconds", of_work) or 0.0 for key in keys}
+        return makespan({key: seconds + pause for key, seconds in work.items()}, self._slots)
 
-    def _work(self, key: Key, there: set[Key], pick: "_Pick") -> float:
-        known = self._seconds.get(_kind(self._request, *key), [])
-        return pick(known) * _units(self._request, *key) if known and key not in there else 0.0
+    def _of(self, key: Key, there: set[Key], name: str, pick: "_Pick") -> float | None:
+        """How much of an effort a stage is: 0 of one that no run has done, None where those runs do not know it."""
+        is_there = key in there
+        told = self._light if is_there else self._efforts.get(_kind(self._request, *key), [])
+        known = [number for each in told if (number := getattr(each, name)) is not None]
+        if told and not known:
+            return None
+        return pick(known) * (1.0 if is_there else _units(self._request, *key)) if known else 0.0
 
 
 _Pick = Callable[[Iterable[float]], float]
@@ -133,9 +137,34 @@ def _units(request: Request, stage: str, place: Place) -> float:
     return units(request, stage, place) or 1.0
 
 
-def _work(row: StageRecord) -> float:
-    """The seconds of a stage's process, its imports included."""
-    return row.seconds + row.setup_seconds
+class Effort(NamedTuple):
+    """What a stage took: seconds of its process, with its imports; those of CPUs and of all its GPUs, where known."""
+
+    seconds: float
+    cpu_seconds: float | None
+    gpu_seconds: float | None
+
+
+def _effort(row: StageRecord, units: float = 1.0) -> Effort:
+    """What each of so many `units` of a stage took."""
+    seconds = (row.seconds + row.setup_seconds) / units
+    return Effort(
+        seconds,
+        cpu_seconds=None if row.cpu_seconds is None else row.cpu_seconds / units,
+        gpu_seconds=None if row.gpus is None else row.gpus * seconds,
+    )
+
+
+def _sum(numbers: Iterable[float | None]) -> float | None:
+    """The sum, or None where one is not known."""
+    found = list(numbers)
+    known = [number for number in found if number is not None]
+    return sum(known) if len(known) == len(found) else None
+
+
+def _own(stages: Iterable[StageRecord]) -> list[StageRecord]:
+    """The stages that an estimate speaks of: all but the report, which is still at work when it says what they took."""
+    return [row for row in stages if row.stage != "report"]
 
 
 def place_of(row: StageRecord) -> Place:
@@ -159,10 +188,14 @@ def _trainings(stages: Iterable[StageRecord]) -> list[Span]:
     ]
 
 
-def elapsed(stages: Iterable[StageRecord], created: str) -> float | None:
-    """The seconds from the start of `plan` to the moment of the report; None where its record does not tell."""
+def elapsed(stages: Sequence[StageRecord]) -> float | None:
+    """The seconds from the start of `plan` to the last end of a stage; None where the records do not tell.
+
+    The moment of the report is no end: a report can be made again days later.
+    """
     started = next((row.started for row in stages if row.stage == "plan"), None)
-    return max(0.0, _moment(created) - _moment(started)) if started else None
+    ends = [_moment(row.ended) for row in stages if row.ended]
+    return max(0.0, max(ends) - _moment(started)) if started and ends else None
 
 
 def _moment(text: str) -> float:
@@ -173,24 +206,18 @@ def with_forecast(comparison: Comparison, expected_before: Estimate | None) -> C
     """The comparison with what its run was expected to take beside what it took; None where nobody estimated it."""
     if expected_before is None:
         return comparison.model_copy(update={"forecast": None})
-    stages = [row for row in comparison.stages if row.stage != "report"]
-    core_seconds, standards = sum(map(_work, stages)), comparison.request.standards
+    stages, standards = _own(comparison.stages), comparison.request.standards
+    efforts = [_effort(row) for row in stages]
+    spent = {name: _sum(getattr(each, name) for each in efforts) for name in PROCESSORS}
     forecast = Forecast(
         estimate=expected_before,
-        seconds=elapsed(stages, comparison.environment.created),
-        core_seconds=core_seconds,
+        seconds=elapsed(stages),
+        **spent,
         reused=sum(row.cached for row in stages),
-        estimated_cost=cost(expected_before.core_seconds, standards),
-        cost=cost(core_seconds, standards),
+        estimated_cost=standards.price_of(expected_before.cpu_seconds, expected_before.gpu_seconds),
+        cost=standards.price_of(**spent),
     )
     return comparison.model_copy(update={"forecast": forecast})
-
-
-def cost(core_seconds: float | None, standards: Standards) -> float | None:
-    """The price of so many seconds of one core; None without a price."""
-    if core_seconds is None or not standards.price_per_core_hour:
-        return None
-    return core_seconds / HOUR * standards.price_per_core_hour
 
 
 def estimate_key(run: str) -> str:

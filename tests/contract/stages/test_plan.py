@@ -54,7 +54,7 @@ def test_the_estimate_is_said_and_kept_and_never_fails_a_run(planned, store, mon
     """Without an earlier run the record says just that; a fault of the estimate is a line in the log, and no more."""
     planned('{"profile": "smoke"}')
     said = read_record(store, "r", Place(), "plan")["progress"]
-    assert said.startswith("there is no earlier run of this profile on such a machine to estimate from; 0 of ")
+    assert said.startswith("no earlier run of this profile on such a machine tells how long it will take; 0 of ")
     kept = read_estimate(store, "r")
     assert (kept.seconds, kept.reused) == (None, 0)
     assert f"0 of {kept.stages} stages" in said

@@ -1,5 +1,7 @@
 """The execution of a stage: what is reused, what is made, what is recorded."""
 
+from dataclasses import replace
+
 import pytest
 
 from tasks.errors import DataError, NotAskedForError, RequestError
@@ -51,6 +53,20 @@ def test_a_second_run_reuses_what_the_first_made_and_says_so(store, request_of):
     records = [read_record(store, run, PLACE, "train") for run in ("r1", "r2")]
     assert [(record["status"], record["cached"]) for record in records] == [("done", False), ("done", True)]
     assert records[0]["progress"] == "half way"
+
+
+def test_a_record_says_what_the_work_took_of_processors(store, request_of):
+    """CPU seconds and GPUs of work that is done or failed; what is reused held none, whatever the machine has."""
+    on_two = replace(stage([]), gpus=lambda: 2)
+    for run in ("r1", "r2"):
+        execution.execute(on_two, request_of(run), PLACE, store)
+    with pytest.raises(DataError):
+        execution.execute(
+            replace(stage([], error=DataError("no")), gpus=lambda: 2), request_of("r3", force=True), PLACE, store
+        )
+    records = [read_record(store, run, PLACE, "train") for run in ("r1", "r2", "r3")]
+    assert [record["gpus"] for record in records] == [2, 0, 2]
+    assert all(record["cpu_seconds"] > 0 for record in records)
 
 
 def test_force_works_again_but_a_retry_of_the_forced_run_does_not(store, request_of):

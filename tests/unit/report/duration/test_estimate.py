@@ -45,8 +45,8 @@ def store(tmp_path):
     return FileStore(tmp_path / "store")
 
 
-def reported(store, run, request=REQUEST, *, pace=1.0, cached=(), machine=MACHINE, pause=2.0):
-    """An earlier run with a report: one stage after the other, each with `pause` seconds before it."""
+def reported(store, run, request=REQUEST, *, pace=1.0, cached=(), machine=MACHINE, pause=2.0, **processors):
+    """An earlier run with a report: one stage after the other, each with `pause` seconds before it, on two cores."""
     rows, now = [], START
     for stage, place in tasks_of(request):
         if stage not in STAGES or stage == "report":
@@ -56,6 +56,7 @@ def reported(store, run, request=REQUEST, *, pace=1.0, cached=(), machine=MACHIN
         begun, now = now, now + timedelta(seconds=seconds)
         row = {"stage": stage, **vars(place), "status": "done", "cached": stage in cached, "key": "c" * 40}
         row |= {"seconds": seconds - 0.25, "setup_seconds": 0.25, "error": None, "progress": ""}
+        row |= {"cpu_seconds": 2 * seconds, "gpus": 0} | processors
         rows.append(row | {"started": begun.isoformat(), "ended": now.isoformat()})
     made = {"machine": machine, "created": now.isoformat()}
     environment = synthetic.ENVIRONMENT.model_copy(update=made)
@@ -74,10 +75,14 @@ def estimated(store, request=REQUEST, *there, machine=MACHINE):
 def test_without_an_earlier_run_nothing_is_claimed(store):
     """No number, and the words say so; what the store has is counted all the same."""
     found = estimated(store, REQUEST, "fetch")
-    assert (found.runs, found.seconds, found.core_seconds) == ((), None, None)
+    assert (found.runs, found.seconds, found.cpu_seconds) == ((), None, None)
     assert (found.stages, found.reused) == (12, 1)
     assert expected(found, None, "USD") == (
-        "there is no earlier run of this profile on such a machine to estimate from; 1 of 12 stages are there already"
+        "no earlier run of this profile on such a machine tells how long it will take; 1 of 12 stages is there already"
+    )
+    comparison = with_forecast(reported(store, "r1"), found)
+    assert compared(comparison.forecast, "USD").startswith(
+        "No earlier run of this profile on such a machine told how long it would take. From the start of its plan to "
     )
 
 
@@ -88,7 +93,7 @@ def test_the_same_run_again_takes_the_same(store):
     truth = with_forecast(before, found).forecast
     assert found.runs == ("r1",)
     assert found.seconds == pytest.approx(truth.seconds, rel=0.01)
-    assert found.core_seconds == pytest.approx(truth.core_seconds)
+    assert found.cpu_seconds == pytest.approx(truth.cpu_seconds)
     assert found.low <= 0.8 * found.seconds
     assert found.high >= 1.25 * found.seconds
 
@@ -99,18 +104,18 @@ def test_what_is_there_takes_only_its_pause(store):
     found = estimated(store, REQUEST, *SECONDS)
     assert (found.reused, found.unknown) == (12, 0)
     assert found.seconds < 0.2 * estimated(store).seconds
-    assert found.core_seconds < 10
+    assert found.cpu_seconds < 20
 
 
 def test_times_go_with_epochs_and_seeds(store):
     """Twice the epochs take twice the training; another seed is another training on the same slots."""
     reported(store, "r1")
-    once = estimated(store).core_seconds
+    once = estimated(store).cpu_seconds
     training = REQUEST.training
     longer = REQUEST.model_copy(update={"training": training.model_copy(update={"epochs": 2 * training.epochs})})
     more = REQUEST.model_copy(update={"training": training.model_copy(update={"replicates": 3})})
-    assert estimated(store, longer).core_seconds - once == pytest.approx(4 * SECONDS["train"], rel=0.01)
-    assert estimated(store, more).core_seconds - once == pytest.approx(2 * (SECONDS["train"] + 4.5), rel=0.01)
+    assert estimated(store, longer).cpu_seconds - once == pytest.approx(8 * SECONDS["train"], rel=0.01)
+    assert estimated(store, more).cpu_seconds - once == pytest.approx(4 * (SECONDS["train"] + 4.5), rel=0.01)
 
 
 def test_what_no_run_has_done_is_named_as_unknown(store):
@@ -119,8 +124,10 @@ def test_what_no_run_has_done_is_named_as_unknown(store):
     both = REQUEST.model_copy(update={"datasets": (*REQUEST.datasets, synthetic.dataset("new", "New"))})
     found = estimated(store, both)
     assert found.unknown == 12
-    assert "expected: at least about" in expected(found, None, "USD")
-    assert "no earlier run tells of 12 stages" in expected(found, None, "USD")
+    assert expected(found, None, "USD") == (
+        "expected on this machine: at least 12 min and 22 CPU minutes, without 12 stages that no earlier run has done; "
+        "0 of 24 stages are there already"
+    )
     alone = REQUEST.model_copy(update={"datasets": (synthetic.dataset("new", "New"),)})
     assert estimated(store, alone).seconds is None
 
@@ -153,7 +160,7 @@ def test_a_reused_stage_does_not_tell_how_long_it_takes(store):
     """After a run that reused everything, the run before it still tells."""
     reported(store, "r1")
     reported(store, "r2", cached=tuple(SECONDS)[1:])
-    assert estimated(store).core_seconds == pytest.approx(sum(SECONDS.values()) + 61 + 240 + 120 + 9, rel=0.01)
+    assert estimated(store).cpu_seconds == pytest.approx(2 * (sum(SECONDS.values()) + 61 + 240 + 120 + 9), rel=0.01)
 
 
 def test_a_long_history_costs_no_more(store):
@@ -190,12 +197,12 @@ def test_the_report_compares_the_estimate_with_the_truth(store):
     before = reported(store, "r1", prices)
     comparison = with_forecast(before, estimated(store, prices))
     forecast = comparison.forecast
-    assert forecast.cost == pytest.approx(forecast.core_seconds * 0.001)
+    assert forecast.cost == pytest.approx(forecast.cpu_seconds * 0.001)
     assert forecast.estimated_cost == pytest.approx(forecast.cost)
     sentence = compared(forecast, "EUR")
     assert sentence == (
-        "Expected before the run were about 12 min (9 min to 15 min), and 11 core minutes (0.675 EUR). The run took "
-        "11 min 39 s from the start of its plan to this report, and 11 core minutes (0.675 EUR)."
+        "Expected before the run were about 12 min (9 min to 15 min) and 22 CPU minutes (1.35 EUR). From the start of "
+        "its plan to its last stage before this report, the run took 11 min 39 s and 22 CPU minutes (1.35 EUR)."
     )
     documents = render(comparison)
     assert sentence in documents["report.html"].decode().replace("\N{NO-BREAK SPACE}", " ")
@@ -224,13 +231,55 @@ def test_without_a_price_there_is_no_money(store):
     assert "USD" not in compared(comparison.forecast, "USD")
 
 
+def test_money_counts_cores_and_gpus_before_and_after_the_run(store):
+    """The estimate and the truth are priced alike: by CPU seconds, and by what every GPU was held."""
+    standards = Standards(price_per_core_hour=3.6, price_per_gpu_hour=36.0)
+    prices = REQUEST.model_copy(update={"standards": standards})
+    before = reported(store, "r1", prices, gpus=2)
+    forecast = with_forecast(before, estimated(store, prices)).forecast
+    assert forecast.gpu_seconds == pytest.approx(forecast.cpu_seconds)
+    assert forecast.cost == pytest.approx(forecast.cpu_seconds * 0.001 + forecast.gpu_seconds * 0.01)
+    assert forecast.estimated_cost == pytest.approx(forecast.cost)
+    assert "22 CPU minutes and 22 GPU minutes (14.85 USD)" in compared(forecast, "USD")
+
+
+@pytest.mark.parametrize("unknown", [{"cpu_seconds": None}, {"gpus": None}])
+def test_what_is_priced_and_not_known_has_no_price(store, unknown):
+    """A record of an earlier release, or a stage that was killed: no sum is said that leaves something out."""
+    standards = Standards(price_per_core_hour=3.6, price_per_gpu_hour=36.0)
+    prices = REQUEST.model_copy(update={"standards": standards})
+    forecast = with_forecast(reported(store, "r1", prices, **unknown), estimated(store, prices)).forecast
+    assert (forecast.cost, forecast.estimated_cost) == (None, None)
+    assert "USD" not in compared(forecast, "USD")
+
+
+def test_a_late_report_makes_no_run_longer(store):
+    """A report that a person makes again a day later: neither the truth nor the next estimate knows of the day."""
+    made = reported(store, "r1")
+    usual = estimated(store).seconds
+    created = (START + timedelta(days=1)).isoformat()
+    late = made.model_copy(update={"environment": made.environment.model_copy(update={"created": created})})
+    store.write("reports/r1/report.json", late.model_dump_json().encode())
+    assert estimated(store).seconds == usual
+    assert with_forecast(late, None).forecast is None
+    assert with_forecast(late, estimated(store)).forecast.seconds < 1000
+
+
 def test_a_large_run_is_not_looked_up(store):
-    """More stages than a glance allows: no number, and no look at the store for each."""
+    """More stages than a glance allows: no number, no look at the store for each, and no word of what is there."""
     training = REQUEST.training.model_copy(update={"replicates": 100})
     many = tuple(synthetic.dataset(f"d{number}") for number in range(3))
     large = REQUEST.model_copy(update={"training": training, "datasets": many})
     found = estimate(large, store, MACHINE, None)
     assert found.seconds is None
+    assert expected(found, None, "USD") == (
+        "no estimate: with 624 stages the run is too large to look up what is there"
+    )
+    forecast = with_forecast(reported(store, "r1"), found).forecast
+    assert compared(forecast, "USD").startswith(
+        "Nothing was expected of the run, as 624 stages are too many to look up first. From the start of its plan"
+    )
+    assert "expected to be there" not in compared(forecast, "USD")
 
 
 def test_places_of_reported_stages_are_those_of_the_request(store):
