@@ -1,12 +1,14 @@
 """How the report writes numbers and names, in its sentences, tables and figures."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from tasks.comparison.statistics.level import ALPHA
 
 UNKNOWN, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 ABBREVIATION = 4  # letters that a family's name has at most, to be one
 MORE_DIGITS = 4  # of a number that would read as another one
+ROUND = 0.9995  # and more is 1 with three digits
 NAMED = 5  # things that are named before the others are counted
 
 
@@ -35,8 +37,8 @@ def fixed(number: float | None, digits: int = 3) -> str:
 
 
 def significant(number: float | None, digits: int = 3) -> str:
-    """A number with `digits` significant digits: 0.00213, 41.2."""
-    return UNKNOWN if number is None else f"{number:.{digits}g}".replace("-", MINUS)
+    """A number with `digits` significant digits, and with no power of ten: 0.0000213, 41.2, 1,230."""
+    return UNKNOWN if number is None else f"{Decimal(f'{number:.{digits}g}'):,f}".replace("-", MINUS)
 
 
 def count(number: int | None) -> str:
@@ -84,21 +86,21 @@ def size(number: float | None) -> str:
     """Bytes as "1.04 MB" or "1.31 GB"."""
     if number is None:
         return UNKNOWN
-    return f"{number / 1e6:.2f} MB" if number < 1e9 else f"{number / 1e9:.2f} GB"
+    return f"{number / 1e6:.2f} MB" if number < 999.995e6 else f"{number / 1e9:.2f} GB"
 
 
 def moment(seconds: float | None) -> str:
     """A short time as "41.2 µs" or "2.4 ms"; a longer one as any duration."""
-    if seconds is None or seconds >= 1:
+    if seconds is None or seconds >= ROUND:
         return duration(seconds)
-    return f"{significant(1e6 * seconds)} µs" if seconds < 1e-3 else f"{significant(1e3 * seconds)} ms"
+    return f"{significant(1e6 * seconds)} µs" if seconds < ROUND * 1e-3 else f"{significant(1e3 * seconds)} ms"
 
 
 def operations(number: float | None) -> str:
     """Floating-point operations as "507 thousand", "26.4 million" or "1.2 billion"."""
     for limit, word in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand")):
-        if number is not None and number >= limit:
-            return f"{number / limit:.3g} {word}"
+        if number is not None and number >= ROUND * limit:
+            return f"{significant(number / limit)} {word}"
     return UNKNOWN if number is None else f"{number:.0f}"
 
 
@@ -113,7 +115,7 @@ def money(amount: float | None, currency: str) -> str:
     """A price as "0.00213 USD" or "12.40 USD"."""
     if amount is None:
         return UNKNOWN
-    return f"{significant(amount)} {currency}" if amount < 1 else f"{amount:,.2f} {currency}"
+    return f"{significant(amount)} {currency}" if amount < ROUND else f"{amount:,.2f} {currency}"
 
 
 def sample_notice(examples: int | None) -> str | None:

@@ -57,13 +57,11 @@ def test_a_second_run_reuses_what_the_first_made_and_says_so(store, request_of):
 
 def test_a_record_says_what_the_work_took_of_processors(store, request_of):
     """CPU seconds and GPUs of work that is done or failed; what is reused held none, whatever the machine has."""
-    on_two = replace(stage([]), gpus=lambda: 2)
+    on_two, failing = (replace(stage([], error=error), gpus=lambda: 2) for error in (None, DataError("no")))
     for run in ("r1", "r2"):
         execution.execute(on_two, request_of(run), PLACE, store)
     with pytest.raises(DataError):
-        execution.execute(
-            replace(stage([], error=DataError("no")), gpus=lambda: 2), request_of("r3", force=True), PLACE, store
-        )
+        execution.execute(failing, request_of("r3", force=True), PLACE, store)
     records = [read_record(store, run, PLACE, "train") for run in ("r1", "r2", "r3")]
     assert [record["gpus"] for record in records] == [2, 0, 2]
     assert all(record["cpu_seconds"] > 0 for record in records)
