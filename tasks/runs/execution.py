@@ -86,7 +86,8 @@ class _Job:
             output.mkdir()
             folders = self._materialized(Path(scratch))
             progress = self._record.progress
-            work = Work(self._settings, folders, output, progress, self.checkpoints, self._snapshot)
+            seen = self._snapshot, numerics.kept
+            work = Work(self._settings, folders, output, progress, self.checkpoints, *seen)
             summary = self._done(work)
             circumstances = {
                 "run": self._request.run,

@@ -12,17 +12,17 @@ from typing import NamedTuple
 
 LIBRARIES = (
     "KERAS_", "TF_", "XLA_", "JAX_", "TORCH_", "PYTORCH_", "OMP_", "KMP_", "MKL_", "OPENBLAS_", "DNNL_", "ONEDNN_",
-    "CUBLAS_", "CUDNN_", "NVIDIA_TF32_OVERRIDE", "ATEN_", "BLIS_", "HSA_", "LIBTPU_", "MIOPEN_", "NPY_",
+    "CUBLAS_", "CUDNN_", "NVIDIA_TF32_OVERRIDE", "ATEN_", "BLIS_", "HSA_", "LIBTPU_", "MIOPEN_", "NPY_", "NPROC",
 )  # fmt: skip
 NOT_THEIRS = ("TF_CLI_", "TF_TOKEN_", "TF_VAR_")  # Terraform's
-# Threads, devices, memory, and where a library keeps its files. XLA_FLAGS makes JAX deterministic, and
+# Threads (NPROC are JAX'), devices, memory, and where a library keeps its files. XLA_FLAGS makes JAX deterministic, and
 # CUBLAS_WORKSPACE_CONFIG PyTorch.
 KEPT = (
     "KERAS_BACKEND", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS", "TF_FORCE_GPU_ALLOW_GROWTH", "TF_GPU_ALLOCATOR", "TF_CPP_MIN_LOG_LEVEL", "XLA_FLAGS",
     "XLA_PYTHON_CLIENT_PREALLOCATE", "XLA_PYTHON_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_ALLOCATOR", "JAX_PLATFORMS",
     "JAX_PLATFORM_NAME", "JAX_CUDA_VISIBLE_DEVICES", "JAX_COMPILATION_CACHE_DIR", "KERAS_TORCH_DEVICE", "TORCH_HOME",
-    "PYTORCH_CUDA_ALLOC_CONF", "OMP_THREAD_LIMIT", "CUBLAS_WORKSPACE_CONFIG",
+    "PYTORCH_CUDA_ALLOC_CONF", "OMP_THREAD_LIMIT", "CUBLAS_WORKSPACE_CONFIG", "NPROC",
 )  # fmt: skip
 KERAS_HOME = "KERAS_HOME"  # Keras reads keras.json there: the image format, the float type, epsilon
 

@@ -1,7 +1,7 @@
 """What a stage is: a function from input artifacts to output artifacts, and everything that its key depends on."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -61,6 +61,7 @@ class Work:
         progress: takes one line of text.
         checkpoints: the states that earlier attempts have reached.
         snapshot: what `Stage.look` found, if the stage looks at something.
+        variables: those of the numeric libraries that stand in this process.
     """
 
     settings: Any
@@ -69,6 +70,7 @@ class Work:
     progress: Callable[[str], None]
     checkpoints: Checkpoints
     snapshot: Any = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,20 @@ on the present test part too, so that a report can say what the new data are wor
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks.data import arrays
 from tasks.data.part import LABELS, Part
 from tasks.errors import RequestError
-from tasks.runs.stage import Input, Stage, Work
+from tasks.runs.companion import answers
+from tasks.runs.stage import WARNING, Input, Stage, Work
 from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.values import Frozen, Name
 from tasks.stages.model_settings import family_modules, gpus
+
+if TYPE_CHECKING:
+    from tasks.learning.cost.latency import Latency
 
 MODEL_FILES = ("model.json", "model.weights.h5")
 
@@ -36,7 +40,7 @@ def settings(request: Request, place: Place) -> Settings:
 
 def inputs(request: Request, place: Place) -> dict[str, Input]:
     """The test part, and the model of every seed; of data that may change, the first seed's model before they did."""
-    models = {f"seed-{seed}": Input("train", replace(place, seed=seed), MODEL_FILES) for seed in request.seeds}
+    models = {_input(seed): Input("train", replace(place, seed=seed), MODEL_FILES) for seed in request.seeds}
     data = {"data": Input("normalize", place.at("dataset"), (*arrays.files("test"), arrays.FACTS))}
     if request.dataset(place.dataset).location is None:
         return data | models
@@ -53,22 +57,48 @@ def inputs(request: Request, place: Place) -> dict[str, Input]:
 
 def run(work: Work) -> dict[str, Any]:
     """Write seed-N.npz (y_true, y_pred, y_prob) for every seed, and metrics.json; `earlier.npz` where there is one."""
-    from tasks.learning import network
-    from tasks.learning.cost.latency import latencies
+    from tasks.learning.cost.latency import has_one_thread
 
-    test = arrays.read(work.inputs["data"], "test")
-    names = [f"seed-{seed}" for seed in work.settings.seeds]
-    scores = [_measured(work, name, network.load(work.inputs[name]), test) for name in names]
-    taken = latencies([work.inputs[name] for name in names])
-    replicates = [
-        score | {"seed": seed, "latency_seconds": latency.single, "batch_latency_seconds": latency.batched}
-        for seed, score, latency in zip(work.settings.seeds, scores, taken, strict=True)
-    ]
+    test, is_timed_here = arrays.read(work.inputs["data"], "test"), has_one_thread(work.variables)
+    replicates = [_replicate(work, seed, test, is_timed_here) for seed in work.settings.seeds]
     found: dict[str, Any] = {"replicates": replicates}
     if {"earlier", "earlier-data"} <= work.inputs.keys():
         found["earlier"] = _earlier(work, test)
+    if not is_timed_here:
+        for replicate, taken in zip(replicates, _timed_elsewhere(work), strict=False):
+            replicate.update(_named(taken))
     (work.output / "metrics.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     return {"accuracy": [replicate["accuracy"] for replicate in replicates]}
+
+
+def _replicate(work: Work, seed: int, test: Part, is_timed: bool) -> dict[str, Any]:
+    """The numbers of the model of `seed`, with the times of its predictions where they can be taken here."""
+    from tasks.learning import network
+    from tasks.learning.cost.latency import Latency, latency
+
+    model = network.load(work.inputs[_input(seed)])
+    measured = _measured(work, _input(seed), model, test)
+    return measured | {"seed": seed} | _named(latency(model) if is_timed else Latency())
+
+
+def _timed_elsewhere(work: Work) -> "list[Latency]":
+    """The times of the models' predictions by a process of one thread, up to where it failed; the rest is unknown."""
+    from tasks.learning.cost.latency import NO_GPU, ONE_THREAD, PATIENCE, latency_of_saved
+
+    folders = [work.inputs[_input(seed)] for seed in work.settings.seeds]
+    taken = answers(latency_of_saved, folders, {**ONE_THREAD, **NO_GPU}, PATIENCE)
+    if taken.fault:
+        missing = f"{len(folders) - len(taken.found)} of {len(folders)} models"
+        work.progress(f"{WARNING}the time of a prediction is not known of {missing}: {taken.fault}")
+    return taken.found
+
+
+def _named(taken: "Latency") -> dict[str, float | None]:
+    return {"latency_seconds": taken.single, "batch_latency_seconds": taken.batched}
+
+
+def _input(seed: int) -> str:
+    return f"seed-{seed}"
 
 
 def _measured(work: Work, name: str, model: Any, test: Part) -> dict[str, Any]:

@@ -3,14 +3,11 @@
 The time is the processor's, not that of the clock on the wall. One thread that nobody disturbs needs the same of both,
 and on a shared machine only the first says something of the model. A GPU is not used.
 
-This module imports Keras in its functions, so that a new process can set how many threads there are before.
+This module imports Keras in its functions, so that a new process can be told how many threads there are before.
 """
 
-import os
 import time
-from collections.abc import Mapping, Sequence
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from types import MappingProxyType
@@ -23,6 +20,7 @@ if TYPE_CHECKING:
 
 BATCH = 256
 SECONDS = 1.2  # of the wall clock, for one size of batches of one model; a slow model takes two predictions
+PATIENCE = 600.0  # seconds of the wall clock, for one model with all that it needs: Keras, its weights, the compiler
 MOST = 200  # predictions: more tell nothing new
 # How many threads a library takes is fixed when it starts. JAX reads NPROC.
 ONE_THREAD: Mapping[str, str] = MappingProxyType(
@@ -40,13 +38,21 @@ class Latency(NamedTuple):
     batched: float | None = None
 
 
-def latencies(folders: Sequence[Path]) -> list[Latency]:
-    """The latency of the model that `network.save` wrote into each folder.
+def has_one_thread(variables: Mapping[str, str]) -> bool:
+    """Whether a process with these variables computes with one thread and without a GPU, so that it can measure."""
+    import keras
 
-    They are measured here, or else in a process of their own. That one may fail, for lack of memory say: then they are
-    unknown, and nothing else fails.
-    """
-    return _measured(folders) if _is_one_thread() else _elsewhere(folders)
+    from tasks.learning.cost.devices import gpus
+
+    read = ONE_THREAD.keys() - ({"NPROC"} if keras.config.backend() != "jax" else set())
+    return all(variables.get(name) == ONE_THREAD[name] for name in read) and not gpus()
+
+
+def latency_of_saved(folder: Path) -> Latency:
+    """The latency of the model that `network.save` wrote into `folder`."""
+    from tasks.learning import network
+
+    return latency(network.load(folder))
 
 
 def latency(model: "keras.Model") -> Latency:
@@ -65,40 +71,3 @@ def _seconds(model: "keras.Model", images: np.ndarray) -> float:
         model.predict_on_batch(images)
         taken.append(time.process_time() - start)
     return median(taken)
-
-
-def _measured(folders: Sequence[Path]) -> list[Latency]:
-    from tasks.learning import network
-
-    return [latency(network.load(folder)) for folder in folders]
-
-
-def _is_one_thread() -> bool:
-    """Whether this process was started with one thread, and holds no GPU."""
-    import keras
-
-    from tasks.learning.cost.devices import gpus
-
-    read = ONE_THREAD.keys() - ({"NPROC"} if keras.config.backend() != "jax" else set())
-    return all(os.environ.get(name) == ONE_THREAD[name] for name in read) and not gpus()
-
-
-def _elsewhere(folders: Sequence[Path]) -> list[Latency]:
-    """Measured in another process, which ends with its work, even if this one is gone by then."""
-    context = get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_send, args=(sender, list(folders)), daemon=True)
-    process.start()
-    sender.close()  # so that the end of the process is the end of the pipe
-    try:
-        return receiver.recv()
-    except EOFError:
-        return [Latency()] * len(folders)
-    finally:
-        process.join()
-
-
-def _send(sender: Connection, folders: Sequence[Path]) -> None:
-    """The work of the other process, before which Keras has not been imported."""
-    os.environ.update({**ONE_THREAD, **NO_GPU})
-    sender.send(_measured(folders))

@@ -1,6 +1,7 @@
 """The evaluation of the model of the version before, by real models."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from tasks.data import arrays
 from tasks.learning.cost import latency
 from tasks.runs.stage import Work
 from tests.support.lazy import Lazy
+from tests.support.patience import PATIENCE
 from tests.support.tiny_data import images_and_labels
 
 network = Lazy("tasks.learning.network")
@@ -33,15 +35,12 @@ def work(tmp_path):
     for file, array in zip(arrays.files("test"), (images, labels.astype(np.uint16)), strict=True):
         np.save(folders["data"] / file, array)
     settings = evaluate.Settings(family="ann", seeds=(0,), backend="tensorflow")
-    return Work(settings, {**folders}, folders["output"], print, None)
+    return Work(settings, {**folders}, folders["output"], print, None, variables=latency.ONE_THREAD)
 
 
 @pytest.fixture(autouse=True)
-def one_thread(monkeypatch):
-    """Latencies are measured in this process."""
+def quick(monkeypatch):
     monkeypatch.setattr("tasks.learning.cost.latency.SECONDS", 0.05)
-    for name in latency.ONE_THREAD:
-        monkeypatch.setenv(name, "1")
 
 
 def found(work):
@@ -55,6 +54,28 @@ def test_every_replicate_has_its_cost(work):
     assert 0 < replicate["batch_latency_seconds"] < replicate["latency_seconds"] < 1
     assert 6_000 < replicate["flops"] < 20_000  # two for each weight of dense layers, and some more
     assert replicate["inference_seconds_per_image"] > 0
+
+
+def test_with_one_thread_every_model_is_loaded_once(work, monkeypatch):
+    """What is scored is also timed: the weights are read and the network is compiled no second time."""
+    loaded, load = [], network.load
+    monkeypatch.setattr("tasks.learning.network.load", lambda folder: loaded.append(folder.name) or load(folder))
+    found(work)
+    assert loaded == ["seed-0", "earlier"]
+
+
+@pytest.mark.parametrize(
+    ("patience", "fault"),
+    [(0.01, "its process gave no answer for 0 s"), (PATIENCE, "its process ended with 1")],
+)
+def test_a_time_that_cannot_be_taken_is_a_warning_and_fails_nothing(work, monkeypatch, patience, fault):
+    """The scores stand, the times are unknown, and the last line of progress says why."""
+    lines = []
+    monkeypatch.setattr("tasks.learning.cost.latency.PATIENCE", patience)
+    monkeypatch.setattr("tasks.learning.cost.latency.ONE_THREAD", {"KERAS_BACKEND": "none_such"})
+    (replicate,) = found(replace(work, variables={}, progress=lines.append))["replicates"]
+    assert (replicate["latency_seconds"], replicate["batch_latency_seconds"]) == (None, None)
+    assert lines[-1] == f"WARNING: the time of a prediction is not known of 1 of 1 models: {fault}"
 
 
 def test_the_earlier_model_answers_for_the_present_test_part(work):

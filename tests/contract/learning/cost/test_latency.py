@@ -14,9 +14,11 @@ network = Lazy("tasks.learning.network")
 ALONE = """
 import sys, os
 from pathlib import Path
-from tasks.learning.cost.latency import latencies
+from tasks.learning.cost.latency import NO_GPU, ONE_THREAD, latency_of_saved
+from tasks.runs.companion import answers
 if __name__ == "__main__":
-    print(latencies([Path(sys.argv[1])])[0], os.environ.get("OMP_NUM_THREADS"))
+    found = answers(latency_of_saved, [Path(sys.argv[1])], {**ONE_THREAD, **NO_GPU}, 600)
+    print(found.found[0], os.environ.get("OMP_NUM_THREADS"))
 """
 
 
@@ -36,15 +38,14 @@ def quick(monkeypatch):
     monkeypatch.setattr(latency, "SECONDS", 0.1)
 
 
-def test_one_thread_measures_here_and_more_threads_elsewhere(saved, monkeypatch):
-    """A process of one thread measures itself; any other one starts a process of one thread. Both find the same."""
-    monkeypatch.setattr(latency, "_elsewhere", lambda folders: ["elsewhere"] * len(folders))
-    for name in latency.ONE_THREAD:
-        monkeypatch.setenv(name, "1")
-    (here,) = latency.latencies([saved["small"]])
-    assert 0 < here.batched < here.single < 1
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    assert latency.latencies([saved["small"]]) == ["elsewhere"]
+def test_a_process_of_one_thread_can_measure(saved):
+    """Whoever has one thread measures itself; any other process leaves it to another one."""
+    one = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
+    assert latency.has_one_thread(one)
+    assert not latency.has_one_thread(one | {"OMP_NUM_THREADS": "2"})
+    assert not latency.has_one_thread({})
+    found = latency.latency_of_saved(saved["small"])
+    assert 0 < found.batched < found.single < 1
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
@@ -60,8 +61,3 @@ def test_a_process_of_its_own_measures_with_one_thread(saved, backend):
         assert done.stdout.strip().endswith("2")
         found.append(float(done.stdout.split("batched=")[1].split(")")[0]))
     assert 0 < found[0] < found[1] < 1
-
-
-def test_a_measurement_that_fails_fails_nothing_else(tmp_path):
-    """Without a model there is no latency: it is unknown, and no error."""
-    assert latency._elsewhere([tmp_path, tmp_path]) == [latency.Latency(None, None)] * 2

@@ -34,7 +34,7 @@ from tests.support.differences import difference
         (wording.ratio(1234.5), "1,234"),
         (wording.significant(0.0021349), "0.00213"),
         (wording.significant(0.0000556), "0.0000556"),
-        (wording.significant(-1234.5), "−1,230"),
+        (wording.significant(-1234.5), "\N{MINUS SIGN}1,230"),
         (wording.moment(999.6e-6), "1 ms"),
         (wording.moment(0.9996), "1.0 s"),
         (wording.moment(41.23e-6), "41.2 µs"),
