@@ -47,6 +47,7 @@ def run(work: Work) -> dict[str, Any]:
         work.checkpoints,
     )
     network.save(fitted.model, description, work.output)
+    held = gpus()
     metrics = {
         "seed": settings.seed,
         "parameters": fitted.model.count_params(),
@@ -54,9 +55,9 @@ def run(work: Work) -> dict[str, Any]:
         "val_accuracy": fitted.history[-1]["val_accuracy"],
         "train_seconds": fitted.train_seconds,
         "cpu_seconds": fitted.cpu_seconds,
-        "energy_joules": fitted.energy_joules,
+        "energy_joules": None if held else fitted.energy_joules,  # that of the processors alone would be a part of it
         "peak_memory_bytes": fitted.peak_memory_bytes,
-        "gpus": gpus(),
+        "gpus": held,
         "setup_seconds": fitted.setup_seconds,
         "validation_seconds": fitted.validation_seconds,
         "checkpoint_seconds": fitted.checkpoint_seconds,

@@ -73,7 +73,8 @@ class Replicate(Frozen):
         brier: the Brier score, summed over the classes: from 0 to 2; null where an earlier release evaluated.
         classes_predicted: how many classes it answered at least once; 1 when it always gave the same answer.
         train_seconds: wall time of training; set-up (building, compiling) and validation are apart.
-        cpu_seconds, energy_joules: of what `train_seconds` are; the energy is that of the machine's processors.
+        cpu_seconds, energy_joules: of what `train_seconds` are; the energy is that of the machine's processors (RAPL),
+            and null where a GPU was used, whose energy is not measured.
         peak_memory_bytes: the most that the process of the training held; gpus: how many GPUs it held.
         inference_seconds_per_image: on the wall's clock, in big batches, with all that `evaluate` may use.
         latency_seconds, batch_latency_seconds: processor seconds of one thread for one image, predicted alone and in a

@@ -1,10 +1,12 @@
 """The training as a stage: what it learns from where each replicate has a split, or a search, of its own."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 
+from tasks.runs.meter import Meter
 from tasks.storage.location import open_store
 from tests.support.lazy import Lazy
 from tests.support.stage_commands import speaking
@@ -98,3 +100,29 @@ def test_each_replicate_is_trained_with_what_its_own_search_chose(command, tmp_p
         parents = trainings[f"cifar10/ann/seed-{seed}"]["parents"]
         assert parents["choice"] == f"choose/{choice['key']}"
     assert len(choices) == 2
+
+
+def test_a_training_on_a_gpu_has_no_energy(command, learned, monkeypatch, tmp_path):
+    """The counter of the processors alone would be a small share of what such a training takes."""
+    monkeypatch.setattr(loop, "Meter", partial(Meter, counters(tmp_path)))
+    for stage in ("plan", "fetch", "normalize"):
+        assert command(stage, "--run", "r", *(() if stage == "plan" else ("--dataset", "cifar10"))).code == 0
+    for seed in (0, 1):
+        monkeypatch.setattr("tasks.learning.cost.devices.gpus", lambda: seed)  # noqa: B023
+        learned("ann", seed)
+    files = (tmp_path / "store" / "artifacts" / "train").rglob("metrics.json")
+    found = sorted((metrics["seed"], metrics["gpus"], metrics["energy_joules"]) for metrics in map(read, files))
+    assert found == [(0, 0, 0.0), (1, 1, None)]
+
+
+def read(file):
+    return json.loads(file.read_text())
+
+
+def counters(folder):
+    """The energy counter of one processor, which stands still."""
+    package = folder / "counters" / "intel-rapl:0"
+    package.mkdir(parents=True)
+    for name, text in (("name", "package-0"), ("energy_uj", "7"), ("max_energy_range_uj", "9")):
+        (package / name).write_text(text)
+    return package.parent

@@ -58,8 +58,8 @@ MEASURES = (
     Measure("batch_latency_seconds", "Prediction", "an image in a batch of 256", moment),
     Measure("flops", "Operations", "of one prediction", operations),
     Measure("model_bytes", "Model", "size on disk", size),
+    Measure("energy_joules", "Energy", "of the processors during a training", energy),
 )
-ENERGY = Measure("energy_joules", "Energy", "of the processors during a training", energy)
 
 
 def cost_columns(dataset: DatasetComparison) -> list[str]:
@@ -71,10 +71,10 @@ def cost_columns(dataset: DatasetComparison) -> list[str]:
 def cost_rows(dataset: DatasetComparison, currency: str) -> list[CostRow]:
     """The measures that somebody knows; nothing without a result. What one family alone does not know is a dash."""
     models = _done(dataset)
-    measures = [*MEASURES, *([ENERGY] if any(ENERGY.field in model.spread for model in models) else [])]
-    rows = [_measured(measure, models, dataset.differences) for measure in measures]
+    rows = [_measured(measure, models, dataset.differences) for measure in MEASURES]
     rows.insert(2, _searched(models, dataset.differences))
-    return [*rows, *_prices(models, dataset.differences, currency)] if models else []
+    rows += _prices(models, dataset.differences, currency)
+    return [row for row in rows if any(cell.text != UNKNOWN for cell in row.families)]
 
 
 def _done(dataset: DatasetComparison) -> list[Model]:
@@ -118,7 +118,6 @@ def _prices(models: Sequence[Model], differences: Sequence[Difference], currency
     return [
         CostRow("Price", what, _priced(prices, currency), _quotients(prices, differences))
         for what, prices in (("of a training", trained), ("of the search", searched))
-        if any(price is not None for price in prices.values())
     ]
 
 

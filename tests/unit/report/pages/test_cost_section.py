@@ -80,12 +80,21 @@ def test_energy_and_money_are_shown_where_they_are_known(usual):
     assert EVIL not in text
 
 
-def test_models_of_an_earlier_release_are_dashes(usual):
-    """Nothing fails for what was not measured then, and the verdict speaks of the clock on the wall."""
+def test_what_nobody_knows_has_no_row(usual):
+    """Models of an earlier release: a row of dashes says nothing, and the verdict speaks of the clock on the wall."""
     made = documents(of_an_earlier_release)
-    assert "an image alone" in section(made["report.html"])
+    text = section(made["report.html"])
+    assert "time on the clock" in text
+    for unknown in ("CPU time of all threads", "the most that a training held", "an image alone", "of one prediction"):
+        assert unknown not in text
     assert "CPU time" not in Page(made["report.html"]).text.split("Results")[0]
     assert "training it takes 6.0 times as long" in made["report.md"]
+
+
+def test_what_one_family_does_not_know_is_a_dash():
+    """The other's number is shown, and there is no ratio."""
+    made = documents(lambda branch: of_an_earlier_release(branch) if branch.family == "cnn" else branch)
+    assert "| Operations, of one prediction | 507 thousand | \N{EN DASH} | \N{EN DASH} |" in made["report.md"]
 
 
 def test_the_table_is_one_for_everybody(usual):
