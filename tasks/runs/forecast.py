@@ -4,8 +4,10 @@ The keys are those that execution computes. So a forecast knows of every change 
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import replace
+from functools import cache
 from itertools import takewhile
 
 from tasks.runs.execution import parts_of_key
@@ -14,9 +16,11 @@ from tasks.runs.stage import Input, Stage
 from tasks.settings.place import Place, branch_places
 from tasks.settings.request import Request
 from tasks.settings.training import MAX_REPLICATES
+from tasks.settings.workload import Key
 from tasks.storage.artifacts import Manifest, artifact_key, find
 from tasks.storage.contract import Store
 from tasks.storage.documents import DamagedError
+from tasks.storage.threads import spread
 
 log = logging.getLogger(__name__)
 
@@ -30,39 +34,49 @@ class Forecast:
     def __init__(
         self, request: Request, store: Store, stages: Mapping[str, Stage], version: Callable[[str], str | None]
     ):
-        self._request, self._store, self._stages, self._version = request, store, stages, version
-        self._found: dict[tuple[str, Place], Manifest | None] = {}
+        self.request, self._store, self._stages, self._version = request, store, stages, cache(version)
+        self._found: dict[Key, Manifest | None] = {}
+
+    def with_replicates(self, number: int) -> "Forecast":
+        """The forecast of the same run with so many replicates; what this one has found is not looked up again."""
+        training = self.request.training.model_copy(update={"replicates": number})
+        other = copy(self)
+        other.request = self.request.model_copy(update={"training": training})
+        other._found = {key: found for key, found in self._found.items() if key[0] != "evaluate"}
+        return other
 
     def trained(self) -> int:
         """How many of the seeds, from the first one on, have a model in every branch."""
-        return min(self._trained(place) for place in branch_places(self._request))
+        return min(self._trained(place) for place in branch_places(self.request))
 
     def _trained(self, place: Place) -> int:
-        seeds = (replace(place, seed=self._request.seed + number) for number in range(MAX_REPLICATES))
+        seeds = (replace(place, seed=self.request.seed + number) for number in range(MAX_REPLICATES))
         return sum(1 for _ in takewhile(lambda training: self._manifest("train", training), seeds))
 
-    def is_evaluated(self, replicates: int) -> bool:
-        """Whether every branch was measured at just that many seeds."""
-        training = self._request.training.model_copy(update={"replicates": replicates})
-        request = self._request.model_copy(update={"training": training})
-        return all(self._looked_up("evaluate", place, request) for place in branch_places(request))
+    def is_evaluated(self) -> bool:
+        """Whether every branch was measured at just as many seeds as the request has."""
+        return all(self._manifest("evaluate", place) for place in branch_places(self.request))
 
-    def has(self, name: str, place: Place) -> bool:
-        """Whether the artifact of a stage of the request itself is there."""
-        return self._manifest(name, place) is not None
+    def there(self, keys: Iterable[Key]) -> set[Key]:
+        """Those of `keys` whose artifact is there; they are looked up many at a time, stage by stage."""
+        asked, found = list(keys), set()
+        for stage in self._stages:
+            of_stage = [key for key in asked if key[0] == stage]
+            found |= {key for key, manifest in spread(lambda key: self._manifest(*key), of_stage) if manifest}
+        return found
 
     def _manifest(self, name: str, place: Place) -> Manifest | None:
         """The artifact of a stage of the request."""
         if (name, place) not in self._found:
-            self._found[name, place] = self._looked_up(name, place, self._request)
+            self._found[name, place] = self._looked_up(name, place)
         return self._found[name, place]
 
-    def _looked_up(self, name: str, place: Place, request: Request) -> Manifest | None:
+    def _looked_up(self, name: str, place: Place) -> Manifest | None:
         """The artifact of a stage at a place; None where it, or something that it is made from, is not there.
 
         Without a version the key is one that no artifact has.
         """
-        stage = self._stages[name]
+        stage, request = self._stages[name], self.request
         sources = stage.inputs(request, place)
         found = {name: manifest for name, source in sources.items() if (manifest := self._input(source))}
         if any(name not in found for name, source in sources.items() if source.version == "present"):

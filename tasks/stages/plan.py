@@ -18,10 +18,9 @@ from tasks.settings.place import Place
 from tasks.settings.request import Parameters, Request
 from tasks.settings.values import parse
 from tasks.stages.feasibility import check
-from tasks.stages.retraining import STAGES, UNATTENDED, looks_at, replicates
+from tasks.stages.retraining import UNATTENDED, forecast, looks_at, replicates
 from tasks.storage import provenance
 from tasks.storage.contract import Store, require_conditional_writes
-from tasks.storage.snapshots import Shelf
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +55,7 @@ def plan(
     """
     try:
         require_conditional_writes(store)
-        request = _resolved(store, run, parameters, config, machine, trigger)
+        request, known = _resolved(store, run, parameters, config, machine, trigger)
     except RequestError:
         if not has_request(store, run):  # otherwise it may be the run of somebody else
             with recorded(store, run, Place(), "plan"):
@@ -69,15 +68,14 @@ def plan(
             log.info("run %s: %s of %s", run, ", ".join(request.families), ", ".join(d.name for d in request.datasets))
         else:
             log.info("run %s has this request already; it is kept", run)
-        record.progress(_expected(request, store))
+        record.progress(_expected(request, store, known.with_replicates(request.training.replicates)))
     return request
 
 
-def _expected(request: Request, store: Store) -> str:
-    """What the run may take, in words, unless its data have changed meanwhile; it is kept for the report."""
+def _expected(request: Request, store: Store, known: Forecast) -> str:
+    """What the run may take, in words, by what is `known` to be there; it is kept for the report."""
     try:
-        found = Forecast(request, store, STAGES, lambda dataset: Shelf(store, dataset).present_version())
-        made = estimate(request, store, provenance.machine(), found)
+        made = estimate(request, store, provenance.machine(), known)
         kept, standards = keep_estimate(store, request.run, made), request.standards
     except Exception as error:  # whatever is wrong with an estimate, no run may fail for it
         log.warning("no estimate of the run: %s: %s", type(error).__name__, error)
@@ -85,23 +83,28 @@ def _expected(request: Request, store: Store) -> str:
     return expected(kept, standards.price_of(kept.cpu_seconds, kept.gpu_seconds), standards.currency)
 
 
-def _resolved(store: Store, run: str, parameters: str, config: Path, machine: Machine, trigger: str) -> Request:
-    """The request of a run that can succeed, as far as this machine knows."""
+def _resolved(
+    store: Store, run: str, parameters: str, config: Path, machine: Machine, trigger: str
+) -> tuple[Request, Forecast]:
+    """The request of a run that can succeed, as far as this machine knows, and what such a run would find done."""
     params = parse(Parameters, _from_json(parameters), "parameters")
     configuration = load_configuration(config)
     _warn(configuration)
     request = resolve(configuration, params, run, machine.backend, own_mirror=machine.mirror)
-    request = _with_seeds(request, store, configuration.orchestration.retraining, trigger)
+    retraining = configuration.orchestration.retraining
+    known = forecast(request, store, retraining, trigger)
+    request = _with_seeds(known, store, retraining, trigger)
     check(request, machine.memory)
-    return request
+    return request, known
 
 
-def _with_seeds(request: Request, store: Store, retraining: Retraining, trigger: str) -> Request:
+def _with_seeds(known: Forecast, store: Store, retraining: Retraining, trigger: str) -> Request:
     """The request with as many replicates as a run of this trigger has; a retry keeps those of the first attempt."""
+    request = known.request
     if trigger in UNATTENDED and has_request(store, request.run):
         number = read_request(store, request.run).training.replicates
     else:
-        number = replicates(request, store, retraining, trigger)
+        number = replicates(known, store, retraining, trigger)
     training = request.training.model_copy(update={"replicates": number})
     looks = looks_at(number, request.training.replicates, retraining, trigger)
     return request.model_copy(update={"training": training, "looks": looks})

@@ -33,32 +33,45 @@ STAGES = {module.STAGE.name: module.STAGE for module in (fetch, normalize, searc
 LOOKED_AT = 20  # reports, of other runs, among which the last one on the same datasets is looked for
 
 
-def replicates(
+def forecast(
     request: Request, store: Store, retraining: Retraining, trigger: str, stages: Mapping[str, Stage] = STAGES
-) -> int:
-    """How many models of each branch the run trains or reuses; `trigger` says what started it.
+) -> Forecast:
+    """What the run would find done; `trigger` says what started it.
+
+    Living sources are looked at only where the run hangs on it. Else their files are taken to be the last version.
+    """
+    if _hangs_on_what_is_there(retraining, trigger):
+        return Forecast(request, store, stages, partial(_version, request, store))
+    return Forecast(request, store, stages, lambda dataset: Shelf(store, dataset).present_version())
+
+
+def _hangs_on_what_is_there(retraining: Retraining, trigger: str) -> bool:
+    return trigger in UNATTENDED and (trigger != CLOCK or retraining.on_unchanged != "reuse")
+
+
+def replicates(known: Forecast, store: Store, retraining: Retraining, trigger: str) -> int:
+    """How many models of each branch the run trains or reuses.
 
     Raises:
         UnchangedError: nothing has changed, and there is nothing to add.
     """
-    wanted = request.training.replicates
-    if trigger not in UNATTENDED or (trigger == CLOCK and retraining.on_unchanged == "reuse"):
+    wanted = known.request.training.replicates
+    if not _hangs_on_what_is_there(retraining, trigger):
         return wanted
-    known = Forecast(request, store, stages, partial(_version, request, store))
     there = known.trained()
     if there < wanted:
         log.info("something has changed: %d of %d seeds have their models already", there, wanted)
         return wanted
     more = min(there + wanted, retraining.max_seeds)
     if trigger == CLOCK and retraining.on_unchanged == "add_seeds":
-        enough = _enough(request, store, retraining, there)
+        enough = _enough(known.request, store, retraining, there)
         if not enough:
             log.info("nothing has changed: to the %d seeds that are there come %d more", there, more - there)
             return more
         wanted = there
     else:
         enough = "what this run asks for is there"
-    if not known.is_evaluated(wanted):
+    if not known.with_replicates(wanted).is_evaluated():
         return wanted
     raise UnchangedError(f"nothing has changed, and {enough}; this run does nothing, and the last report stands")
 

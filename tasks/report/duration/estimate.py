@@ -7,6 +7,7 @@ wait for Airflow, is the same for every stage: just so long that this order give
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from statistics import mean, median
 from typing import NamedTuple
@@ -25,6 +26,7 @@ from tasks.settings.workflow import REUSED_STAGES, STAGES, report_key
 from tasks.settings.workload import Key, expected, units
 from tasks.storage.contract import ObjectMissing, Store
 from tasks.storage.documents import DamagedError, read_document
+from tasks.storage.threads import spread
 
 LOOKED_AT = 10  # newest reports, so that a long history costs no more
 MOST_STAGES = 500  # of a run whose artifacts are looked for: each costs a look at the store
@@ -48,23 +50,30 @@ def estimate(request: Request, store: Store, machine: Mapping[str, str], found: 
     keys = [key for key in expected(request) if key[0] in STAGES and key[0] != "report"]
     if len(keys) > MOST_STAGES:
         return Estimate(stages=len(keys) - 1, reused=0, looked=False, unknown=len(keys) - 1)
-    there = {key for key in keys if key[0] in REUSED_STAGES and found.has(*key)}
     paces = _Paces(request, _earlier(request, store, machine))
-    return paces.estimate(keys, there)
+    return paces.estimate(keys, found.there(keys))
 
 
 def _earlier(request: Request, store: Store, machine: Mapping[str, str]) -> list[Told]:
     """The newest reports of runs like `request` on such a machine."""
-    found = []
-    for run in islice(reported(store), LOOKED_AT):
-        try:
-            told = read_document(store, report_key(run, "report.json"), Told, "a report", "delete it")
-        except (ObjectMissing, DamagedError):  # or one of another release
-            continue
-        is_here = all(told.environment.machine.get(name) == machine.get(name) for name in SAME_MACHINE)
-        if is_here and run != request.run and _like(told.request) == _like(request):
-            found.append(told)
-    return found
+    runs = [run for run in islice(reported(store), LOOKED_AT) if run != request.run]
+    told = dict(spread(partial(_told, store), runs))
+    here = {name: machine.get(name) for name in SAME_MACHINE}
+    return [
+        each
+        for run in runs
+        if (each := told[run])
+        and {name: each.environment.machine.get(name) for name in SAME_MACHINE} == here
+        and _like(each.request) == _like(request)
+    ]
+
+
+def _told(store: Store, run: str) -> Told | None:
+    """What the report of `run` tells; None where there is none, or one of another release."""
+    try:
+        return read_document(store, report_key(run, "report.json"), Told, "a report", "delete it")
+    except (ObjectMissing, DamagedError):
+        return None
 
 
 def _like(request: Request) -> tuple:

@@ -1,5 +1,6 @@
 """A forecast: it agrees with what execution then finds in the store, and it makes nothing."""
 
+from copy import copy
 from functools import partial
 
 import pytest
@@ -8,6 +9,7 @@ from tasks.runs.forecast import Forecast
 from tasks.settings.loading import load_configuration, resolve
 from tasks.settings.place import Place
 from tasks.settings.request import Parameters
+from tasks.settings.workload import expected
 from tasks.storage import provenance
 from tests.support.tiny_data import make_configuration, make_mirror
 from tests.support.tiny_stages import STAGES, perform
@@ -30,7 +32,7 @@ def forecast(store):
 def test_an_empty_store_has_nothing(request_of, forecast, store):
     """Before any run no seed is there, and a forecast leaves the store as it was."""
     known = forecast(request_of("r1"))
-    assert (known.trained(), known.is_evaluated(2)) == (0, False)
+    assert (known.trained(), known.is_evaluated()) == (0, False)
     assert list(store.list("")) == []
 
 
@@ -39,7 +41,7 @@ def test_what_a_run_made_is_there_for_the_next(request_of, forecast, store):
     perform(request_of("r1", replicates=3), store)
     known = forecast(request_of("r2"))
     assert known.trained() == 3
-    assert [known.is_evaluated(number) for number in (2, 3, 4)] == [False, True, False]
+    assert [known.with_replicates(number).is_evaluated() for number in (2, 3, 4)] == [False, True, False]
 
 
 def test_the_branch_with_the_fewest_seeds_counts(request_of, forecast, store):
@@ -91,3 +93,18 @@ def test_a_killed_training_does_not_count(request_of, forecast, store):
     record = read_record(store, "r1", Place("cifar10", "ann", request.seed + 1), "train")
     store.delete(f"artifacts/train/{record['key']}/manifest.json")
     assert forecast(request).trained() == 1
+
+
+def test_nothing_is_looked_up_twice(request_of, forecast, store):
+    """Who asks first whether seeds are to be added, and then what is there, reads each manifest once."""
+    perform(request_of("r1", replicates=3), store)
+    read, own = [], store.read
+    counting = copy(store)
+    counting.read = lambda key: read.append(key) or own(key)
+    known = forecast(request_of("r2"), store=counting)
+    known.trained()
+    grown = known.with_replicates(3)
+    assert grown.is_evaluated()
+    keys = [key for key in expected(grown.request) if key[0] in STAGES]
+    assert grown.there(keys) == {*keys}
+    assert len(read) == len({*read})

@@ -50,7 +50,8 @@ def number(store, request_of):
     """How many seeds a run has that is started so, under these settings of retraining."""
 
     def number(trigger, request=None, **settings):
-        return retraining.replicates(request or request_of(), store, Retraining(**settings), trigger, STAGES)
+        asked = store, Retraining(**settings), trigger
+        return retraining.replicates(retraining.forecast(request or request_of(), *asked, STAGES), *asked)
 
     return number
 

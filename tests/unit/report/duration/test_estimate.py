@@ -36,8 +36,8 @@ class Findings:
     def __init__(self, *stages):
         self._stages = stages
 
-    def has(self, stage, place):
-        return stage in self._stages
+    def there(self, keys):
+        return {key for key in keys if key[0] in self._stages and key[0] != "plan"}
 
 
 @pytest.fixture
