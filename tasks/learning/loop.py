@@ -5,8 +5,8 @@ from the seed. A training that was killed goes on from its last checkpoint, and 
 one.
 """
 
+import importlib
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -116,7 +116,16 @@ def _seed(recipe: Recipe) -> None:
     """
     keras.utils.set_random_seed(recipe.seed)
     if recipe.training.deterministic:
-        os.environ["TF_DETERMINISTIC_OPS"] = "1"
+        _make_reproducible()
+
+
+def _make_reproducible() -> None:
+    """Keep TensorFlow to operations that are reproducible.
+
+    It is imported by its name: the backend is in the key of a stage, and TensorFlow is not in those of other backends.
+    """
+    if keras.config.backend() == "tensorflow":
+        importlib.import_module("tensorflow").config.experimental.enable_op_determinism()
 
 
 def compile_for(model: keras.Model, recipe: Recipe, steps: int) -> None:
