@@ -1,6 +1,6 @@
 """What a run says of a dataset itself, from the facts that `normalize` found."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tasks.comparison.evidence import Values
@@ -39,20 +39,19 @@ def data_section(dataset: Dataset, facts: Values) -> DataSection:
 
 
 class Pictures(NamedTuple):
-    """Pictures by dataset: of the classes, and of the test images in the galleries of mistakes."""
+    """Pictures of one dataset: of its classes, and of the test images in its galleries of mistakes.
 
-    examples: Mapping[str, Sequence[Strip]]
-    mistaken: Mapping[str, Sequence[Picture]]
+    `no_room` says that there are none because a disk had no room for the images.
+    """
+
+    examples: tuple[Strip, ...] = ()
+    mistaken: tuple[Picture, ...] = ()
+    no_room: bool = False
 
 
-def illustrated(comparison: Comparison, pictures: Pictures) -> Comparison:
-    """The comparison with its pictures. They follow from no number."""
-    data = [
-        section.model_copy(
-            update={name: tuple(each.get(section.name, ())) for name, each in pictures._asdict().items()}
-        )
-        for section in comparison.data
-    ]
+def illustrated(comparison: Comparison, pictures: Mapping[str, Pictures]) -> Comparison:
+    """The comparison with the pictures of each dataset that has some. They follow from no number."""
+    data = [section.model_copy(update=pictures.get(section.name, Pictures())._asdict()) for section in comparison.data]
     return comparison.model_copy(update={"data": tuple(data)})
 
 

@@ -2,8 +2,9 @@
 
 import io
 import json
+import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,12 @@ import numpy as np
 
 from tasks.comparison.data import Pictures, class_names, shown
 from tasks.comparison.evidence import Branch, EarlierEvidence, ReplicateEvidence, SearchEvidence, confidence_of
-from tasks.comparison.schema.data import Picture, Strip
 from tasks.comparison.schema.report import Comparison, Environment
 from tasks.report.documents import renderer
 from tasks.report.strips import pictures, strips
 from tasks.runs.reasons import relative
 from tasks.runs.records import now, recorded_manifest
+from tasks.settings.dataset import Dataset
 from tasks.settings.place import Place, branch_places, search_place
 from tasks.settings.request import Request
 from tasks.settings.workflow import report_key
@@ -27,6 +28,7 @@ from tasks.storage.contract import Store
 from tasks.storage.documents import DamagedError
 from tasks.storage.provenance import lock_digest, machine, versions
 
+log = logging.getLogger(__name__)
 EXAMPLES = "examples.npy"  # what normalize calls the images of its examples
 TEST_PART = "test-"  # how normalize begins the names of the files of that part
 TEST_IMAGES = f"{TEST_PART}images.npy"
@@ -75,38 +77,42 @@ def code_of(store: Store, records: Records) -> dict[str, str]:
     return found
 
 
-def pictures_of(comparison: Comparison, store: Store, records: Records) -> Pictures:
-    """The pictures of the comparison, of each dataset whose data are there, and not damaged."""
-    request, mistaken = comparison.request, {}
-    for dataset in request.datasets:
+def pictures_of(comparison: Comparison, store: Store, records: Records) -> dict[str, Pictures]:
+    """The pictures of each dataset whose data are there, and not damaged. A disk without room costs pictures only."""
+    found: dict[str, Pictures] = {}
+    for dataset in comparison.request.datasets:
         with suppress(DamagedError):
-            place = _BranchRecords(store, Place(dataset.name), records)
-            mistaken[dataset.name] = _mistaken(comparison, dataset.name, place)
-    return Pictures(_examples(request, store, records), mistaken)
-
-
-def _examples(request: Request, store: Store, records: Records) -> dict[str, tuple[Strip, ...]]:
-    """Pictures of the classes of each dataset."""
-    found: dict[str, tuple[Strip, ...]] = {}
-    for dataset in request.datasets:
-        with suppress(DamagedError):
-            place = _BranchRecords(store, Place(dataset.name), records)
-            manifest = place.manifest("normalize")
-            if manifest and EXAMPLES in manifest.files:
-                names, labels = class_names(dataset, manifest.summary), manifest.summary["examples"]
-                found |= {dataset.name: strips(place.array(manifest, EXAMPLES), [names[label] for label in labels])}
+            manifest = _BranchRecords(store, Place(dataset.name), records).manifest("normalize")
+            found |= {dataset.name: _drawn(comparison, dataset, store, manifest)} if manifest else {}
     return found
 
 
-def _mistaken(comparison: Comparison, dataset: str, records: "_BranchRecords") -> tuple[Picture, ...]:
-    """Pictures of the test images in the galleries of a dataset. The test part may be larger than the memory."""
-    indices, manifest = shown(comparison, dataset), records.manifest("normalize")
-    if not indices or manifest is None:
-        return ()
-    with tempfile.TemporaryDirectory(prefix="test-part-") as folder:
-        materialize(records.store, manifest, [TEST_IMAGES], Path(folder))
-        images = np.load(Path(folder, TEST_IMAGES), mmap_mode="r", allow_pickle=False)
-        return pictures(images, indices, len(comparison.data))
+def _drawn(comparison: Comparison, dataset: Dataset, store: Store, manifest: Manifest) -> Pictures:
+    needed = {EXAMPLES} | ({TEST_IMAGES} if shown(comparison, dataset.name) else set())
+    try:
+        with tempfile.TemporaryDirectory(prefix="pictures-") as folder:
+            materialize(store, manifest, sorted(needed & manifest.files.keys()), Path(folder))
+            return pictures_in(Path(folder), comparison, dataset, manifest.summary)
+    except OSError as error:
+        log.warning("the report has no pictures of %s: %s", dataset.name, error.strerror or error)
+        return Pictures(no_room=True)
+
+
+def pictures_in(folder: Path, comparison: Comparison, dataset: Dataset, facts: Mapping[str, Any]) -> Pictures:
+    """The pictures of a dataset, from what `normalize` left in `folder`, and found: its `facts`.
+
+    The test part may be larger than the memory. Its images are read only where galleries show some.
+    """
+    indices, names, several = shown(comparison, dataset.name), class_names(dataset, facts), len(comparison.data)
+    examples = folder / EXAMPLES  # artifacts of an early release have none
+    return Pictures(
+        strips(_images(examples), [names[label] for label in facts["examples"]]) if examples.exists() else (),
+        pictures(_images(folder / TEST_IMAGES), indices, several) if indices else (),
+    )
+
+
+def _images(path: Path) -> np.ndarray:
+    return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def collect(request: Request, records: Records, store: Store, progress: Say, publish: Publish) -> list[Branch]:
@@ -149,10 +155,6 @@ class _BranchRecords:
     def json(self, manifest: Manifest, name: str) -> Any:
         """A JSON file of an artifact, verified."""
         return json.loads(read_file(self.store, manifest, name))
-
-    def array(self, manifest: Manifest, name: str) -> np.ndarray:
-        """An array of an artifact, verified; nothing is unpickled."""
-        return np.load(io.BytesIO(read_file(self.store, manifest, name)), allow_pickle=False)
 
     @property
     def damaged(self) -> bool:

@@ -9,7 +9,7 @@ from tasks.report.duration.estimate import with_forecast
 
 
 def completed(
-    comparison: Comparison, pictures: Pictures, expected: Estimate | None, code: Mapping[str, str]
+    comparison: Comparison, pictures: Mapping[str, Pictures], expected: Estimate | None, code: Mapping[str, str]
 ) -> Comparison:
     """The comparison with its pictures, what was expected of the run, and the digests of its code by stage."""
     whole = with_forecast(illustrated(comparison, pictures), expected)

@@ -7,6 +7,7 @@ the store, the artifacts behind the report are verified too, and the whole repor
 """
 
 import logging
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from tasks.errors import DataError, RequestError
 from tasks.learning.metrics import measure
 from tasks.report.audit import Audit, stage_place
 from tasks.report.between.contrast import since_again
-from tasks.report.collection import code_of, collect, facts_of, legible, pictures_of
+from tasks.report.collection import code_of, collect, facts_of, legible, pictures_in
 from tasks.report.completion import completed
 from tasks.report.documents import renderer, with_predictions
 from tasks.report.duration.estimate import read_estimate
@@ -34,7 +35,7 @@ from tasks.runs.requests import read_request
 from tasks.settings.request import Request
 from tasks.settings.workflow import report_key
 from tasks.storage import snapshots
-from tasks.storage.artifacts import Manifest, artifact_key, digest_of, find, verify
+from tasks.storage.artifacts import Manifest, artifact_key, digest_of, find, materialize
 from tasks.storage.contract import ObjectMissing, Store
 from tasks.storage.documents import DamagedError
 
@@ -64,14 +65,15 @@ def verify_run(store: Store, run: str) -> Audit:
     records = _readable(lambda: read_records(store, run), True, audit) or []
     names = [key.removeprefix(report_key(run)) for key in store.list(report_key(run))]
     comparison = verify_report(lambda name: store.read(report_key(run, name)), names, audit)
-    manifests = {(r["stage"], r["key"]): _artifact(store, r, audit) for r in records if r["key"]}
+    drawing = _Drawing(comparison, audit) if comparison else None
+    manifests = {(r["stage"], r["key"]): _artifact(store, r, drawing, audit) for r in records if r["key"]}
     for manifest in filter(None, manifests.values()):
         _origin(manifest, manifests, request, audit)
     whole = comparison is not None and _same_stages(comparison, records, audit)
-    if comparison is None or request is None or not whole or None in manifests.values():
+    if comparison is None or drawing is None or request is None or not whole or None in manifests.values():
         audit.findings.append("the report was not made again from its artifacts, as some of these cannot be read")
     else:
-        _check("artifacts", comparison, lambda: _compiled(comparison, request, records, store, audit), audit)
+        _check("artifacts", comparison, lambda: _compiled(comparison, request, records, store, drawing, audit), audit)
     return audit
 
 
@@ -131,20 +133,20 @@ def _same_stages(comparison: Comparison, records: Sequence[Mapping[str, Any]], a
 
 
 def _compiled(
-    comparison: Comparison, request: Request, records: list[dict[str, Any]], store: Store, audit: Audit
+    comparison: Comparison,
+    request: Request,
+    records: list[dict[str, Any]],
+    store: Store,
+    drawing: "_Drawing",
+    audit: Audit,
 ) -> Comparison:
     """The comparison made again from the artifacts; the stages and the environment are those of the report."""
     records = legible(records, request, store)
     branches = collect(request, records, store, lambda _: None, lambda *_: None)
     stages = [stage.model_dump() for stage in comparison.stages]
-    facts, made = facts_of(request, store, records), comparison.environment.renderer.get("pillow", "of an old release")
+    facts = facts_of(request, store, records)
     again = compare(request, branches, stages, facts, comparison.environment)
-    if made == (here := renderer()["pillow"]):
-        pictures = pictures_of(again, store, records)
-    else:  # another release may code the same picture in other bytes
-        audit.unchecked.append(f"report.json: data: pictures: not made again: pillow {made} made them, here is {here}")
-        pictures = _pictures(comparison)
-    again = completed(again, pictures, read_estimate(store, request.run), code_of(store, records))
+    again = completed(again, drawing.pictures, read_estimate(store, request.run), code_of(store, records))
     return again.model_copy(update={"since": _since(comparison, store, audit)})
 
 
@@ -157,12 +159,9 @@ def _since(comparison: Comparison, store: Store, audit: Audit) -> Since | None:
         return comparison.since
 
 
-def _pictures(comparison: Comparison) -> Pictures:
+def _pictures(comparison: Comparison) -> dict[str, Pictures]:
     """The pictures that the report has."""
-    return Pictures(
-        {section.name: section.examples for section in comparison.data},
-        {section.name: section.mistaken for section in comparison.data},
-    )
+    return {each.name: Pictures(each.examples, each.mistaken, each.no_room) for each in comparison.data}
 
 
 def _recomputed(comparison: Comparison, predictions: Mapping[str | None, Any]) -> Comparison:
@@ -239,7 +238,36 @@ def _replicate(reported: Replicate, y_true: np.ndarray, y_pred: np.ndarray, y_pr
     )
 
 
-def _artifact(store: Store, record: Mapping[str, Any], audit: Audit) -> Manifest | None:
+class _Drawing:
+    """The pictures that a report should have, made again while its data are here to be verified.
+
+    Attributes:
+        pictures: by dataset; those of the report itself where another release of Pillow made them.
+    """
+
+    def __init__(self, comparison: Comparison, audit: Audit):
+        self._comparison, self._audit, reported = comparison, audit, _pictures(comparison)
+        self.pictures = {name: Pictures(no_room=True) for name, each in reported.items() if each.no_room}
+        made, here = comparison.environment.renderer.get("pillow", "of an old release"), renderer()["pillow"]
+        if made != here:  # another release may code the same picture in other bytes
+            audit.unchecked.append(
+                f"report.json: data: pictures: not made again: pillow {made} made them, here is {here}"
+            )
+            self.pictures = reported
+
+    def look(self, record: Mapping[str, Any], folder: Path, facts: Mapping[str, Any]) -> None:
+        """Make the pictures of a dataset that lacks them from what `normalize` left in `folder`, and found."""
+        name = record["dataset"]
+        if record["stage"] == "normalize" and name not in self.pictures:
+            try:
+                dataset = self._comparison.request.dataset(name)
+                self.pictures[name] = pictures_in(folder, self._comparison, dataset, facts)
+            except Exception as error:  # forged content makes its reader raise errors of any kind
+                reason = f"cannot be made again: {type(error).__name__}: {error}"
+                self._audit.findings.append(f"report.json: data: pictures of {name}: {reason}")
+
+
+def _artifact(store: Store, record: Mapping[str, Any], drawing: _Drawing | None, audit: Audit) -> Manifest | None:
     """The manifest that a record names, after its files were verified; or None, with a finding."""
     audit.checked["artifacts"] += 1
     try:
@@ -247,7 +275,10 @@ def _artifact(store: Store, record: Mapping[str, Any], audit: Audit) -> Manifest
         if manifest is None:
             audit.findings.append(f"artifacts/{record['stage']}/{record['key']}: missing")
             return None
-        verify(store, manifest)
+        with tempfile.TemporaryDirectory(prefix="verify-") as folder:
+            materialize(store, manifest, manifest.files, Path(folder))
+            if drawing:
+                drawing.look(record, Path(folder), manifest.summary)
         if snapshot := snapshots.snapshot_in(store, manifest):
             snapshots.verify(store, snapshot, log.info)
             audit.checked["files of snapshots"] += len(snapshot.files)

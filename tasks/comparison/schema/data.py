@@ -78,6 +78,7 @@ class DataSection(Frozen):
         remarks: sentences on what the numbers say: balance, classes that a part lacks, where the parts come from.
         examples: of the training part.
         mistaken: the images of the galleries at all budgets, each once, by their index.
+        no_room: whether there are no pictures because the disk of the report's maker had no room for the images.
     """
 
     name: str
@@ -90,3 +91,4 @@ class DataSection(Frozen):
     remarks: tuple[str, ...] = ()
     examples: tuple[Strip, ...] = ()
     mistaken: tuple[Picture, ...] = ()
+    no_room: bool = False

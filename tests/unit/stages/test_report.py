@@ -1,6 +1,9 @@
 """The join: damage in the store costs the results that it touches, and no others."""
 
 import json
+import resource
+from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -10,6 +13,7 @@ import pytest
 
 from tasks.errors import DataError
 from tasks.report.collection import collect
+from tasks.report.verification import verify_run
 from tasks.runs.order import LATEST
 from tasks.runs.records import Record, read_record, read_records, recorded
 from tasks.runs.requests import write_request
@@ -252,3 +256,70 @@ def test_the_command_says_so_and_ends_with_65(store, caplog):
     assert said.code == 65
     assert "report: the report is written, without cifar10/cnn: damaged: " in said.output.splitlines()[-1]
     assert store.exists(f"reports/{REQUEST.run}/report.html")
+
+
+@contextmanager
+def files_of_at_most(size):
+    """The kernel refuses to let a file of this process grow beyond `size` bytes, as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def wrong_pictures(store):
+    """What a verification that makes the report again finds wrong with the sections on the data."""
+    findings = verify_run(store, REQUEST.run).findings
+    assert not [line for line in findings if "was not made again from its artifacts" in line]
+    return [line for line in findings if " data[" in line or "pictures" in line]
+
+
+def test_a_disk_without_room_for_the_images_costs_the_pictures_only(store, caplog):
+    """The report has every result, says why it has no pictures, and agrees with its artifacts; so does the next one."""
+    said = "There are no pictures of CIFAR-10 here: the disk had no room for its images"
+    document, page = (f"reports/{REQUEST.run}/report.{kind}" for kind in ("json", "html"))
+    with files_of_at_most(4_000_000):
+        report(REQUEST, store)
+    assert "the report has no pictures of cifar10: File too large" in caplog.text
+    assert json.loads(store.read(LATEST))["status"] == "complete"
+    whole = json.loads(store.read(document))
+    assert [(each["no_room"], each["mistaken"]) for each in whole["data"]] == [(True, []), (True, [])]
+    assert store.read(page).decode().count(said) == 2
+    assert wrong_pictures(store) == []
+    report(REQUEST, store)
+    assert said not in store.read(page).decode()
+    assert all(each["mistaken"] for each in json.loads(store.read(document))["data"])
+    assert wrong_pictures(store) == []
+
+
+def test_pictures_beside_the_remark_that_there_are_none_are_found(store):
+    """Whoever puts other pictures into a report cannot excuse them with a full disk."""
+    report(REQUEST, store)
+    key = f"reports/{REQUEST.run}/report.json"
+    whole = json.loads(store.read(key))
+    whole["data"][0]["no_room"] = True
+    store.write(key, json.dumps(whole).encode())
+    assert " data[cifar10].mistaken[0].jpeg: expected nothing" in "\n".join(wrong_pictures(store))
+
+
+class Counting(FileStore):
+    """A folder that counts how often each object is read as a file."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.reads = Counter()
+
+    def download(self, key, path, *more):
+        """See Store."""
+        self.reads[key.rpartition("/")[2]] += 1
+        super().download(key, path, *more)
+
+
+def test_a_verification_reads_the_test_part_once(store):
+    """The images that are verified are those that the pictures are made of again; they may be many."""
+    report(REQUEST, store)
+    counting = Counting(Path(unquote(urlsplit(store.uri).path)))
+    assert wrong_pictures(counting) == []
+    assert counting.reads["test-images.npy"] == len(REQUEST.datasets)

@@ -36,7 +36,7 @@ def documents(classes, families=("ann", "cnn"), budgets=()):
     comparison = compare(request, branches, synthetic.records(request), {"flowers": facts}, synthetic.ENVIRONMENT)
     images = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 3), dtype=np.uint8)
     pictures = strips(images, [names[0]] * 8 + [names[1]] * 8)
-    made = render(illustrated(comparison, Pictures({"flowers": pictures}, {})))
+    made = render(illustrated(comparison, {"flowers": Pictures(pictures)}))
     return {name: body.decode() for name, body in made.items()}
 
 
