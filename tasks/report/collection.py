@@ -16,7 +16,7 @@ from tasks.comparison.data import Pictures, class_names, shown
 from tasks.comparison.evidence import Branch, EarlierEvidence, ReplicateEvidence, SearchEvidence, confidence_of
 from tasks.comparison.schema.report import Comparison, Environment
 from tasks.report.documents import renderer
-from tasks.report.strips import pictures, strips
+from tasks.report.strips import limits, pictures, strips
 from tasks.runs.reasons import relative
 from tasks.runs.records import now, recorded_manifest
 from tasks.settings.dataset import Dataset
@@ -103,11 +103,11 @@ def pictures_in(folder: Path, comparison: Comparison, dataset: Dataset, facts: M
 
     The test part may be larger than the memory. Its images are read only where galleries show some.
     """
-    indices, names, several = shown(comparison, dataset.name), class_names(dataset, facts), len(comparison.data)
+    indices, names, room = shown(comparison, dataset.name), class_names(dataset, facts), limits(comparison)
     examples = folder / EXAMPLES  # artifacts of an early release have none
     return Pictures(
-        strips(_images(examples), [names[label] for label in facts["examples"]]) if examples.exists() else (),
-        pictures(_images(folder / TEST_IMAGES), indices, several) if indices else (),
+        strips(_images(examples), [names[i] for i in facts["examples"]], room.strips) if examples.exists() else (),
+        pictures(_images(folder / TEST_IMAGES), indices, room.single) if indices else (),
     )
 
 

@@ -1,62 +1,94 @@
 """Images of a dataset as small pictures: for each class one strip of examples, and single images, as JPEG in Base64.
 
-All strips of a dataset take at most LIMIT characters, and the single ones LIMIT_OF_SINGLE, because the report carries
-them. The same images give the same bytes with the same release of Pillow.
+A report carries them, so all of a dataset together have a limit: they get smaller and less sharp until they keep it.
+The same images give the same bytes with the same release of Pillow.
 """
 
 import io
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image
 
+from tasks.comparison.assembly import MANY
 from tasks.comparison.schema.data import Picture, Strip
+from tasks.comparison.schema.report import Comparison, DatasetComparison
 
-CLASSES, IMAGES = 12, 8  # at most, and images of each class
-SIDE = 48  # pixels
-LIMIT = 180_000  # characters of Base64
-QUALITIES = (90, 80, 65, 50, 35, 20)  # of the JPEGs: the first that keeps the limit
-LIMIT_OF_SINGLE = 300_000  # characters of Base64, as often as a page shows them
-LIMIT_OF_A_REPORT = 1_200_000  # the same of all datasets
-SIDES = (96, 64, 48, 24)  # pixels of a single image: the first of these too
+CLASSES, IMAGES = 12, 8  # of the strips, and images of each of them, at most
+SIDES = (96, 64, 48, 24)  # pixels of a single image: the first that keeps the limit
+SIDES_OF_STRIPS = (48, 24)
+QUALITIES = (90, 80, 65, 50, 35, 20)  # of the JPEGs: the first of these too
+PAGE = 2_900_000  # bytes that the page of a run may take: below 3 MB with what surrounds the pictures
+# About what else a page has for each dataset at each budget, of that for each model, class and cell of a matrix; and for
+# all budgets of a dataset together.
+OF_A_PART, OF_A_MODEL, OF_A_CLASS, OF_A_CELL, OF_A_FRONTIER = 20_000, 28_000, 200, 40, 20_000
+Made = TypeVar("Made", Strip, Picture)
+Draw = Callable[[int, int], dict[str, Made] | dict[int, Made]]
 
 
-def strips(images: np.ndarray, names: Sequence[str]) -> tuple[Strip, ...]:
+class Limits(NamedTuple):
+    """The characters of Base64 that the pictures of one dataset may take, as often as the page shows them."""
+
+    strips: int = 180_000
+    single: int = 300_000
+
+
+def limits(comparison: Comparison) -> Limits:
+    """What each dataset of a report has room for: as much as ever, or less where there are many of them."""
+    text = sum(map(_text, comparison.datasets)) + OF_A_FRONTIER * len(comparison.frontiers)
+    room = (PAGE - text) / len(comparison.data)
+    share = min(1.0, max(0.0, room / sum(Limits())))
+    return Limits(*(int(share * limit) for limit in Limits()))
+
+
+def _text(part: DatasetComparison) -> int:
+    """About how many bytes a page has on a dataset at one budget, without pictures of the data."""
+    classes = len(part.classes)
+    of_a_model = OF_A_MODEL + OF_A_CLASS * classes + OF_A_CELL * min(classes, MANY) ** 2
+    return OF_A_PART + len(part.models) * of_a_model
+
+
+def strips(images: np.ndarray, names: Sequence[str], limit: int = Limits().strips) -> tuple[Strip, ...]:
     """A strip for each class of `images`, uint8 [m, h, w, c] of the classes `names` [m], in the order of the names."""
-    by_class: dict[str, list[Image.Image]] = {}
+    by_class: dict[str, list[np.ndarray]] = {}
     for image, name in zip(images, names, strict=True):
-        if len(by_class.setdefault(name, [])) < IMAGES:
-            by_class[name].append(_small(image))
-    joined = {name: _joined(row) for name, row in list(by_class.items())[:CLASSES]}
-    texts: dict[str, str] = {}
-    for quality in QUALITIES:
-        texts = {name: _jpeg(picture, quality) for name, picture in joined.items()}
-        if sum(map(len, texts.values())) <= LIMIT:
-            break
-    return tuple(_strip(name, by_class[name], texts[name]) for name in joined)
+        by_class.setdefault(name, []).append(image)
+    rows = {name: row[:IMAGES] for name, row in list(by_class.items())[:CLASSES]}
+
+    def draw(side: int, quality: int) -> dict[str, Strip]:
+        return {name: _strip(name, row, side, quality) for name, row in rows.items()}
+
+    return _fitted(draw, Counter([*rows]), limit, SIDES_OF_STRIPS)
 
 
-def pictures(images: np.ndarray, indices: Sequence[int], datasets: int = 1) -> tuple[Picture, ...]:
-    """Single images of `images`, uint8 [m, h, w, c], each once; `indices` has each as often as a page shows it.
+def pictures(images: np.ndarray, indices: Sequence[int], limit: int = Limits().single) -> tuple[Picture, ...]:
+    """Single images of `images`, uint8 [m, h, w, c], each once; `indices` has each as often as a page shows it."""
+    uses = Counter(indices)
 
-    They are as large and as sharp as the limit allows in a report of so many `datasets`.
-    """
-    uses, limit = Counter(indices), min(LIMIT_OF_SINGLE, LIMIT_OF_A_REPORT // datasets)
-    for side, quality in product(SIDES, QUALITIES):
-        made = {index: _picture(index, images[index], side, quality) for index in sorted(uses)}
+    def draw(side: int, quality: int) -> dict[int, Picture]:
+        return {index: _picture(index, images[index], side, quality) for index in sorted(uses)}
+
+    return _fitted(draw, uses, limit, SIDES)
+
+
+def _fitted(draw: Draw, uses: Counter, limit: int, sides: Sequence[int]) -> tuple[Made, ...]:
+    """What `draw` makes, as large and as sharp as the limit allows."""
+    for side, quality in product(sides, QUALITIES):
+        made = draw(side, quality)
         if _size(made, uses) <= limit:
             break
-    while _size(made, uses) > limit:  # very many images of noise: the last ones have no picture
+    while _size(made, uses) > limit:  # very many, or images of noise: the last ones have no picture
         made.popitem()
     return tuple(made.values())
 
 
-def _size(made: Mapping[int, Picture], uses: Mapping[int, int]) -> int:
+def _size(made: dict, uses: Counter) -> int:
     """The characters of all pictures on a page."""
-    return sum(len(picture.jpeg) * uses[index] for index, picture in made.items())
+    return sum(len(each.jpeg) * uses[name] for name, each in made.items())
 
 
 def _picture(index: int, image: np.ndarray, side: int, quality: int) -> Picture:
@@ -64,11 +96,13 @@ def _picture(index: int, image: np.ndarray, side: int, quality: int) -> Picture:
     return Picture(index=index, width=small.width, height=small.height, jpeg=_jpeg(small, quality))
 
 
-def _strip(name: str, row: Sequence[Image.Image], jpeg: str) -> Strip:
-    return Strip(name=name, count=len(row), width=row[0].width, height=row[0].height, jpeg=jpeg)
+def _strip(name: str, row: Sequence[np.ndarray], side: int, quality: int) -> Strip:
+    small = [_small(image, side) for image in row]
+    width, height = small[0].size
+    return Strip(name=name, count=len(row), width=width, height=height, jpeg=_jpeg(_joined(small), quality))
 
 
-def _small(image: np.ndarray, side: int = SIDE) -> Image.Image:
+def _small(image: np.ndarray, side: int) -> Image.Image:
     """An image of one, three or more channels, of which the first three are shown, scaled down to `side` at most."""
     channels = image[..., 0] if image.shape[-1] < 3 else image[..., :3]
     picture = Image.fromarray(np.ascontiguousarray(channels))

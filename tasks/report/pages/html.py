@@ -17,6 +17,7 @@ from tasks.report.pages.figures.frontier import frontier_figures
 from tasks.report.pages.figures.heat_maps import heat_map
 from tasks.report.pages.figures.reliability import reliability_figure
 from tasks.report.pages.figures.results import class_scores, interval_figures, key, learning_curves, trial_figures
+from tasks.report.pages.figures.svg import styled_once
 from tasks.report.pages.templates import render_template
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -38,7 +39,7 @@ class Section(NamedTuple):
 def to_html(comparison: Comparison) -> str:
     """The page. Every text in it is escaped. Only the figures are markup, and Matplotlib escapes their texts."""
     request, sections = comparison.request, _sections(comparison)
-    return render_template(
+    page = render_template(
         "report.html.j2",
         comparison,
         finish=unbroken,
@@ -48,6 +49,7 @@ def to_html(comparison: Comparison) -> str:
         sections=sections,
         key=key,
     )
+    return styled_once(page)
 
 
 def unbroken(value: object) -> object:

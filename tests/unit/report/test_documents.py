@@ -113,8 +113,11 @@ def test_figures_take_the_colours_of_the_page(documents):
     """No stand-in colour is left, and none of Matplotlib's own, so that the dark page has no dark text."""
     figures = "".join(re.findall(r'<svg role="img".*?</svg>', documents["report.html"], flags=re.S))
     assert figures.count("<svg") > 10
-    assert not re.findall(r"(?:fill|stroke): #", figures)
-    assert "var(--family-1)" in figures
+    assert not re.findall(r"(?:fill|stroke): #|style=", figures)
+    styles = dict(re.findall(r"^\.(s\d+) {(.*)}$", documents["report.html"], flags=re.M))
+    assert {*re.findall(r' class="(s\d+)"', figures)} == styles.keys()
+    assert not re.findall(r"(?:fill|stroke): #", " ".join(styles.values()))
+    assert "fill: var(--family-1); stroke: var(--family-1)" in " ".join(styles.values())
 
 
 def test_hostile_text_stays_text(evil):

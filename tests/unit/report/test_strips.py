@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.report.strips import LIMIT, LIMIT_OF_A_REPORT, LIMIT_OF_SINGLE, pictures, strips
+from tasks.comparison.assembly import compare
+from tasks.report.pages.html import to_html
+from tasks.report.strips import PAGE, Limits, limits, pictures, strips
+from tests.support import synthetic
 
 
 def _noise(number, shape):
@@ -31,13 +34,14 @@ def test_a_strip_shows_the_images_of_a_class_side_by_side(shape):
     assert abs(int(np.asarray(_opened(light)).mean()) - 200) < 8
 
 
-def test_pictures_of_noise_keep_the_limit():
+@pytest.mark.parametrize(("limit", "number"), [(Limits().strips, 12), (60_000, 12), (9_000, 10), (0, 0)])
+def test_pictures_of_noise_keep_the_limit(limit, number):
     """The worst images, as many as there may be, take no more than the limit; further ones are left out."""
     names = [f"class {number // 10:02}" for number in range(150)]
-    made = strips(_noise(150, (64, 64, 3)), names)
-    assert sum(len(strip.jpeg) for strip in made) <= LIMIT
-    assert [strip.name for strip in made] == sorted({*names})[:12]
-    assert {strip.count for strip in made} == {8}
+    made = strips(_noise(150, (64, 64, 3)), names, limit)
+    assert sum(len(strip.jpeg) for strip in made) <= limit
+    assert [strip.name for strip in made] == sorted({*names})[:number]
+    assert {strip.count for strip in made} <= {8}
 
 
 def test_the_same_images_give_the_same_bytes():
@@ -60,14 +64,14 @@ def test_single_images_are_pictures_of_their_own(shape):
     assert np.asarray(_opened(dark)).max() < 8
 
 
-@pytest.mark.parametrize(("number", "datasets"), [(48, 1), (144, 1), (144, 40), (900, 1)])
-def test_single_pictures_of_noise_keep_the_limit_as_often_as_they_are_shown(number, datasets):
-    """The worst images take no more than the limit of a dataset and of a report; one shown twice counts twice."""
+@pytest.mark.parametrize(("number", "limit"), [(48, 300_000), (144, 300_000), (144, 30_000), (900, 300_000)])
+def test_single_pictures_of_noise_keep_the_limit_as_often_as_they_are_shown(number, limit):
+    """The worst images take no more than the limit; one shown twice counts twice."""
     indices = [*range(number), *range(number // 2)]
-    made = pictures(_noise(number, (100, 100, 3)), indices, datasets)
+    made = pictures(_noise(number, (100, 100, 3)), indices, limit)
     size = sum(len(picture.jpeg) * indices.count(picture.index) for picture in made)
-    assert 0 < size <= min(LIMIT_OF_SINGLE, LIMIT_OF_A_REPORT // datasets)
-    assert len(made) == number or number * datasets > 144
+    assert 0 < size <= limit
+    assert len(made) == number or number > 144 or limit < 300_000
 
 
 def test_pictures_come_from_a_mapped_file_too(tmp_path):
@@ -76,3 +80,39 @@ def test_pictures_come_from_a_mapped_file_too(tmp_path):
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
     assert pictures(mapped, [2, 7]) == pictures(_noise(9, (32, 32, 3)), [7, 2])
     assert pictures(mapped, []) == ()
+
+
+def _compared(datasets, classes, families=("ann", "cnn"), budgets=()):
+    names = tuple(f"class {number}" for number in range(classes))
+    about = tuple(synthetic.dataset(f"d{number}", classes=names) for number in range(datasets))
+    request = synthetic.request(about, families, 2, budgets)
+    branches = synthetic.everything(request, examples=max(100, 4 * classes))
+    facts, records = synthetic.facts(request), synthetic.records(request)
+    return compare(request, branches, records, facts, synthetic.ENVIRONMENT)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [(3, 2), (3, 25), (2, 26), (1, 1000), (2, 10, ("ann", "cnn", "mixer")), (1, 10, ("ann", "cnn"), (8_000, 32_000))],
+)
+def test_a_page_with_all_the_pictures_that_it_has_room_for_stays_below_3_mb(asked):
+    """What the pictures leave to the text is enough, whatever the numbers of classes, families and budgets."""
+    made = _compared(*asked)
+    page = len(to_html(made).encode())
+    as_often = PAGE // page  # that fills a page
+    full = made.model_copy(update={name: getattr(made, name) * as_often for name in ("datasets", "data", "frontiers")})
+    for each, text in ((made, page), (full, as_often * page)):
+        pictures_of_all = len(each.data) * sum(limits(each))
+        assert text + pictures_of_all < 3_000_000
+
+
+def test_few_datasets_have_all_the_room_for_their_pictures_and_many_share_it():
+    """Two datasets at eight budgets, or five at one, are not cut short; thirty have pictures, but small ones."""
+    one = _compared(1, 10)
+    several = [
+        one.model_copy(update={"data": one.data * datasets, "datasets": one.datasets * parts})
+        for datasets, parts in ((1, 1), (5, 5), (2, 16), (30, 30))
+    ]
+    rooms = [limits(each) for each in several]
+    assert rooms[:3] == [Limits()] * 3
+    assert 0 < sum(rooms[3]) < 20_000

@@ -53,6 +53,9 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "lines.linewidth": 1.8,
 }
+PATH = re.compile(r'<path d="([^"]*)"([^>]*)/>')
+CLIPPED = r' clip-path="[^"]*"'
+GRID_LINE = f"stroke: var({VARIABLES[GRID]}); stroke-width: {STYLE['grid.linewidth']}"
 
 
 @contextmanager
@@ -108,18 +111,20 @@ def _adapted(text: str, name: str, label: str) -> str:
     # Change tags only: the text between them may contain anything, and stays as it is.
     body = re.sub(r"<[^>]+>", lambda tag: _adapted_tag(tag[0], name, targets), body)
     opening = f'<svg role="img" aria-label="{escape(label)}" id="{name}" viewBox="{_view_box(body)}">'
-    return opening + _unwrapped(re.sub(r"\s*\n\s*", "\n", body[body.index(">") + 1 :]).strip())
+    return opening + _merged(_unwrapped(re.sub(r"\s*\n\s*", "\n", body[body.index(">") + 1 :]).strip()))
 
 
 def _adapted_tag(tag: str, name: str, targets: set[str]) -> str:
-    """The tag in the colours of the page, with two digits after the point, and with its id if something needs that."""
+    """The tag in the colours of the page, with one digit after the point, and with its id if something needs that."""
     tag = re.sub(r"font-family: [^;\"]*;? ?", "", tag)
     tag = re.sub(r' id="([^"]*)"', lambda match: match[0] if match[1] in targets else "", tag)
     tag = re.sub(r'\bid="|(?<=href=")#|(?<=url\()#', lambda match: f"{match[0]}{name}-", tag)
-    tag = re.sub(r"(?<=[ \"(,-])\d+\.\d{3,}", lambda match: f"{float(match[0]):.2f}", tag)
+    tag = re.sub(r"(?<=[ \"(,-])\d+\.\d{3,}", lambda match: f"{float(match[0]):.1f}".removesuffix(".0"), tag)
+    tag = re.sub(r' transform="rotate\(-?0 [^"]*"', "", tag)
     for stand_in, variable in VARIABLES.items():
         tag = tag.replace(stand_in, f"var({variable})")
-    return re.sub(r"\s+", " ", tag)
+    tag = re.sub(r"\s+", " ", tag)
+    return re.sub(r'(?<=[ "][MLCQz]) | (?=[MLCQz"])', "", tag) if tag.startswith("<path") else tag
 
 
 def _unwrapped(body: str) -> str:
@@ -135,8 +140,36 @@ def _unwrapped(body: str) -> str:
     return "\n".join(kept)
 
 
+def _merged(body: str) -> str:
+    """`body` with one path for all grid lines, and one for neighbours that look alike and let nothing shine through."""
+    kept: list[list[str]] = []  # a path's outlines and its look, or any other line
+    places: dict[str, int] = {}
+    for line in body.splitlines():
+        outline, look = match.groups() if (match := PATH.fullmatch(line)) else (line, "")
+        is_grid = GRID_LINE in look
+        place = places.get(look, -1) if look and "opacity" not in look else -1
+        if place >= 0 and (is_grid or place == len(kept) - 1):
+            kept[place][0] += outline
+        else:
+            places[look] = len(kept)
+            kept.append([outline, re.sub(CLIPPED, "", look) if is_grid else look])
+    return "\n".join(f'<path d="{outline}"{look}/>' if look else outline for outline, look in kept)
+
+
 def _view_box(body: str) -> str:
     match = re.search(r'viewBox="([^"]*)"', body)
     if match is None:
         raise ValueError("expected an <svg> with a viewBox from Matplotlib, received none")
     return match[1]
+
+
+def styled_once(page: str) -> str:
+    """The page with the styles of its figures as classes: its first <style> element tells each of them once."""
+    names: dict[str, str] = {}
+
+    def classed(match: re.Match[str]) -> str:
+        return f'{match[1]} class="{names.setdefault(match[2], f"s{len(names)}")}"'
+
+    body = re.sub(r'(<(?:g|path|text|use)\b[^>]*?) style="([^"]*)"', classed, page)
+    rules = "".join(f"\n.{name} {{{style}}}" for style, name in names.items())
+    return body.replace("</style>", f"{rules}\n</style>", 1)
