@@ -9,15 +9,7 @@ from tasks.comparison.schema.differences import Difference
 from tasks.comparison.schema.report import DatasetComparison, Frontier, Stretch
 from tasks.comparison.words.cautions import cautions
 from tasks.comparison.words.verdict import breaches, few_seeds, lost, without_result
-from tasks.comparison.words.wording import count, enumeration, percent, points, the_family
-
-IS = {
-    "equal": "practically equal",
-    "better or equal": "better or practically equal",
-    "worse or equal": "worse or practically equal",
-    "undecided": "not detectably different",
-    "unknown": "not compared",
-}
+from tasks.comparison.words.wording import concluded, count, enumeration, percent, points, starting, the_family
 
 
 def frontiers(parts: Sequence[DatasetComparison], families: Sequence[str]) -> tuple[Frontier, ...]:
@@ -59,14 +51,15 @@ def _compared(parts: Sequence[DatasetComparison], of_family: Sequence[Stretch]) 
     """Where a family is better, where it is worse, and where its advantage begins and ends."""
     first = of_family[0]
     family, reference = the_family(first.family), the_family(first.reference)
-    pieces = [
-        f"{IS.get(stretch.conclusion, stretch.conclusion)} {_range(stretch)}{_by(parts, stretch)}"
-        for stretch in of_family
-    ]
+    pieces = [f"{_concluded(stretch)} {_range(stretch)}{_by(parts, stretch)}" for stretch in of_family]
     pieces[0] = pieces[0].replace(_range(first), f"{_range(first)} parameters", 1)
     compared = [part for part in parts if _difference(part, first.family)]
     advantage = _advantage(stretches(compared, first.family, first.reference))
-    return f"Against {reference} on {parts[0].title}, {family} is {'; '.join(pieces)}.{advantage}"
+    return starting(f"{family} against {reference} on {parts[0].title}: {'; '.join(pieces)}.{advantage}")
+
+
+def _concluded(stretch: Stretch) -> str:
+    return "not compared" if stretch.conclusion == "unknown" else concluded(stretch.conclusion)
 
 
 def _range(stretch: Stretch) -> str:

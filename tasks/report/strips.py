@@ -23,8 +23,8 @@ SIDES = (96, 64, 48, 24)  # pixels of a single image: the first that keeps the l
 SIDES_OF_STRIPS = (48, 24)
 QUALITIES = (90, 80, 65, 50, 35, 20)  # of the JPEGs: the first of these too
 PAGE = 2_900_000  # bytes that the page of a run may take: below 3 MB with what surrounds the pictures
-# About what else a page has for each dataset at each budget, of that for each model, class and cell of a matrix; and for
-# all budgets of a dataset together.
+# About what else a page has for each dataset at each budget, and of that for each model, class and cell of a matrix.
+# The last is for all budgets of a dataset together.
 OF_A_PART, OF_A_MODEL, OF_A_CLASS, OF_A_CELL, OF_A_FRONTIER = 20_000, 28_000, 200, 40, 20_000
 Made = TypeVar("Made", Strip, Picture)
 Draw = Callable[[int, int], dict[str, Made] | dict[int, Made]]

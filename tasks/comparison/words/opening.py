@@ -4,20 +4,23 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tasks.comparison.schema.differences import Difference
-from tasks.comparison.words.wording import ABBREVIATION, family_title, points, starting, the_family
+from tasks.comparison.words.wording import ABBREVIATION, concluded, family_title, points, starting, the_family
 
 VOWELS = "AEFHILMNORSX"  # letters whose names begin with a vowel: "an F"
 
 
-def question(families: Sequence[str], reference: str, *, several: bool) -> str:
-    """The question that a run of these `families` answers; `several` where it asks it more than once."""
-    which = "each" if several else "this"
-    where = f"On {which} dataset, at {which} parameter budget"
+def question(families: Sequence[str], reference: str, *, datasets: int, parts: int) -> str:
+    """The question that a run of these `families` answers; the `datasets` at each of their budgets are `parts`."""
+    where = f"On {_each(datasets)} dataset, at {_each(parts)} parameter budget"
     others = [_a_family(family) for family in families if family != reference]
     if not others:
         return f"{where}, how good is {_a_family(reference)}, and what does it cost?"
     asked = " or ".join([", ".join(others[:-1]), others[-1]] if len(others) > 1 else others)
     return f"{where}, is {asked} really better than {_a_family(reference)}, by how much, and what does it cost?"
+
+
+def _each(number: int) -> str:
+    return "each" if number > 1 else "this"
 
 
 def answer(difference: Difference) -> str:
@@ -40,7 +43,7 @@ def answer_over_budgets(differences: Sequence[Difference], budgets: int) -> str:
     `differences` are not empty. A budget without a comparison has none.
     """
     first = differences[0]
-    found = Counter(difference.conclusion.replace("equal", "practically equal") for difference in differences)
+    found = Counter(concluded(difference.conclusion) for difference in differences)
     counted = [*found.most_common(), ("not compared", budgets - len(differences))]
     parts = [f"{conclusion} at {number}" for conclusion, number in counted if number]
     parts[0] = f"{parts[0]} of {budgets} budgets"

@@ -167,6 +167,11 @@ def quoted(name: str) -> str:
     return f"\N{LEFT DOUBLE QUOTATION MARK}{name}\N{RIGHT DOUBLE QUOTATION MARK}"
 
 
+def concluded(conclusion: str) -> str:
+    """A conclusion as people read it: who is equal is equal in practice."""
+    return conclusion.replace("equal", "practically equal")
+
+
 def plural(number: int, noun: str) -> str:
     """ "1 seed", "3 seeds"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

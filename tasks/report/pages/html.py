@@ -43,7 +43,9 @@ def to_html(comparison: Comparison) -> str:
         "report.html.j2",
         comparison,
         finish=unbroken,
-        question=question(request.families, reference_of(request.families), several=len(comparison.datasets) > 1),
+        question=question(
+            request.families, reference_of(request.families), datasets=len(sections), parts=len(comparison.datasets)
+        ),
         answers=[answer_of([part for part, _ in section.parts], section.frontier) for section in sections],
         axis=axis(comparison),
         sections=sections,

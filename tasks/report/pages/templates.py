@@ -1,8 +1,12 @@
-"""Fills in the templates beside this file, with the wording of numbers and the values that several of them use."""
+"""Fills in the templates beside this file, with the words on results and the values that several of them use.
+
+Every function of the modules WORDS is a filter under its own name.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from inspect import getmembers, isfunction
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,23 +16,11 @@ from tasks.comparison.assembly import MANY
 from tasks.comparison.schema.data import ClassCount, Finding
 from tasks.comparison.schema.models import ClassScore, Model
 from tasks.comparison.schema.report import Comparison, DatasetComparison, StageRecord
-from tasks.comparison.words import wording
-from tasks.comparison.words.cautions import cautions, earlier_seeds
-from tasks.comparison.words.data import earlier_in_words, in_words, short
-from tasks.comparison.words.design import design_in_words
-from tasks.comparison.words.forecast import compared
-from tasks.comparison.words.sections.calibration import calibration_in_words
-from tasks.comparison.words.sections.classes import classes_in_words
-from tasks.comparison.words.sections.confusions import confusions_in_words
-from tasks.comparison.words.sections.cost_table import cost_columns, cost_rows, prices_in_words
-from tasks.comparison.words.sections.mistakes import answer_in_words, gallery_in_words, gallery_title, seeds_of
-from tasks.comparison.words.sections.search import search_in_words
-from tasks.comparison.words.since import day, outcome
-from tasks.comparison.words.verdict import lost, without_result
+from tasks.comparison.words import cautions, data, design, forecast, since, verdict, wording
+from tasks.comparison.words.sections import calibration, classes, confusions, cost_table, mistakes, search
+from tasks.report.pages import labels, trials
 from tasks.report.pages.figures.classes import ends
 from tasks.report.pages.figures.heat_maps import CELLS
-from tasks.report.pages.labels import labels
-from tasks.report.pages.trials import choice, trial_table
 
 ENDS = 10  # of many classes, those at each end of a list
 OPEN = 5  # trials of a family that are shown without a click
@@ -48,11 +40,8 @@ LOOKED_FOR = {
     "shifted": "largest change of a class's share",
 }
 PURPOSES = {"train": "to learn from", "validation": "to choose by", "test": "to test on"}
-NUMBERS = (
-    wording.confidence, wording.count, wording.duration, wording.family_title, wording.fixed, wording.p_value,
-    wording.percent, wording.plural, wording.points, wording.quoted, wording.significant, wording.size,
-    wording.starting, wording.the_family,
-)  # fmt: skip
+SECTIONS = (calibration, classes, confusions, cost_table, mistakes, search)
+WORDS = (wording, cautions, data, design, forecast, since, verdict, *SECTIONS, labels, trials)  # what speaks on a page
 
 
 def render_template(
@@ -76,13 +65,9 @@ def templates(finish: Callable[[object], object] | None = None) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    own = (by_class, by_size, choice, choices, ends, found, limit, looked_for, place, shares, trial_table)
-    words = (
-        answer_in_words, calibration_in_words, cautions, classes_in_words, compared, confusions_in_words, cost_columns,
-        cost_rows, day, design_in_words, earlier_in_words, earlier_seeds, gallery_in_words, gallery_title, in_words,
-        labels, lost, outcome, prices_in_words, search_in_words, seeds_of, short, without_result,
-    )  # fmt: skip
-    environment.filters |= {each.__name__: each for each in (*NUMBERS, *words, *own)}
+    own = (by_class, by_size, choices, ends, found, limit, looked_for, place, shares)
+    environment.filters |= {name: each for module in WORDS for name, each in getmembers(module, isfunction)}
+    environment.filters |= {each.__name__: each for each in own}
     environment.globals |= {
         "PURPOSES": PURPOSES,
         "MANY": MANY,
@@ -163,7 +148,7 @@ def by_class(dataset: DatasetComparison) -> list[ClassRow]:
 
 def choices(hyperparameters: Mapping[str, bool | int | float | str]) -> str:
     """Hyper-parameters on one line."""
-    return ", ".join(f"{name} {choice(value)}" for name, value in hyperparameters.items())
+    return ", ".join(f"{name} {trials.choice(value)}" for name, value in hyperparameters.items())
 
 
 def place(stage: StageRecord) -> str:

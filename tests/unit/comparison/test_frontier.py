@@ -42,7 +42,7 @@ def verdict(*conclusions):
     return frontier.verdict
 
 
-AGAINST = "Against the ANN on X, the CNN is "
+AGAINST = "The CNN against the ANN on X: "
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,8 @@ AGAINST = "Against the ANN on X, the CNN is "
     [
         (
             ("undecided", "better", "better", "undecided"),
-            "not detectably different at 5,000 parameters; better from 30,000 to 120,000 (by 10.0 points); "
-            "not detectably different at 500,000. "
+            "undecided at 5,000 parameters; better from 30,000 to 120,000 (by 10.0 points); "
+            "undecided at 500,000. "
             "Its advantage begins between 5,000 and 30,000 parameters and ends between 120,000 and 500,000.",
         ),
         (
@@ -66,13 +66,13 @@ AGAINST = "Against the ANN on X, the CNN is "
         ),
         (
             ("worse", "undecided", "better"),
-            "worse at 5,000 parameters (by 10.0 points); not detectably different at 30,000; "
+            "worse at 5,000 parameters (by 10.0 points); undecided at 30,000; "
             "better at 120,000 (by 10.0 points). "
             "Its advantage begins between 30,000 and 120,000 parameters and lasts to 120,000, the most compared.",
         ),
         (
             ("better", "undecided", "undecided", "worse"),
-            "better at 5,000 parameters (by 10.0 points); not detectably different from 30,000 to 120,000; "
+            "better at 5,000 parameters (by 10.0 points); undecided from 30,000 to 120,000; "
             "worse at 500,000 (by 10.0 points). "
             "Its advantage is there at 5,000 parameters, the fewest compared, and ends between 5,000 and 30,000.",
         ),
@@ -83,17 +83,17 @@ AGAINST = "Against the ANN on X, the CNN is "
         ),
         (
             ("undecided", "worse"),
-            "not detectably different at 5,000 parameters; worse at 30,000 (by 10.0 points). "
+            "undecided at 5,000 parameters; worse at 30,000 (by 10.0 points). "
             "It has no advantage that could be detected.",
         ),
         (
             ("better", "undecided", "better"),
-            "better at 5,000 parameters (by 10.0 points); not detectably different at 30,000; "
+            "better at 5,000 parameters (by 10.0 points); undecided at 30,000; "
             "better at 120,000 (by 10.0 points). Its advantage comes and goes.",
         ),
         (
             ("undecided", "unknown", "better", "unknown"),
-            "not detectably different at 5,000 parameters; not compared at 30,000; "
+            "undecided at 5,000 parameters; not compared at 30,000; "
             "better at 120,000 (by 10.0 points); not compared at 500,000. "
             "Its advantage begins between 5,000 and 120,000 parameters and lasts to 120,000, the most compared. "
             "The CNN has no result at 30,000 and 500,000 parameters: search: no memory.",

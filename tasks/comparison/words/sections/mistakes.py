@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tasks.comparison.schema.mistakes import Gallery, GivenAnswer
 from tasks.comparison.schema.models import Model
-from tasks.comparison.words.wording import count, enumeration, family_title, percent, the_family
+from tasks.comparison.words.wording import count, enumeration, family_title, percent, starting, the_family
 
 
 def gallery_title(gallery: Gallery) -> str:
@@ -14,7 +14,7 @@ def gallery_title(gallery: Gallery) -> str:
         "always": f"Always wrong: {families}",
         "only_reference": f"Only {families} is wrong",
         "sure": "The surest wrong answers",
-        "disagreed": "Right or wrong by seed",
+        "disagreed": "Where the seeds disagree",
     }[gallery.kind]
 
 
@@ -22,38 +22,35 @@ def gallery_in_words(gallery: Gallery, seeds: int, shown: bool = True) -> str:
     """How many test images, or answers, are mistaken like this, over so many seeds, and which of them are `shown`."""
     families = [the_family(each) for each in gallery.families]
     said = {"always": _always, "only_reference": _only, "sure": _sure, "disagreed": _disagreed}[gallery.kind]
-    return f"{said(gallery, families, seeds)}{_shown(gallery) if shown else ''}"
+    return f"{starting(said(gallery, families, seeds))}{_shown(gallery) if shown else ''}"
 
 
-def _images(gallery: Gallery) -> str:
-    return f"{count(gallery.count) if gallery.count else 'None'} of {count(gallery.of)} test images {_was(gallery)}"
+def _wrong(gallery: Gallery, families: Sequence[str]) -> str:
+    """ "the CNN got 12 of 10,000 test images wrong"."""
+    return f"{enumeration([*families])} got {_of_all(gallery)} test images wrong"
 
 
-def _was(gallery: Gallery) -> str:
-    return "was" if gallery.count <= 1 else "were"
+def _of_all(gallery: Gallery) -> str:
+    return f"{count(gallery.count)} of {count(gallery.of)}" if gallery.count else f"none of the {count(gallery.of)}"
 
 
 def _always(gallery: Gallery, families: Sequence[str], seeds: int) -> str:
     under = f" under each of the {seeds} seeds" if seeds > 1 else ""
-    return f"{_images(gallery)} taken for another class by {enumeration([*families])}{under}."
+    return f"{_wrong(gallery, families)}{under}."
 
 
 def _only(gallery: Gallery, families: Sequence[str], seeds: int) -> str:
     under = ", under each seed" if seeds > 1 else ""
-    return f"{_images(gallery)} wrong for {families[0]}, and right for every other model{under}."
+    return f"{_wrong(gallery, families)} that every other model got right{under}."
 
 
 def _sure(gallery: Gallery, families: Sequence[str], seeds: int) -> str:
-    of = f"{count(gallery.of)} answers of all models"
-    return f"{count(gallery.count) if gallery.count else 'None'} of {of} {_was(gallery)} wrong."
+    return f"{_of_all(gallery).capitalize()} answers of all models {'was' if gallery.count == 1 else 'were'} wrong."
 
 
 def _disagreed(gallery: Gallery, families: Sequence[str], seeds: int) -> str:
-    return f"{_images(gallery)} right for {_one_of(families)} under some seeds, and wrong under others."
-
-
-def _one_of(families: Sequence[str]) -> str:
-    return families[0] if len(families) == 1 else f"one of {enumeration([*families])}"
+    one = families[0] if len(families) == 1 else f"One of {enumeration([*families])}"
+    return f"{one} got {_of_all(gallery)} test images right under some seeds, and wrong under others."
 
 
 def _shown(gallery: Gallery) -> str:

@@ -17,13 +17,18 @@ QUESTIONS = {
 @pytest.mark.parametrize("families", QUESTIONS)
 def test_the_question_names_the_families(families):
     """The question asks for each family against the reference; of one family it asks how good that is."""
-    assert question(families, families[0], several=False).endswith(QUESTIONS[families])
+    assert question(families, families[0], datasets=1, parts=1).endswith(QUESTIONS[families])
 
 
 def test_the_question_says_how_often_it_is_asked():
-    """One comparison asks about this dataset; several ask about each."""
-    assert question(["ann", "cnn"], "ann", several=False).startswith("On this dataset, at this parameter budget, is")
-    assert question(["ann", "cnn"], "ann", several=True).startswith("On each dataset, at each parameter budget, is")
+    """What there is one of is this one; of several, each."""
+    asked = {
+        (datasets, parts): question(["ann", "cnn"], "ann", datasets=datasets, parts=parts)
+        for datasets, parts in ((1, 1), (1, 3), (2, 2))
+    }
+    assert asked[1, 1].startswith("On this dataset, at this parameter budget, is")
+    assert asked[1, 3].startswith("On this dataset, at each parameter budget, is")
+    assert asked[2, 2].startswith("On each dataset, at each parameter budget, is")
 
 
 ANSWERS = {

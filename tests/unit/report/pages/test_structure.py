@@ -142,3 +142,14 @@ def test_the_largest_run_is_a_page_that_loads():
     request = synthetic.request(about, budgets=tuple(5_000 * 2**step for step in range(8)))
     made = compare(request, synthetic.everything(request), synthetic.records(request), {}, synthetic.ENVIRONMENT)
     assert len(to_html(made).encode()) < 3_000_000
+
+
+def test_a_name_or_a_command_can_be_copied():
+    """What stands in <code> is as it is typed: no space of it is another character, whatever it is between."""
+    request, name = synthetic.request(), "3 h/roses 5 min, p = 3.jpg"
+    facts = synthetic.facts(request)
+    facts["cifar10"] |= {"gate": [synthetic.finding("tiny", 1, 9, 0.5, [name])]}
+    made = compare(request, synthetic.everything(request), synthetic.records(request), facts, synthetic.ENVIRONMENT)
+    page = to_html(made.model_copy(update={"reproduce": f"make run DATASETS='{name}'"}))
+    assert f"<code>{name}</code>" in page
+    assert f"<code>make run DATASETS=&#39;{name}&#39;</code>" in page

@@ -1,6 +1,5 @@
 """The promises of `tasks.comparison.words.sections.confusions` and of `tasks.comparison.words.sections.mistakes`."""
 
-import re
 
 import pytest
 
@@ -84,23 +83,22 @@ def _gallery(kind, count=489, of=10_000, families=("cnn",), shown=1):
 @pytest.mark.parametrize(
     ("gallery", "seeds", "said"),
     [
-        (_gallery("always"), 3, "489 of 10,000 test images were taken for another class by the CNN under each of the 3 "
+        (_gallery("always"), 3, "The CNN got 489 of 10,000 test images wrong under each of the 3 "
          "seeds. Here is 1: the most confident."),
-        (_gallery("always", 1, 9), 1, "1 of 9 test images was taken for another class by the CNN."),
-        (_gallery("always", 0, 9, shown=0), 1, "None of 9 test images was taken for another class by the CNN."),
+        (_gallery("always", 1, 9), 1, "The CNN got 1 of 9 test images wrong."),
+        (_gallery("always", 0, 9, shown=0), 1, "The CNN got none of the 9 test images wrong."),
         (_gallery("only_reference", 2, 9, ("ann",), 2), 2,
-         "2 of 9 test images were wrong for the ANN, and right for every other model, under each seed."),
+         "The ANN got 2 of 9 test images wrong that every other model got right, under each seed."),
         (_gallery("sure", 5_384, 60_000, ("ann", "cnn"), 12), 3,
          "5,384 of 60,000 answers of all models were wrong. Here are 12: the most confident, one of each image."),
         (_gallery("disagreed", 1, 9, ("cnn", "mix")), 3,
-         "1 of 9 test images was right for one of the CNN and the MIX under some seeds, and wrong under others."),
+         "One of the CNN and the MIX got 1 of 9 test images right under some seeds, and wrong under others."),
     ],
 )  # fmt: skip
 def test_a_gallery_says_how_many_there_are(gallery, seeds, said):
     """The number of all, not only of those shown; and which ones are shown, where these are not all."""
     assert gallery_in_words(gallery, seeds) == said
     assert gallery_title(gallery)
-    assert re.match(r"(\d|None)", said)
 
 
 def test_an_answer_says_how_many_seeds_gave_it_unless_all_did():
