@@ -12,12 +12,15 @@ from tasks.comparison.schema.report import Comparison, DatasetComparison, Fronti
 from tasks.comparison.words.opening import question
 from tasks.comparison.words.wording import MINUS
 from tasks.report.pages.answers import answer_of, axis
-from tasks.report.pages.figures.classes import class_differences
+from tasks.report.pages.figures.classes import class_differences, class_scores
+from tasks.report.pages.figures.curves import learning_curves
 from tasks.report.pages.figures.frontier import frontier_figures
 from tasks.report.pages.figures.heat_maps import heat_map
+from tasks.report.pages.figures.intervals import interval_figures
+from tasks.report.pages.figures.looks import key
 from tasks.report.pages.figures.reliability import reliability_figure
-from tasks.report.pages.figures.results import class_scores, interval_figures, key, learning_curves, trial_figures
 from tasks.report.pages.figures.svg import styled_once
+from tasks.report.pages.figures.trials import trial_figures
 from tasks.report.pages.templates import render_template
 
 NO_BREAK = "\N{NO-BREAK SPACE}"

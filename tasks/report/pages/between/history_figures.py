@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from tasks.comparison.schema.history import Result
-from tasks.report.pages.figures.results import Legend, look
+from tasks.report.pages.figures.looks import Legend, look
 from tasks.report.pages.figures.svg import INK, MUTED, canvas, inline, style
 
 MOST = 120  # points of a line: at the width of a figure, more would lie on one another

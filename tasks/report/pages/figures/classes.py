@@ -1,15 +1,43 @@
-"""The figure of the differences class by class."""
+"""The figures of single classes: the scores of the families, and their differences."""
 
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 
 from tasks.comparison.schema.differences import ClassDifference, Difference
 from tasks.comparison.schema.report import DatasetComparison
 from tasks.comparison.words.wording import family_title
-from tasks.report.pages.figures.results import CLASSES
+from tasks.report.pages.figures.looks import Legend, done, look, named
 from tasks.report.pages.figures.svg import GRID, INK, MUTED, PAPER, canvas, identifier, inline, style
 from tasks.report.pages.labels import labels
+
+CLASSES = 20  # that a figure has room for
+
+
+def class_scores(dataset: DatasetComparison) -> str | None:
+    """The F1 score of every class, the families side by side; of many classes those with the lowest mean."""
+    models = done(dataset)
+    if not models:
+        return None
+    scores = np.array([[score.f1 for score in model.classes] for _, model in models])
+    measured = np.flatnonzero([score.support for score in models[0][1].classes])
+    lowest = np.argsort(scores[:, measured].mean(axis=0), kind="stable")[:CLASSES]
+    shown = sorted(measured[lowest].tolist())
+    title = "F1 by class" if len(shown) == len(dataset.classes) else f"The {len(shown)} classes of lowest F1"
+    legend, rows, names = Legend([model.family for _, model in models]), range(len(shown)), labels(dataset.classes)
+    with style():
+        figure = canvas(60 + 19 * len(shown) + legend.height)
+        axes = figure.add_subplot(title=title)
+        scores = scores[:, shown]
+        axes.hlines(rows, scores.min(axis=0), scores.max(axis=0), color=GRID, linewidth=3)
+        for (number, model), values in zip(models, scores, strict=True):
+            drawn = look(number)
+            axes.plot(values, rows, drawn.marker, color=drawn.colour, markersize=6, label=legend[model.family])
+        axes.set(yticks=rows, ylim=(len(shown) - 0.4, -0.6))
+        axes.set_yticklabels([names[index] for index in shown], color=INK)
+        legend.draw(figure, axes, below=True)
+    return inline(figure, named(dataset, "classes"), f"{title} on {dataset.title}")
 
 
 def class_differences(dataset: DatasetComparison) -> list[str]:

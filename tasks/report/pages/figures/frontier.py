@@ -12,7 +12,7 @@ from tasks.comparison.schema.differences import Difference
 from tasks.comparison.schema.models import Model
 from tasks.comparison.schema.report import DatasetComparison
 from tasks.comparison.words.wording import family_title
-from tasks.report.pages.figures.results import Legend, Look, look, or_nan
+from tasks.report.pages.figures.looks import Legend, Look, look, or_nan
 from tasks.report.pages.figures.svg import MUTED, canvas, identifier, inline, style
 
 HEIGHT = 210

@@ -5,7 +5,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from tasks.comparison.schema.calibration import Calibration
 from tasks.comparison.schema.report import DatasetComparison
-from tasks.report.pages.figures.results import Legend, Look, look, or_nan
+from tasks.report.pages.figures.looks import Legend, Look, look, or_nan
 from tasks.report.pages.figures.svg import MUTED, canvas, identifier, inline, style
 
 HEIGHT = 330

@@ -1,6 +1,5 @@
 """The promises of `tasks.comparison.words.sections.confusions` and of `tasks.comparison.words.sections.mistakes`."""
 
-
 import pytest
 
 from tasks.comparison.assembly import compare

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tasks.comparison.assembly import compare
-from tasks.report.pages.figures.results import key, look
+from tasks.report.pages.figures.looks import key, look
 from tasks.report.pages.html import to_html
 from tests.support import synthetic
 from tests.unit.report.test_documents import Page
