@@ -2,11 +2,11 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from tasks.comparison.schema.models import Model
 from tasks.comparison.schema.report import DatasetComparison
-from tasks.report.pages.figures.looks import Legend, Look, done, look, named, or_nan
+from tasks.report.pages.figures.looks import Legend, Look, done, look, named, or_nan, percentage
 from tasks.report.pages.figures.svg import canvas, inline, style
 
 
@@ -25,7 +25,7 @@ def _curves(dataset: DatasetComparison, field: str, title: str) -> str:
             _curve(axes, model, field, look(number), legend[model.family])
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         if field.endswith("accuracy"):
-            axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
+            axes.yaxis.set_major_formatter(percentage)
         legend.draw(figure, axes)
     return inline(figure, named(dataset, field), f"{title} by epoch on {dataset.title}")
 

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import Locator, LogLocator, MaxNLocator, PercentFormatter
+from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 from matplotlib.transforms import Transform, offset_copy
 
 from tasks.comparison.schema.differences import Difference
 from tasks.comparison.schema.models import Model
 from tasks.comparison.schema.report import DatasetComparison
 from tasks.comparison.words.wording import family_title
-from tasks.report.pages.figures.looks import Legend, Look, look, or_nan
+from tasks.report.pages.figures.looks import Legend, Look, look, or_nan, percentage
 from tasks.report.pages.figures.svg import MUTED, canvas, identifier, inline, style
 
 HEIGHT = 210
@@ -73,7 +73,7 @@ def _accuracies(figure: Figure, axes: Axes, parts: Sequence[DatasetComparison], 
         models = [part.models[number] for part in parts]
         x = [or_nan(getattr(model, field)) for model in models]
         _line(axes, x, np.array([_accuracy(model) for model in models]), look(number), legend[models[0].family])
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
+    axes.yaxis.set_major_formatter(percentage)
     legend.draw(figure, axes)
 
 

@@ -69,7 +69,7 @@ def _spans(rows: Sequence[Span], title: str, unit: str, name: str, where: str, *
         axes.set_yticklabels(labels([row.name for row in rows]), color=INK)
         axes.grid(axis="y", visible=False)
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-        axes.margins(x=0.16)
+        axes.margins(x=0.24)  # room for the words above a short interval at an edge
     label = "; ".join(f"{row.name} {words} {unit}" for row, words in zip(rows, said, strict=True))
     return inline(figure, name, f"{title} on {where}, with intervals: {label}")
 

@@ -57,6 +57,11 @@ class Legend:
             axes.legend(loc="best")
 
 
+def percentage(share: float, _: float) -> str:
+    """A tick of an axis of shares, with the digits that it needs: "60 %", "62.5 %"."""
+    return f"{round(100 * share, 6):g} %"
+
+
 def done(dataset: DatasetComparison) -> list[tuple[int, Model]]:
     """The models with a result, each with its position among the run's families."""
     return [(number, model) for number, model in enumerate(dataset.models) if model.status == "done"]

@@ -1,11 +1,11 @@
 """The reliability diagram: how often each family is right, by how sure it is."""
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from tasks.comparison.schema.calibration import Calibration
 from tasks.comparison.schema.report import DatasetComparison
-from tasks.report.pages.figures.looks import Legend, Look, look, or_nan
+from tasks.report.pages.figures.looks import Legend, Look, look, or_nan, percentage
 from tasks.report.pages.figures.svg import MUTED, canvas, identifier, inline, style
 
 HEIGHT = 330
@@ -28,7 +28,7 @@ def reliability_figure(dataset: DatasetComparison) -> str | None:
         axes.set(title="Accuracy by confidence", xlim=(-0.02, 1.02), ylim=(-0.03, 1.03))
         below.set(xlabel="confidence in the answer", ylabel="answers", ylim=(0, None))
         for axis in (axes.yaxis, below.yaxis, below.xaxis):
-            axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+            axis.set_major_formatter(percentage)
         below.yaxis.set_major_locator(MaxNLocator(3, prune="lower"))  # the axis below begins with the same label
         legend.draw(figure, axes)
     name = identifier(dataset.name, dataset.budget, "reliability")

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from tasks.comparison.schema.models import Model, Trial
 from tasks.comparison.schema.report import DatasetComparison
-from tasks.report.pages.figures.looks import Legend, Look, look, named
+from tasks.report.pages.figures.looks import Legend, Look, look, named, percentage
 from tasks.report.pages.figures.svg import INK, canvas, inline, style
 
 Point = tuple[float, float, bool]  # of a trial: where it stands, its score, and whether it was chosen
@@ -36,7 +36,7 @@ def _trials(dataset: DatasetComparison, models: Sequence[tuple[int, Model]], fie
             axes.plot(x, y, drawn.marker, color=drawn.colour, markersize=size, label=legend[model.family])
             ringed = np.flatnonzero(chosen).tolist()
             axes.plot(x, y, "o", markevery=ringed, fillstyle="none", color=INK, markersize=11, markeredgewidth=1.2)
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
+        axes.yaxis.set_major_formatter(percentage)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=field == "number"))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 10 else f"{value:g}")
         axes.margins(0.12)

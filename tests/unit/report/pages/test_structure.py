@@ -153,3 +153,18 @@ def test_a_name_or_a_command_can_be_copied():
     page = to_html(made.model_copy(update={"reproduce": f"make run DATASETS='{name}'"}))
     assert f"<code>{name}</code>" in page
     assert f"<code>make run DATASETS=&#39;{name}&#39;</code>" in page
+
+
+def test_a_share_that_rounds_to_nothing_is_an_empty_cell():
+    """One answer of 200 in another class: half a percent is no 0 among the numbers of the matrix."""
+    request = synthetic.request()
+    made = compare(request, synthetic.everything(request), [], {}, synthetic.ENVIRONMENT)
+    (dataset,) = made.datasets
+    models = [
+        model.model_copy(update={"confusion": ((0, 0, 199), (0, 1, 1), (1, 1, 197), (1, 0, 3))})
+        for model in dataset.models
+    ]
+    page = to_html(made.model_copy(update={"datasets": (dataset.model_copy(update={"models": tuple(models)}),)}))
+    table = page[page.index('<table class="confusion">') :].partition("</table>")[0]
+    cells = [cell for cell in re.findall(r"<td style=[^>]*>([^<]*)</td>", table) if cell]
+    assert cells == ["100", "2", "98"]
