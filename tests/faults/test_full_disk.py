@@ -19,7 +19,7 @@ from tasks.storage.folder import FileStore
 from tasks.storage.retries import RetryPolicy
 from tests.support import synthetic
 from tests.support.patience import PATIENCE
-from tests.support.published import publish_report
+from tests.support.published_runs import publish_report
 from tests.support.small_disk import MIB, fill, small_disk
 
 LIMITED = """

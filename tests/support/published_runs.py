@@ -1,7 +1,7 @@
-"""Made-up runs with published reports in a store: as much of them as readers of several reports look at."""
+"""Made-up runs with published reports in a store: the whole of one, or as much as readers of several look at."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from tasks.comparison.assembly import compare
 from tasks.comparison.evidence import Branch, ReplicateEvidence
 from tasks.comparison.schema.report import Comparison
+from tasks.report.documents import CHECKSUMS, checksums, render
 from tasks.runs.order import publish
 from tasks.runs.requests import write_request
 from tasks.settings.request import Request
@@ -20,6 +21,7 @@ from tasks.storage.location import open_store
 from tests.support import synthetic
 
 CODE = {"normalize/cifar10": "1" * 64, "train/cifar10/ann": "2" * 64, "train/cifar10/cnn": "3" * 64}
+EXAMPLES = 1000
 Files = dict[str, bytes]
 
 
@@ -35,33 +37,43 @@ def made(
     """The report of a run, and its predictions by key; runs `trained_as` another share the models of their seeds."""
     files: Files = {}
     branches = []
-    for branch in synthetic.everything(asked, accuracy=accuracy, examples=1000):
-        seeds = tuple(
-            _stored(seed, branch.family, asked.run, trained_as or asked.run, files) for seed in branch.replicates
-        )
-        branches.append(replace(branch, replicates=seeds, test_part=test_part))
-    return _report(asked, branches), files
-
-
-def _report(asked: Request, branches: list[Branch]) -> Comparison:
+    for branch in synthetic.everything(asked, accuracy=accuracy, examples=EXAMPLES):
+        stored = with_predictions(branch, files.__setitem__, EXAMPLES, accuracy)
+        seeds = tuple(_trained(seed, branch.family, trained_as or asked.run) for seed in stored.replicates)
+        branches.append(replace(stored, replicates=seeds, test_part=test_part))
     facts, records = synthetic.facts(asked), synthetic.records(asked)
     report = compare(asked, branches, records, facts, synthetic.ENVIRONMENT)
-    return report.model_copy(update={"code": CODE})
+    return report.model_copy(update={"code": CODE}), files
 
 
-def _stored(seed: ReplicateEvidence, family: str, run: str, trained_as: str, files: Files) -> ReplicateEvidence:
-    """The replicate with the digest of its predictions, and with the key of a training of its own."""
-    stream = io.BytesIO()
-    np.savez(stream, y_true=seed.y_true, y_pred=seed.y_pred)
-    key = report_key(run, f"predictions/{family}-{seed.seed}.npz")
-    files[key] = stream.getvalue()
+def with_predictions(
+    branch: Branch, write: Callable[[str, bytes], object], examples: int = 400, accuracy: float | None = None
+) -> Branch:
+    """The branch, with a file of predictions for each of its models, which `write` gets with its key."""
+    replicates = []
+    reached = synthetic.ACCURACY[branch.family] if accuracy is None else accuracy
+    for replicate in branch.replicates:
+        truth, probabilities = synthetic.predictions(branch.family, replicate.seed, examples, reached)
+        stream = io.BytesIO()
+        np.savez_compressed(stream, y_true=truth, y_pred=replicate.y_pred, y_prob=probabilities)
+        write(replicate.predictions, stream.getvalue())
+        replicates.append(replace(replicate, predictions_sha256=sha256(stream.getvalue()).hexdigest()))
+    return replace(branch, replicates=tuple(replicates))
+
+
+def _trained(seed: ReplicateEvidence, family: str, trained_as: str) -> ReplicateEvidence:
+    """The replicate with the key of a training of its own."""
     trained = sha256(f"{trained_as} {family} {seed.seed}".encode()).hexdigest()[:40]
-    return replace(
-        seed,
-        predictions=key,
-        predictions_sha256=sha256(files[key]).hexdigest(),
-        digests=seed.digests | {"train": trained},
-    )
+    return replace(seed, digests=seed.digests | {"train": trained})
+
+
+def publish_report(store: Store, asked: Request) -> None:
+    """Publish a report of the run with all its documents, as the stage `report` does."""
+    comparison, files = made(asked)
+    documents = render(comparison)
+    put(store, comparison, files)
+    for name, body in (documents | {CHECKSUMS: checksums(comparison, documents)}).items():
+        store.write(report_key(asked.run, name), body)
 
 
 def put(store: Store, comparison: Comparison, files: Files) -> None:

@@ -14,7 +14,7 @@ from tasks.report.verification import verify_folder
 from tasks.storage.location import open_store
 from tests.support import synthetic
 from tests.support.patience import PATIENCE
-from tests.support.published import publish_report
+from tests.support.published_runs import publish_report
 
 WITHOUT_PROXY = {"http": "", "https": ""}
 

@@ -16,7 +16,7 @@ from tasks.report.verification import verify_folder
 from tasks.runs.order import publish
 from tasks.storage.folder import FileStore
 from tests.support import synthetic
-from tests.support.published import publish_report
+from tests.support.published_runs import publish_report
 
 NPZ = "reports/quick-1/predictions/cifar10-cnn-seed-1.npz"
 

@@ -14,7 +14,7 @@ from tasks.comparison.assembly import compare
 from tasks.comparison.evidence import Branch
 from tasks.report.documents import CHECKSUMS, checksums, render
 from tasks.report.verification import verify_folder
-from tests.support import published, synthetic
+from tests.support import published_runs, synthetic
 from tests.unit.report.test_documents import Page
 
 NPZ = "predictions/cifar10-cnn-seed-1.npz"
@@ -64,7 +64,7 @@ def with_predictions(folder, branch):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(body)
 
-    return published.with_predictions(branch, write)
+    return published_runs.with_predictions(branch, write)
 
 
 def findings(folder):
