@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from tasks.comparison.schema.history import Result
-from tasks.report.pages.figures.looks import Legend, look
+from tasks.report.pages.figures.looks import Legend, look, percentage
 from tasks.report.pages.figures.svg import INK, MUTED, canvas, inline, style
 
 MOST = 120  # points of a line: at the width of a figure, more would lie on one another
@@ -49,7 +49,7 @@ def accuracy_figure(line: Line) -> str:
         rows[0].set(title="Test accuracy by run")
         for number, (family, results) in enumerate(line.results.items()):
             _family(rows[0], results, number, legend[family])
-        rows[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
+        rows[0].yaxis.set_major_formatter(percentage)
         if kinds:
             _marks(rows[1], line.marks, kinds)
         rows[-1].xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))

@@ -153,3 +153,11 @@ def test_thinning_keeps_the_ends(count):
     assert kept == sorted(set(kept))
     if count:
         assert (kept[0], kept[-1]) == (0, count - 1)
+
+
+def test_a_conclusion_is_in_the_words_of_the_reports():
+    """Who is equal is practically equal here too; the axis has no digits that say nothing."""
+    results = (result("ann", 0), result("cnn", 0).model_copy(update={"conclusion": "worse or equal"}))
+    page = to_history_page(history(2, results=results))
+    assert "CNN worse or practically equal" in page
+    assert ">80 %</text>" in page
