@@ -1,6 +1,5 @@
 """The settings that the search and the training of a family share: the part of the request that shapes a model."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -62,14 +61,6 @@ def model_settings(request: Request, place: Place, epochs: int) -> ModelSettings
 def training_data(place: Place) -> Input:
     """The training and validation parts of the dataset."""
     return Input("normalize", place.at("dataset"), TRAINING_FILES)
-
-
-def training_parts(data: Path, settings: ModelSettings) -> tuple[Any, Any]:
-    """The training and the validation part in `data`: those of the dataset, or those of the model's own split."""
-    from tasks.learning.resplit import resplit
-
-    train, validation = arrays.read(data, "train"), arrays.read(data, "validation")
-    return (train, validation) if settings.split is None else resplit(train, validation, settings.split)
 
 
 def gpus() -> int:

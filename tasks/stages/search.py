@@ -7,14 +7,8 @@ from tasks.runs.stage import Input, Stage, Work
 from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.training import Search as SearchSettings
-from tasks.stages.model_settings import (
-    ModelSettings,
-    family_modules,
-    gpus,
-    model_settings,
-    training_data,
-    training_parts,
-)
+from tasks.stages.model_settings import ModelSettings, family_modules, gpus, model_settings, training_data
+from tasks.stages.training_parts import training_parts
 
 
 class Settings(ModelSettings):

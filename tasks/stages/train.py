@@ -7,14 +7,8 @@ from typing import Any
 from tasks.runs.stage import Input, Stage, Work
 from tasks.settings.place import Place, search_place
 from tasks.settings.request import Request
-from tasks.stages.model_settings import (
-    ModelSettings,
-    family_modules,
-    gpus,
-    model_settings,
-    training_data,
-    training_parts,
-)
+from tasks.stages.model_settings import ModelSettings, family_modules, gpus, model_settings, training_data
+from tasks.stages.training_parts import training_parts
 
 
 def settings(request: Request, place: Place) -> ModelSettings:
