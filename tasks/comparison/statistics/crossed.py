@@ -157,8 +157,11 @@ def _estimate(columns: NDArray, sides: Sequence[Hits], added: Added) -> Estimate
     of_examples = max(float(columns.var()) * examples / max(examples - 1, 1) - of_rest, 0.0)
     excess = [(side, number) for side, number in each if side.seeds > side.rest * ABOVE]
     of_seeds = sum((side.seeds - side.rest) / number for side, number in excess)
-    found, single = of_examples + of_rest, of_examples + rest
-    counted = examples * single / found if found else float(examples)
+    found = of_examples + of_rest
+    # The errors of one family lie on one side of its accuracy, so a few of them tell less than their variance says.
+    single, counted = found, float(examples)
+    if found and len(sides) > 1:
+        single, counted = of_examples + rest, examples * (of_examples + rest) / found
     return Estimate(
         samples=(Sample(float(columns.mean()), single, counted, of_seeds / examples, added),),
         freedom=_freedom(found + of_seeds, [side.seeds / number for side, number in excess], seeds, examples),
