@@ -172,10 +172,15 @@ def _sweep(options: argparse.Namespace) -> None:
 
 
 def _verify(options: argparse.Namespace) -> None:
+    from tasks.report.bundle import run_named
     from tasks.report.verification import verify_folder, verify_run
 
     folder = Path(options.report)
-    audit = verify_folder(folder) if folder.is_dir() else verify_run(_store(), slug(options.report))
+    if folder.is_dir():
+        audit = verify_folder(folder)
+    else:
+        store = _store()
+        audit = verify_run(store, run_named(store, options.report))
     for line in audit.findings:
         print(line)
     for line in audit.unchecked:

@@ -17,6 +17,7 @@ class _Pair(NamedTuple):
     """One family on one dataset at one budget in both runs."""
 
     dataset: DatasetComparison
+    earlier: DatasetComparison
     family: str
     before: Model | None
     after: Model | None
@@ -43,19 +44,24 @@ def _pairs(before: Comparison, after: Comparison) -> Iterator[_Pair]:
     several = bool(before.request.budgets or after.request.budgets)
     earlier = {(each.name, each.budget if several else None): each for each in before.datasets}
     for dataset in after.datasets:
-        old = earlier.get((dataset.name, dataset.budget if several else None))
-        models = {model.family: model for model in old.models} if old else {}
+        if (old := earlier.get((dataset.name, dataset.budget if several else None))) is None:
+            continue
+        models = {model.family: model for model in old.models}
         for model in dataset.models:
             if model.family in models:
                 sides = (side if side.status == "done" else None for side in (models[model.family], model))
-                yield _Pair(dataset, model.family, *sides)
+                yield _Pair(dataset, old, model.family, *sides)
 
 
 def _relation(pair: _Pair) -> Relation:
     if not (pair.before and pair.after):
         return "no result"
+    if pair.earlier.classes != pair.dataset.classes:
+        return "other classes"
+    if None in (pair.before.test_part, pair.after.test_part):
+        return "unknown test part"
     old, new = _trained(pair.before), _trained(pair.after)
-    same_test = pair.before.test_part is not None and pair.before.test_part == pair.after.test_part
+    same_test = pair.before.test_part == pair.after.test_part
     common = old.keys() & new.keys()
     if same_test and common and all(old[seed] == new[seed] for seed in common):
         return "same models" if old.keys() == new.keys() else "same training"
@@ -79,6 +85,7 @@ def _gain(pair: _Pair, relation: Relation, hits_before: Hitting, hits_after: Hit
 
 def _shift(pair: _Pair, relation: Relation, gain: Estimate | None, p_value: float | None) -> Shift:
     before, after = (side.accuracy if side else None for side in (pair.before, pair.after))
+    known = before is not None and after is not None and relation != "other classes"
     low, high = (min(max(bound, -1.0), 1.0) for bound in gain.interval(ALPHA)) if gain else (None, None)
     return Shift(
         dataset=pair.dataset.name,
@@ -90,7 +97,7 @@ def _shift(pair: _Pair, relation: Relation, gain: Estimate | None, p_value: floa
         seeds_before=len(pair.before.replicates) if pair.before else 0,
         seeds=len(pair.after.replicates) if pair.after else 0,
         relation=relation,
-        estimate=None if before is None or after is None else (gain.mean if gain else after - before),
+        estimate=(gain.mean if gain else (after or 0.0) - (before or 0.0)) if known else None,
         low=low,
         high=high,
         p_value=p_value,

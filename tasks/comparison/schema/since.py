@@ -10,8 +10,17 @@ from tasks.settings.values import Frozen, Sha256
 # In the order in which differences are named: first what a person chose, and of that first what changes most.
 Kind = Literal["tricks", "training", "search", "budgets", "request", "data", "code", "environment"]
 KINDS: tuple[str, ...] = get_args(Kind)
-Relation = Literal["same models", "same training", "same test part", "other test part", "no result"]
-TESTED: tuple[Relation, ...] = ("same test part", "other test part")  # with more than one seed in each run
+Relation = Literal[
+    "same models",
+    "same training",
+    "same test part",
+    "other test part",
+    "unknown test part",
+    "other classes",
+    "no result",
+]
+# With more than one seed in each run.
+TESTED: tuple[Relation, ...] = ("same test part", "other test part", "unknown test part")
 
 
 class Change(Frozen):
@@ -35,8 +44,9 @@ class Shift(Frozen):
         seeds_before, seeds: how many.
         relation: of the two results. "same models" were measured on the same test part, and are trainings that both
             runs share. "same training": the seeds that both have are shared, and one run has more. Other models on the
-            same test part are compared example by example; on another one, as two independent samples.
-        estimate: `after` minus `before`; null without a result.
+            same test part are compared example by example; on another one, or one that a report does not know, as two
+            independent samples. Other classes are another task, and are not compared.
+        estimate: `after` minus `before`; null without a result, and with other classes.
         low, high: its interval by itself.
         p_value: of no difference, adjusted by Holm's method for all shifts that are tested.
         exceeds_noise: null, as interval and p-value, for the same training, and where a run has one seed: that does not

@@ -9,6 +9,10 @@ from tasks.comparison.words.wording import enumeration, family_title, percent, p
 NAMED = 4  # things that the sentence names before it counts the others
 ALIKE = 2  # results that are told one by one, although they say the same
 SAME, WITHIN, UNTOLD = "the same models", "within the noise", "one seed cannot tell"
+UNTESTED = {
+    "same models": SAME,
+    "other classes": "not compared, as the classes are others",
+}
 
 
 def day(moment: str, beside: str = "") -> str:
@@ -53,10 +57,10 @@ def outcome(shift: Shift) -> str:
     """What the difference is worth, in words."""
     if shift.relation == "no result":
         return _without(shift)
-    if shift.relation == "same models":
-        return SAME
     if shift.relation == "same training":
         return _grown(shift)
+    if shift.relation in UNTESTED:
+        return UNTESTED[shift.relation]
     if not shift.exceeds_noise:
         return UNTOLD if shift.exceeds_noise is None else WITHIN
     gain = shift.estimate or 0.0

@@ -25,7 +25,7 @@ from tasks.runs.order import reported
 from tasks.runs.requests import read_request
 from tasks.settings.request import Request
 from tasks.settings.workflow import report_key
-from tasks.storage.contract import ObjectMissing, Store, is_key
+from tasks.storage.contract import ObjectMissing, Store, StoreError, is_key
 from tasks.storage.documents import DamagedError
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,8 @@ def in_store(store: Store, run: str) -> Side:
     """The report of a run in the store.
 
     Raises:
-        RequestError: there is none, or it cannot be read here.
+        RequestError: there is none.
+        DamagedError: it cannot be read here.
     """
     try:
         body = store.read(report_key(run, "report.json"))
@@ -59,7 +60,8 @@ def in_folder(folder: Path) -> Side:
     """A downloaded report.
 
     Raises:
-        RequestError: there is none, or it cannot be read here.
+        RequestError: there is none.
+        DamagedError: it cannot be read here.
     """
     path = folder / "report.json"
     if not path.is_file():
@@ -73,15 +75,25 @@ def _side(what: str, body: bytes, read: Read) -> Side:
     try:
         return Side(Comparison.model_validate_json(body), sha256(body).hexdigest(), read)
     except ValidationError as error:
-        raise RequestError(f"{what}: report.json: {reason(error)}; {AGAIN}") from None
+        raise DamagedError(f"{what}: report.json", reason(error), AGAIN) from None
 
 
 def contrast(before: Side, comparison: Comparison, read: Read) -> Since:
     """What differs from the report `before` to a `comparison`, whose predictions `read` returns.
 
     Raises:
-        ObjectMissing, OSError, DamagedError: predictions are not there, or not those that a report names.
+        DamagedError: predictions are not there, or not those that a report names, or a report contradicts itself.
     """
+    try:
+        return _contrast(before, comparison, read)
+    except (DataError, StoreError, OSError):
+        raise
+    except Exception as error:  # what nobody checked makes its reader raise errors of any kind
+        found = f"expected a report that can be compared, received {type(error).__name__}: {error}"
+        raise DamagedError(f"run {before.comparison.run}", found, AGAIN) from error
+
+
+def _contrast(before: Side, comparison: Comparison, read: Read) -> Since:
     earlier = before.comparison
     found = changes(earlier, comparison)
     moved = shifts(earlier, comparison, _hits(before.read), _hits(read))
@@ -93,14 +105,12 @@ def contrast(before: Side, comparison: Comparison, read: Read) -> Since:
 def since_before(store: Store, comparison: Comparison, read: Read) -> Since | None:
     """What differs from the run before, or None where there is none whose report can be read.
 
-    That is the last earlier run of the same profile on all of these datasets, and maybe on others.
+    That is the last earlier run with results, of the same profile, on all of these datasets, and maybe on others.
     """
-    run = _run_before(store, comparison.request)
-    if run is None:
-        return None
     try:
-        return contrast(in_store(store, run), comparison, read)
-    except (RequestError, DataError, ObjectMissing) as error:
+        before = _before(store, comparison.request)
+        return contrast(before, comparison, read) if before else None
+    except (RequestError, DataError) as error:
         log.warning("not compared with the run before: %s", error)
         return None
 
@@ -110,7 +120,7 @@ def since_again(store: Store, comparison: Comparison) -> Since | None:
 
     Raises:
         RequestError: that run's report is gone, or another one than it was.
-        ObjectMissing, DamagedError: as `contrast`.
+        DataError: it cannot be read, or as `contrast`.
     """
     if comparison.since is None:
         return None
@@ -120,7 +130,7 @@ def since_again(store: Store, comparison: Comparison) -> Since | None:
     return contrast(before, comparison, store.read)
 
 
-def _run_before(store: Store, request: Request) -> str | None:
+def _before(store: Store, request: Request) -> Side | None:
     unreadable = []
     for run in islice(reported(store, before=request.run), LOOKED_AT):
         try:
@@ -129,7 +139,9 @@ def _run_before(store: Store, request: Request) -> str | None:
             unreadable.append(run)
             continue
         if earlier.profile == request.profile and _names(earlier) >= _names(request):
-            return run
+            side = in_store(store, run)
+            if any(model.status == "done" for dataset in side.comparison.datasets for model in dataset.models):
+                return side
     if unreadable:
         log.info("compared with no earlier run: the requests of %s cannot be read by this release", some(unreadable))
     return None
@@ -150,7 +162,10 @@ def _right(read: Read, key: str, digest: str) -> Any:
     """Whether a model was right on each test example, bool [examples]."""
     if not is_key(key):
         raise DamagedError("report.json", f"expected the key of predictions, received {key!r:.200}", AGAIN)
-    body = read(key)
+    try:
+        body = read(key)
+    except (ObjectMissing, FileNotFoundError):
+        raise DamagedError(key, "expected predictions, found none", AGAIN) from None
     if (received := sha256(body).hexdigest()) != digest:
         raise DamagedError(key, f"expected SHA-256 {digest}, received {received}", AGAIN)
     with np.load(io.BytesIO(body), allow_pickle=False) as stored:

@@ -1,17 +1,27 @@
 """Two runs of a store compared: the command, its page, and the run before, which a report begins with."""
 
+import io
+import json
 import logging
 import re
+from hashlib import sha256
 
+import numpy as np
 import pytest
 
-from tasks.errors import RequestError
 from tasks.report.between.contrast import contrast, in_store, since_before
 from tasks.storage.documents import DamagedError
 from tests.support import published_runs
 from tests.support.stage_commands import in_this_process
 
 MIXUP = {"tricks": published_runs.request("x").training.tricks.model_copy(update={"mixup": 0.2})}
+
+
+def np_bytes(arrays):
+    """An .npz of these arrays."""
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    return stream.getvalue()
 
 
 def put(store, run, *, training=None, **options):
@@ -85,7 +95,7 @@ def test_a_report_of_an_older_release_is_refused_with_what_to_do(stores):
     put(stores, "a")
     stores.write("reports/old/report.json", b'{"schema_version": 3}')
     what = r"run old: report\.json: expected schema version 4, received 3.*run it again"
-    with pytest.raises(RequestError, match=what):
+    with pytest.raises(DamagedError, match=what):
         compared(stores, "old", "a")
 
 
@@ -130,3 +140,61 @@ def test_a_damaged_run_before_is_no_obstacle(stores, caplog):
     with caplog.at_level(logging.WARNING):
         assert since(stores, "b") is None
     assert "not compared with the run before: run a: report.json" in caplog.text
+
+
+def emptied(model):
+    """The model, done, but without a replicate."""
+    return model | {"replicates": []}
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda report: report["environment"].update(created="some day"),
+        lambda report: report["datasets"][0].update(models=[emptied(m) for m in report["datasets"][0]["models"]]),
+    ],
+)
+def test_an_odd_report_before_is_no_obstacle_either(stores, caplog, harm):
+    """What nobody checked in it, and what contradicts itself, leaves out the line, and no more."""
+    put(stores, "a")
+    report = json.loads(stores.read("reports/a/report.json"))
+    harm(report)
+    stores.write("reports/a/report.json", json.dumps(report).encode())
+    with caplog.at_level(logging.WARNING):
+        assert since(stores, "b") is None
+    assert "not compared with the run before: run a" in caplog.text
+
+
+ODD = [None, b"", b"no archive", np_bytes({"y_true": [1]}), np_bytes({"y_true": [1], "y_pred": [1]})]
+
+
+@pytest.mark.parametrize("body", ODD, ids=["missing", "empty", "no archive", "other arrays", "another length"])
+def test_odd_predictions_of_the_run_before_are_no_obstacle(tmp_path, caplog, body):
+    """Missing, empty, of another form or length, under the digest that the report names. `compare` ends with 65."""
+    environment = {"STORE": (tmp_path / "store").as_uri()}
+    store = published_runs.opened(environment)
+    put(store, "a")
+    put(store, "b")
+    report = json.loads(store.read("reports/a/report.json"))
+    for model in report["datasets"][0]["models"]:
+        for replicate in model["replicates"][:1]:
+            (tmp_path / "store" / replicate["predictions"]).unlink()
+            if body is not None:
+                store.write(replicate["predictions"], body)
+                replicate["predictions_sha256"] = sha256(body).hexdigest()
+    store.write("reports/a/report.json", json.dumps(report).encode())
+    with caplog.at_level(logging.WARNING):
+        assert since(store, "a2") is None or since(store, "a2").run == "b"
+        assert in_this_process(environment, "compare", "a", "b") == 65
+    assert "run it again" in caplog.text
+
+
+def test_the_run_before_is_one_with_results(stores):
+    """A run whose branches all failed hides the last good one from nobody."""
+    put(stores, "good")
+    put(stores, "broken")
+    report = json.loads(stores.read("reports/broken/report.json"))
+    for model in report["datasets"][0]["models"]:
+        model |= {"status": "failed", "error": "search: no memory", "replicates": []}
+    stores.write("reports/broken/report.json", json.dumps(report).encode())
+    assert since(stores, "next").run == "good"

@@ -103,7 +103,7 @@ def test_another_test_part_is_not_paired():
 def test_an_unknown_test_part_is_not_taken_for_the_same():
     """Reports that do not say which test part they used are compared as two samples."""
     found = moved(run("run-1", test_part=None), run("run-2", test_part=None))
-    assert {each.relation for each in found} == {"other test part"}
+    assert {each.relation for each in found} == {"unknown test part"}
 
 
 def test_p_values_are_adjusted_for_all_that_is_tested():
@@ -131,3 +131,20 @@ def test_a_changed_budget_is_compared_all_the_same():
     before, its = run("run-1")
     other = before.model_copy(update={"datasets": (before.datasets[0].model_copy(update={"budget": 30_000}),)})
     assert [each.budget for each in moved((other, its), run("run-2"))] == [250_000] * 2
+
+
+def with_models(comparison, **changes):
+    """The comparison, with these fields of its datasets, and of their models for a field of a model."""
+    parts = []
+    for part in comparison.datasets:
+        models = tuple(m.model_copy(update={k: v for k, v in changes.items() if k != "classes"}) for m in part.models)
+        parts.append(part.model_copy(update={"models": models, "classes": changes.get("classes", part.classes)}))
+    return comparison.model_copy(update={"datasets": tuple(parts)})
+
+
+def test_other_classes_are_another_task():
+    """No number of one is compared with the other's, and the sentence says why."""
+    (before, its), after = run("run-1"), run("run-2")
+    found = moved((with_models(before, classes=("cat", "dog")), its), after)
+    assert {(each.relation, each.estimate, each.p_value) for each in found} == {("other classes", None, None)}
+    assert {outcome(each) for each in found} == {"not compared, as the classes are others"}
