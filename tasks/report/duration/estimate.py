@@ -33,7 +33,8 @@ MOST_STAGES = 500  # of a run whose artifacts are looked for: each costs a look 
 BELOW, ABOVE = 0.8, 1.25  # of the estimate: the range is at least so wide, as nothing tells what else the machine does
 SAME_MACHINE = ("processor", "cores", "gpu")
 PROCESSORS = ("cpu_seconds", "gpu_seconds")
-Kind = tuple[str, str | None, str | None, int | None]  # stage, dataset, family, budget
+# Stage, dataset, the shape of its images, family, budget.
+Kind = tuple[str, str | None, tuple[int, ...] | None, str | None, int | None]
 
 
 class Told(BaseModel):
@@ -138,8 +139,9 @@ _Pick = Callable[[Iterable[float]], float]
 
 
 def _kind(request: Request, stage: str, place: Place) -> Kind:
-    budget = place.budget or (request.dataset(place.dataset).budget if place.family else None)
-    return stage, place.dataset, place.family, budget
+    dataset = request.dataset(place.dataset) if place.dataset else None
+    budget = place.budget or (dataset.budget if dataset and place.family else None)
+    return stage, place.dataset, dataset.image_shape if dataset else None, place.family, budget
 
 
 def _units(request: Request, stage: str, place: Place) -> float:

@@ -147,6 +147,15 @@ def test_a_run_of_another_kind_tells_nothing(store, other, machine):
     assert estimated(store).runs == ()
 
 
+def test_larger_images_are_another_dataset(store):
+    """What took so long for images of one size says nothing of images of another one, under the same name."""
+    reported(store, "r1")
+    (dataset,) = REQUEST.datasets
+    larger = REQUEST.model_copy(update={"datasets": (dataset.model_copy(update={"shape": (64, 64, 3)}),)})
+    found = estimate(larger, store, MACHINE, Findings())
+    assert (found.seconds, found.unknown) == (None, found.stages)
+
+
 def test_the_range_is_what_was_seen(store):
     """Of a fast and a slow run: the estimate lies between, and the range reaches to both."""
     fast, slow = (reported(store, run, pace=pace) for run, pace in (("r1", 1.0), ("r2", 2.0)))
