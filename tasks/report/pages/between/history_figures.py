@@ -12,7 +12,7 @@ from tasks.report.pages.figures.looks import Legend, look, percentage
 from tasks.report.pages.figures.svg import INK, MUTED, canvas, inline, style
 
 MOST = 120  # points of a line: at the width of a figure, more would lie on one another
-HEIGHT = 220
+HEIGHT = 236  # with a row for the legend, which stands below: the newest points fill the right side
 ROW = 17  # points of height of a row of marks
 FEW = 30  # points that have room for a marker each
 
@@ -55,22 +55,25 @@ def accuracy_figure(line: Line) -> str:
         rows[-1].xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
         rows[-1].xaxis.set_major_formatter(lambda value, _: f"{value + 1:,.0f}")
         rows[-1].set(xlabel="run", xlim=(-0.5, line.runs - 0.5))
-        legend.draw(figure, rows[0])
+        legend.draw(figure, rows[0], below=True)
     return inline(figure, line.name, f"{line.title}: test accuracy of {line.runs:,} runs")
 
 
 def _family(axes: Axes, results: Sequence[Result | None], number: int, label: str) -> None:
-    drawn, shown = look(number), thinned([index for index, result in enumerate(results) if result])
-    values = np.array([[each.low, each.accuracy, each.high] for index in shown if (each := results[index])])
-    low, middle, high = values.T if len(values) else np.empty((3, 0))
+    """A run without a result is a gap in the line. A result between two gaps has a marker, as no line leads to it."""
+    drawn, shown = look(number), thinned(range(len(results)))
+    values = [(each.low, each.accuracy, each.high) if (each := results[index]) else (np.nan,) * 3 for index in shown]
+    low, middle, high = np.array(values).T
+    known = np.isfinite([np.nan, *middle, np.nan])
     if len(shown) <= FEW:
         axes.vlines(shown, low, high, color=drawn.colour, linewidth=1.4)
+        marked = np.flatnonzero(known[1:-1])
     else:
         axes.fill_between(shown, low, high, color=drawn.colour, alpha=0.25, linewidth=0)
-    marker = drawn.marker if len(shown) <= FEW else ""
+        marked = np.flatnonzero(known[1:-1] & ~known[:-2] & ~known[2:])
     axes.plot(
-        shown, middle, linestyle=drawn.dash, marker=marker, markersize=4.5, color=drawn.colour, label=label,
-        linewidth=1.4,
+        shown, middle, linestyle=drawn.dash, marker=drawn.marker, markevery=marked.tolist(), markersize=4.5,
+        color=drawn.colour, label=label, linewidth=1.4,
     )  # fmt: skip
 
 
