@@ -43,10 +43,9 @@ def accuracy_figure(line: Line) -> str:
     """Accuracy with its interval over the runs, a line for each family; below it a row for each kind of mark."""
     legend, kinds = Legend(list(line.results)), list(dict.fromkeys(mark.kind for mark in line.marks))
     with style():
-        figure = canvas(HEIGHT + ROW * len(kinds) + legend.height)
+        figure = canvas(HEIGHT + ROW * len(kinds) + legend.height, "Test accuracy by run")
         heights = [HEIGHT, *([ROW * len(kinds)] if kinds else [])]
         rows = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-        rows[0].set(title="Test accuracy by run")
         for number, (family, results) in enumerate(line.results.items()):
             _family(rows[0], results, number, legend[family])
         rows[0].yaxis.set_major_formatter(percentage)

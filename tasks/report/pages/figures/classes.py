@@ -27,8 +27,8 @@ def class_scores(dataset: DatasetComparison) -> str | None:
     title = "F1 by class" if len(shown) == len(dataset.classes) else f"The {len(shown)} classes of lowest F1"
     legend, rows, names = Legend([model.family for _, model in models]), range(len(shown)), labels(dataset.classes)
     with style():
-        figure = canvas(60 + 19 * len(shown) + legend.height)
-        axes = figure.add_subplot(title=title)
+        figure = canvas(60 + 19 * len(shown) + legend.height, title)
+        axes = figure.add_subplot()
         scores = scores[:, shown]
         axes.hlines(rows, scores.min(axis=0), scores.max(axis=0), color=GRID, linewidth=3)
         for (number, model), values in zip(models, scores, strict=True):
@@ -67,8 +67,8 @@ def _figure(dataset: DatasetComparison, difference: Difference) -> str:
     few = len(shown) == len(difference.classes)
     title = "Difference of recall by class" if few else "The surest gains and losses of recall"
     with style():
-        figure = canvas(60 + 19 * len(shown))
-        axes = figure.add_subplot(title=title, xlabel=f"{family} minus {reference}, points")
+        figure = canvas(60 + 19 * len(shown), title)
+        axes = figure.add_subplot(xlabel=f"{family} minus {reference}, points")
         axes.axvline(0, color=MUTED, linewidth=1)
         for place, each in enumerate(shown):
             _interval(axes, place, each)

@@ -19,8 +19,8 @@ def learning_curves(dataset: DatasetComparison) -> list[str]:
 def _curves(dataset: DatasetComparison, field: str, title: str) -> str:
     legend = Legend([model.family for _, model in done(dataset)])
     with style():
-        figure = canvas(190 + legend.height)
-        axes = figure.add_subplot(title=title, xlabel="epoch")
+        figure = canvas(190 + legend.height, title)
+        axes = figure.add_subplot(xlabel="epoch")
         for number, model in done(dataset):
             _curve(axes, model, field, look(number), legend[model.family])
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

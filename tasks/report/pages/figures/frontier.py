@@ -31,8 +31,8 @@ def frontier_figures(parts: Sequence[DatasetComparison]) -> list[str]:
 
 def _accuracy_by_parameters(parts: Sequence[DatasetComparison]) -> str:
     with style():
-        figure = canvas(HEIGHT + _legend(parts).height)
-        axes = figure.add_subplot(title="Test accuracy by parameters", xscale="log")
+        figure = canvas(HEIGHT + _legend(parts).height, "Test accuracy by parameters")
+        axes = figure.add_subplot(xscale="log")
         _accuracies(figure, axes, parts, "parameters")
         _budget_axis(axes, parts)
     return _inline(figure, parts, "parameters", "Test accuracy by parameters")
@@ -40,8 +40,8 @@ def _accuracy_by_parameters(parts: Sequence[DatasetComparison]) -> str:
 
 def _accuracy_by_time(parts: Sequence[DatasetComparison]) -> str:
     with style():
-        figure = canvas(HEIGHT + _legend(parts).height)
-        axes = figure.add_subplot(title="Test accuracy by training time", xscale="log")
+        figure = canvas(HEIGHT + _legend(parts).height, "Test accuracy by training time")
+        axes = figure.add_subplot(xscale="log")
         _accuracies(figure, axes, parts, "train_seconds")
         axes.set(xlabel="seconds of training, mean of the seeds")
         axes.minorticks_off()
@@ -53,8 +53,8 @@ def _accuracy_by_time(parts: Sequence[DatasetComparison]) -> str:
 def _difference_by_parameters(parts: Sequence[DatasetComparison]) -> str:
     legend = Legend(list({difference.family: None for part in parts for difference in part.differences}))
     with style():
-        figure = canvas(HEIGHT + legend.height)
-        axes = figure.add_subplot(title="Difference by parameters", xscale="log", ylabel="accuracy difference, points")
+        figure = canvas(HEIGHT + legend.height, "Difference by parameters")
+        axes = figure.add_subplot(xscale="log", ylabel="accuracy difference, points")
         axes.axhline(0, color=MUTED, linewidth=1)
         for number, model in enumerate(parts[0].models):
             differences = [next((d for d in part.differences if d.family == model.family), None) for part in parts]

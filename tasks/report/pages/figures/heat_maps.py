@@ -16,8 +16,8 @@ def heat_map(dataset: DatasetComparison, model: Model) -> str:
     """Every true class (row) by predicted class (column); the darker, the larger the share of the true class."""
     classes = len(dataset.classes)
     with style(**{"axes.grid": False}):
-        figure = canvas(WIDTH)
-        axes = figure.add_subplot(xlabel="predicted class", ylabel="true class", title=family_title(model.family))
+        figure = canvas(WIDTH, family_title(model.family))
+        axes = figure.add_subplot(xlabel="predicted class", ylabel="true class")
         low, high = 0.5, classes + 0.5
         axes.imshow(_painted(binned_shares(model, classes)), interpolation="none", extent=(low, high, high, low))
     label = f"Confusion of {family_title(model.family)} over {count(classes)} classes of {dataset.title}"

@@ -58,8 +58,8 @@ def _spans(rows: Sequence[Span], title: str, unit: str, name: str, where: str, *
     """The rows below each other; with a `margin`, the band of practical equality around a line at 0."""
     said = [f"{_short(row.middle)} ({_short(row.low)} to {_short(row.high)})" for row in rows]
     with style():
-        figure = canvas(58 + 40 * len(rows))
-        axes = figure.add_subplot(title=title, xlabel=unit)
+        figure = canvas(58 + 40 * len(rows), title)
+        axes = figure.add_subplot(xlabel=unit)
         if margin is not None:
             axes.axvspan(-margin, margin, color=GRID, linewidth=0)
             axes.axvline(0, color=MUTED, linewidth=1)

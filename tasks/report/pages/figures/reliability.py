@@ -19,13 +19,13 @@ def reliability_figure(dataset: DatasetComparison) -> str | None:
         return None
     legend = Legend([family for _, family, _ in families])
     with style():
-        figure = canvas(HEIGHT + legend.height)
+        figure = canvas(HEIGHT + legend.height, "Accuracy by confidence")
         axes, below = figure.subplots(2, sharex=True, height_ratios=(3, 1))
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (2, 2)))
         for number, family, found in families:
             _accuracies(axes, found, look(number), legend[family])
             _shares(below, found, look(number))
-        axes.set(title="Accuracy by confidence", xlim=(-0.02, 1.02), ylim=(-0.03, 1.03))
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.03, 1.03))
         below.set(xlabel="confidence in the answer", ylabel="answers", ylim=(0, None))
         for axis in (axes.yaxis, below.yaxis, below.xaxis):
             axis.set_major_formatter(percentage)

@@ -30,16 +30,14 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,  # a class may be called "$x$"
     "font.size": 10.5,
-    "axes.titlesize": 11,
+    "figure.titlesize": 11,
     "xtick.labelsize": 9.5,
     "axes.labelsize": 9.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
+    "figure.titleweight": "bold",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": GRID,
     "axes.labelcolor": MUTED,
-    "axes.titlecolor": INK,
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.unicode_minus": True,
@@ -67,9 +65,15 @@ def style(**more: Any) -> Iterator[None]:
         yield
 
 
-def canvas(height: float) -> Figure:
-    """An empty figure of the common width, its height in points."""
-    return Figure(figsize=(WIDTH / 72, height / 72), layout="constrained")
+def canvas(height: float, title: str = "") -> Figure:
+    """A figure of the common width, its height in points, with nothing but its title.
+
+    The title begins at the edge of the figure: above the axes, long names beside them would push it out of the figure.
+    """
+    figure = Figure(figsize=(WIDTH / 72, height / 72), layout="constrained")
+    if title:
+        figure.suptitle(title, x=0, ha="left", color=INK)
+    return figure
 
 
 def icon(marker: str, number: int) -> str:

@@ -25,8 +25,8 @@ def trial_figures(dataset: DatasetComparison) -> list[str]:
 def _trials(dataset: DatasetComparison, models: Sequence[tuple[int, Model]], field: str, label: str) -> str:
     legend = Legend([model.family for _, model in models])
     with style():
-        figure = canvas(200 + legend.height)
-        axes = figure.add_subplot(title=f"Validation accuracy by {label}", xlabel=label)
+        figure = canvas(200 + legend.height, f"Validation accuracy by {label}")
+        axes = figure.add_subplot(xlabel=label)
         for number, model in models:
             drawn = look(number)
             x, y, chosen = zip(*_points(model.trials, field), strict=True)

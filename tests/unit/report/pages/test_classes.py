@@ -99,3 +99,13 @@ def test_one_family_has_no_differences():
     text = documents["report.html"].decode()
     assert "of recall by class" not in text
     assert "F1 by class" in text
+
+
+def test_long_names_push_no_title_out_of_its_figure():
+    """Every figure's title begins at its left edge, however long the names of the classes beside the axes are."""
+    names = tuple(f"Great grey shrike of the northern forests, number {number}" for number in range(30))
+    request = synthetic.request((synthetic.dataset(classes=names),), replicates=2)
+    comparison = compare(request, synthetic.everything(request, examples=2_000), [], {}, synthetic.ENVIRONMENT)
+    page = render(comparison)["report.html"].decode()
+    titles = re.findall(r'<text [^>]*\bx="([\d.]+)"[^>]*>(?:The surest|The \d+ classes of)', page)
+    assert titles == ["0", "0"]
