@@ -12,6 +12,7 @@ from tasks.comparison.schema.report import Comparison, DatasetComparison, Fronti
 from tasks.comparison.words.opening import question
 from tasks.comparison.words.wording import MINUS
 from tasks.report.pages.answers import answer_of, axis
+from tasks.report.pages.directions import isolated
 from tasks.report.pages.figures.classes import class_differences, class_scores
 from tasks.report.pages.figures.curves import learning_curves
 from tasks.report.pages.figures.frontier import frontier_figures
@@ -58,8 +59,11 @@ def to_html(comparison: Comparison) -> str:
 
 
 def unbroken(value: object) -> object:
-    """A text in which no line ends between a number and its unit, or between a sign and its number."""
-    return GAP.sub(NO_BREAK, value) if type(value) is str else value
+    """A text in which no line ends between a number and its unit, or between a sign and its number.
+
+    Names that are written from right to left are `isolated`.
+    """
+    return isolated(GAP.sub(NO_BREAK, value)) if type(value) is str else value
 
 
 def _sections(comparison: Comparison) -> list[Section]:

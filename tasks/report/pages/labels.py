@@ -1,6 +1,6 @@
-"""Names where there is little room: in figures, and above the columns of a matrix."""
+"""Names where there is little room: in figures, beside pictures, and around a matrix."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 ROOM = 20  # characters beside an axis
 CUT = "\N{HORIZONTAL ELLIPSIS}"
@@ -16,6 +16,11 @@ def labels(names: Sequence[str], room: int = ROOM) -> list[str]:
         return cut
     numbers = {name: f"{number} " for number, name in enumerate(dict.fromkeys(names), 1)}
     return [numbers[name] + _cut(name, room - len(numbers[name])) for name in names]
+
+
+def short_names(names: Sequence[str]) -> Mapping[str, str]:
+    """The label of each of the `names`."""
+    return dict(zip(names, labels(names), strict=True))
 
 
 def _cut(name: str, room: int) -> str:

@@ -5,6 +5,7 @@ import re
 from markupsafe import Markup
 
 from tasks.comparison.schema.report import Comparison
+from tasks.report.pages.directions import isolated
 from tasks.report.pages.templates import render_template
 
 
@@ -18,5 +19,5 @@ def _escaped(value: object) -> Markup:
 
     An underscore inside a word is left alone: it means nothing in Markdown, and a backslash would disturb a reader.
     """
-    line = " ".join(str(value).split())
+    line = isolated(" ".join(str(value).split()))
     return Markup(re.sub(r"([\\`*\[\]<>|~&#!]|(?<!\w)_|_(?!\w))", r"\\\1", line))  # noqa: S704

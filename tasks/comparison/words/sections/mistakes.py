@@ -65,10 +65,13 @@ def _shown(gallery: Gallery) -> str:
     return f" Here {'is 1' if shown == 1 else f'are {count(shown)}'}: {which}."
 
 
-def answer_in_words(answer: GivenAnswer, seeds: int) -> str:
-    """One answer below an image: "CNN: Shirt, 98 %", or "CNN: Shirt, 98 % (2 of 3)" where not all seeds gave it."""
+def answer_in_words(answer: GivenAnswer, predicted: str, seeds: int) -> str:
+    """One answer below an image: "CNN: Shirt, 98 %", or "CNN: Shirt, 98 % (2 of 3)" where not all seeds gave it.
+
+    `predicted` is its class, as short as there is room for.
+    """
     of = f" ({answer.count} of {seeds})" if answer.count < seeds else ""
-    return f"{family_title(answer.family)}: {answer.predicted}, {percent(answer.confidence, 0)}{of}"
+    return f"{family_title(answer.family)}: {predicted}, {percent(answer.confidence, 0)}{of}"
 
 
 def seeds_of(models: Sequence[Model]) -> int:

@@ -10,6 +10,7 @@ import pytest
 from tasks.comparison.assembly import compare
 from tasks.comparison.evidence import Branch
 from tasks.report.pages.html import to_html, unbroken
+from tasks.report.pages.markdown import to_markdown
 from tests.support import synthetic
 
 UNIT = re.compile(r"\d (?:%|points?|seeds?|s|min|h|µs|MB)(?!\w)|[=<>±] \d|\bp [=<]")
@@ -168,3 +169,28 @@ def test_a_share_that_rounds_to_nothing_is_an_empty_cell():
     table = page[page.index('<table class="confusion">') :].partition("</table>")[0]
     cells = [cell for cell in re.findall(r"<td style=[^>]*>([^<]*)</td>", table) if cell]
     assert cells == ["100", "2", "98"]
+
+
+def test_long_names_are_short_beside_pictures_and_whole_in_their_titles():
+    """Below the images of a gallery stand names as short as in the matrix; their titles and the tables have them whole."""
+    names = tuple(f"{'Great grey shrike ' * 8}number {number}" for number in range(10))
+    request = synthetic.request((synthetic.dataset(classes=names),))
+    made = compare(request, synthetic.everything(request), [], synthetic.facts(request), synthetic.ENVIRONMENT)
+    page = to_html(made)
+    gallery = re.search(r'<ul class="gallery">.*?</ul>', page, flags=re.S)[0]
+    shown = re.findall(r"<(?:b|span)[^>]*>([^<]*)<", gallery)
+    assert max(map(len, shown)) < 50
+    assert {*re.findall(r'<b title="([^"]*)">', gallery)} <= {*names}
+    assert all(f'scope="rowgroup" rowspan="2">{name}<' in page for name in names)
+
+
+def test_names_from_right_to_left_move_nothing_beside_them():
+    """A Hebrew or Arabic name is isolated from the numbers and commas around it, on the page and in Markdown."""
+    names = ("שלום עולם", "مرحبا", *(f"class {number}" for number in range(8)))
+    request = synthetic.request((synthetic.dataset(title="בדיקה", classes=names),))
+    made = compare(request, synthetic.everything(request), [], synthetic.facts(request), synthetic.ENVIRONMENT)
+    page = re.sub(r"<svg role.*?</svg>", "", to_html(made), flags=re.S)
+    for text in (page, to_markdown(made)):
+        for name in (*names[:2], "בדיקה"):
+            assert name in text
+            assert name not in text.replace(f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}", "")

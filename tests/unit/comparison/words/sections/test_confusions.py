@@ -103,5 +103,5 @@ def test_a_gallery_says_how_many_there_are(gallery, seeds, said):
 def test_an_answer_says_how_many_seeds_gave_it_unless_all_did():
     """One line below an image."""
     answer = GivenAnswer(family="cnn", predicted="Bag", confidence=0.984, count=2)
-    assert answer_in_words(answer, 2) == "CNN: Bag, 98 %"
-    assert answer_in_words(answer, 3) == "CNN: Bag, 98 % (2 of 3)"
+    assert answer_in_words(answer, "Bag", 2) == "CNN: Bag, 98 %"
+    assert answer_in_words(answer, "Bag", 3) == "CNN: Bag, 98 % (2 of 3)"
