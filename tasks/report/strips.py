@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import product
+from math import ceil
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -21,6 +22,7 @@ from tasks.comparison.schema.report import Comparison, DatasetComparison
 CLASSES, IMAGES = 12, 8  # of the strips, and images of each of them, at most
 SIDES = (96, 64, 48, 24)  # pixels of a single image: the first that keeps the limit
 SIDES_OF_STRIPS = (48, 24)
+NARROWEST = 8  # times the shorter side at most is the longer one of a picture, so that all of it can be seen
 QUALITIES = (90, 80, 65, 50, 35, 20)  # of the JPEGs: the first of these too
 PAGE = 2_900_000  # bytes that the page of a run may take: below 3 MB with what surrounds the pictures
 # About what else a page has for each dataset at each budget, and of that for each model, class and cell of a matrix.
@@ -103,11 +105,16 @@ def _strip(name: str, row: Sequence[np.ndarray], side: int, quality: int) -> Str
 
 
 def _small(image: np.ndarray, side: int) -> Image.Image:
-    """An image of one, three or more channels, of which the first three are shown, scaled down to `side` at most."""
+    """An image of one, three or more channels, of which the first three are shown, scaled down to `side` at most.
+
+    One that is longer than NARROWEST times its width, or the other way round, is made as wide as that.
+    """
     channels = image[..., 0] if image.shape[-1] < 3 else image[..., :3]
     picture = Image.fromarray(np.ascontiguousarray(channels))
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return picture
+    least = ceil(max(picture.size) / NARROWEST)
+    width, height = (max(least, length) for length in picture.size)
+    return picture if (width, height) == picture.size else picture.resize((width, height))
 
 
 def _joined(row: Sequence[Image.Image]) -> Image.Image:

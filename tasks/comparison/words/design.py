@@ -15,9 +15,12 @@ def design_in_words(difference: Difference, looks: Looks) -> str:
 
 
 def _detectable(difference: Difference) -> str:
-    seeds = plural(len(difference.seeds), "seed")
-    smallest = points(difference.detectable)
-    return f"With {seeds} and this test part, a difference of {smallest} points is detected with a probability of 80 %."
+    family, reference = the_family(difference.family), the_family(difference.reference)
+    return (
+        f"With {plural(len(difference.seeds), 'seed')} and this test part, a difference of "
+        f"{points(difference.detectable)} points between {family} and {reference} is detected with a probability of "
+        "80 %."
+    )
 
 
 def _seeds(difference: Difference) -> str:

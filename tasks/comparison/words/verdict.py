@@ -115,7 +115,10 @@ def _undetected(difference: Difference) -> str:
 
 def _together(difference: Difference) -> str:
     family, reference = the_family(difference.family), the_family(difference.reference)
-    return starting(f"{family} and {reference} are right on exactly the same examples.")
+    if not any(test.both_right for test in difference.seeds):
+        return f"Neither {family} nor {reference} is right on any test example."
+    where = "exactly the same examples" if any(test.both_wrong for test in difference.seeds) else "every test example"
+    return starting(f"{family} and {reference} are right on {where}.")
 
 
 def _alone(models: Sequence[Model]) -> str:

@@ -173,8 +173,8 @@ def concluded(conclusion: str) -> str:
 
 
 def plural(number: int, noun: str) -> str:
-    """ "1 seed", "3 seeds"."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    """ "1 seed", "3 seeds", "3 classes"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
 def _signed(number: float, digits: int) -> str:

@@ -7,7 +7,7 @@ LETTERS = (
     "\N{HEBREW LETTER YOD WITH HIRIQ}-\ufdff\N{ARABIC FATHATAN ISOLATED FORM}-\ufefc"
     "\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
-NAME = re.compile(rf"{LETTERS}+(?:[ '’._-]+{LETTERS}+)*")
+NAME = re.compile(rf"{LETTERS}+(?:[ '._-]+{LETTERS}+)*")
 OPEN, CLOSE = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 
 

@@ -24,7 +24,7 @@ from tasks.report.pages.figures.heat_maps import CELLS
 
 ENDS = 10  # of many classes, those at each end of a list
 OPEN = 5  # trials of a family that are shown without a click
-FOLDED = 1_000  # classes whose scores a page has room for, folded
+FOLDED = 4_000  # scores of a class by a model that a page has room for, folded
 LOOKED_FOR = {
     "corrupt": "corrupt images",
     "conflicting": "one image under two labels",
@@ -72,7 +72,6 @@ def templates(finish: Callable[[object], object] | None = None) -> Environment:
         "PURPOSES": PURPOSES,
         "MANY": MANY,
         "ENDS": ENDS,
-        "FOLDED": FOLDED,
         "OPEN": OPEN,
         "CELLS": CELLS,
     }
@@ -95,6 +94,7 @@ def _shared(comparison: Comparison) -> dict[str, Any]:
         "duplicates": {dataset.name: duplicates(dataset) for dataset in comparison.datasets},
         "data": {section.name: section for section in comparison.data},
         "pictures": {each.name: {picture.index: picture for picture in each.mistaken} for each in comparison.data},
+        "all_classes": sum(len(each.classes) * len(each.models) for each in comparison.datasets) <= FOLDED,
         "has_many": any(len(dataset.classes) > MANY for dataset in comparison.datasets),
         "cached": sum(stage.cached for stage in comparison.stages),
     }

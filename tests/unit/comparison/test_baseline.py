@@ -83,6 +83,15 @@ def test_models_that_are_right_together_are_said_to_be():
     assert "The CNN and the ANN are right on exactly the same examples." in dataset.verdict
 
 
+def test_models_that_are_always_or_never_right_are_said_to_be():
+    """Who is right on no example is not said to be right on the same ones; who is right on all is right on all."""
+    (never,) = compared(ann=[(TRUTH + 1) % 10] * 2, cnn=[(TRUTH + 1) % 10] * 2).datasets
+    assert "Neither the CNN nor the ANN is right on any test example." in never.verdict
+    (always,) = compared(ann=[TRUTH] * 2, cnn=[TRUTH] * 2).datasets
+    assert "The CNN and the ANN are right on every test example." in always.verdict
+    assert not any("the same examples" in dataset.verdict for dataset in (never, always))
+
+
 def test_the_verdict_over_several_budgets_names_them_too():
     """The frontier's verdict says at which budgets a model is no better than the largest class."""
     (frontier,) = compared(ann=[ONLY_CAT] * 2, cnn=[TRUTH] * 2, budgets=(5_000, 30_000)).frontiers

@@ -203,3 +203,21 @@ def test_a_run_without_any_result_is_reported():
     """When everything failed there is a report that says so."""
     comparison = compare(synthetic.request(), [], [], {}, synthetic.ENVIRONMENT)
     assert "there is no result" in Page(render(comparison)["report.html"].decode()).text
+
+
+def test_no_heading_stands_over_nothing():
+    """Without a mistake, or without a comparison, no section of the Markdown and no table is empty."""
+    request = synthetic.request()
+    perfect = synthetic.everything(request, accuracy=5.0)
+    alone = [perfect[0], Branch("cifar10", "cnn", "failed", "no memory")]
+    for branches, gone in (
+        (perfect, ("Most confused pairs", "as pictures", "The true class is in bold")),
+        (alone, ("Paired differences", "## Classes\n")),
+        ([Branch("cifar10", each, "failed", "no memory") for each in request.families], ("Calibration", "## Cost")),
+    ):
+        made = render(compare(request, branches, synthetic.records(request), {}, synthetic.ENVIRONMENT))
+        for name in ("report.md", "report.html"):
+            text = made[name].decode()
+            assert [each for each in gone if each in text] == []
+            assert not re.search(r"<tbody>\s*</tbody>|</thead>\s*</table>|^\|-.*\|\n(?!\|)", text, flags=re.M)
+        assert not re.search(r"^## .*\s+(?=## |\Z)", made["report.md"].decode(), flags=re.M)

@@ -1,6 +1,7 @@
 """The promises of `tasks.report.strips`: examples of a dataset, small enough for a report."""
 
 import io
+import re
 from base64 import b64decode
 
 import numpy as np
@@ -42,6 +43,20 @@ def test_pictures_of_noise_keep_the_limit(limit, number):
     assert sum(len(strip.jpeg) for strip in made) <= limit
     assert [strip.name for strip in made] == sorted({*names})[:number]
     assert {strip.count for strip in made} <= {8}
+
+
+@pytest.mark.parametrize("shape", [(400, 2, 3), (1, 784, 1), (64, 8, 3), (1, 1, 1)])
+def test_very_narrow_images_can_be_seen(shape):
+    """No side of a picture is shorter than an eighth of the other; a strip is drawn 48 pixels high or wide an image."""
+    images = np.full((4, *shape), 200, np.uint8)
+    (strip,), (picture,) = strips(images, ["a"] * 4), pictures(images, [0])
+    for drawn in (strip, picture):
+        assert max(drawn.width, drawn.height) <= 8 * min(drawn.width, drawn.height)
+    made = _compared(1, 2)
+    data = tuple(each.model_copy(update={"examples": (strip,)}) for each in made.data)
+    page = to_html(made.model_copy(update={"data": data}))
+    width, height = map(int, re.search(r'alt="4 images of “a”" width="(\d+)" height="(\d+)"', page).groups())
+    assert max(width / 4, height) == 48
 
 
 def test_the_same_images_give_the_same_bytes():

@@ -16,7 +16,7 @@ def calibration_in_words(model: Model) -> str:
         _whole(model.calibration, model.accuracy_interval),
         _mistakes(model.calibration),
     ]
-    return " ".join(said)
+    return " ".join(sentence for sentence in said if sentence)
 
 
 def _sure(family: str, found: Calibration) -> str:
@@ -30,10 +30,13 @@ def _sure(family: str, found: Calibration) -> str:
 
 
 def _whole(found: Calibration, accuracy: Interval) -> str:
-    """A mean confidence within the interval of the accuracy is no fault that these answers show."""
+    """A mean confidence within the interval of the accuracy is no fault that these answers show, and no merit."""
     mean = f"its mean confidence is {percent(found.confidence)}"
     if accuracy.low <= found.confidence <= accuracy.high:
-        return f"On average it is as sure as it is right: {mean}, within the interval of its accuracy."
+        interval = f"{percent(accuracy.low)} to {percent(accuracy.high)}"
+        return (
+            f"Neither over- nor underconfidence was detected: {mean}, within the interval of its accuracy ({interval})."
+        )
     direction = "overconfident" if found.overconfidence > 0 else "underconfident"
     size = points(abs(found.overconfidence))
     right = percent(found.confidence - found.overconfidence)
@@ -43,6 +46,8 @@ def _whole(found: Calibration, accuracy: Interval) -> str:
 def _mistakes(found: Calibration) -> str:
     if found.sure_mistakes is None:
         return "It makes no mistake."
+    if not found.sure.count:
+        return ""  # said already: it is never that sure
     if not found.sure_mistakes:
         return f"None of its mistakes is made with {_above(found.sure)} confidence."
     return f"Of its mistakes, {percent(found.sure_mistakes, 0)} are made with {_above(found.sure)} confidence."

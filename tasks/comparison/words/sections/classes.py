@@ -23,7 +23,7 @@ def classes_in_words(difference: Difference) -> str:
 
 def _classes(found: Sequence[ClassDifference], of: int) -> str:
     """ "7 of 10 classes, most on “shirt” (8.1 points, 3.2 to 13.0)"; the first of those `found` is the most."""
-    all_of_them = "both classes" if of == 2 else f"all {count(of)} classes"
+    all_of_them = {1: "the only class with test examples", 2: "both classes"}.get(of, f"all {count(of)} classes")
     number = all_of_them if len(found) == of else f"{count(len(found))} of {count(of)} classes"
     bounds = sorted((abs(found[0].low), abs(found[0].high)))
     size = f"{points(abs(found[0].estimate))} points, {points(bounds[0])} to {points(bounds[1])}"
@@ -33,7 +33,7 @@ def _classes(found: Sequence[ClassDifference], of: int) -> str:
 def _rest(difference: Difference, undetected: Sequence[ClassDifference]) -> list[str]:
     if not undetected:
         return []
-    if len(undetected) == len(difference.classes):
+    if len(undetected) == len(difference.classes) > 1:
         family, reference = the_family(difference.family), the_family(difference.reference)
         where = f"none of the {count(len(undetected))} classes"
         return [f"On {where} was a difference between {family} and {reference} detected."]

@@ -24,7 +24,7 @@ def class_scores(dataset: DatasetComparison) -> str | None:
     measured = np.flatnonzero([score.support for score in models[0][1].classes])
     lowest = np.argsort(scores[:, measured].mean(axis=0), kind="stable")[:CLASSES]
     shown = sorted(measured[lowest].tolist())
-    title = "F1 by class" if len(shown) == len(dataset.classes) else f"The {len(shown)} classes of lowest F1"
+    title = "F1 by class" if len(shown) == len(measured) else f"The {len(shown)} classes of lowest F1"
     legend, rows, names = Legend([model.family for _, model in models]), range(len(shown)), labels(dataset.classes)
     with style():
         figure = canvas(60 + 19 * len(shown) + legend.height, title)

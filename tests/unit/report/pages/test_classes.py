@@ -7,7 +7,9 @@ import pytest
 from tasks.comparison.assembly import compare
 from tasks.comparison.schema.differences import ClassDifference
 from tasks.report.documents import render
+from tasks.report.pages import templates
 from tasks.report.pages.figures.classes import ends
+from tasks.report.pages.html import to_html
 from tests.support import synthetic
 from tests.support.differences import difference
 from tests.unit.report.test_documents import Page
@@ -109,3 +111,13 @@ def test_long_names_push_no_title_out_of_its_figure():
     page = render(comparison)["report.html"].decode()
     titles = re.findall(r'<text [^>]*\bx="([\d.]+)"[^>]*>(?:The surest|The \d+ classes of)', page)
     assert titles == ["0", "0"]
+
+
+def test_a_run_of_very_many_scores_shows_the_ends_of_each_dataset(monkeypatch):
+    """The room of a page is for all datasets, budgets and families of a run; report.json has what it leaves out."""
+    comparison, documents = reported(30)
+    assert "The lowest F1 first, means" in documents["report.html"].decode()
+    monkeypatch.setattr(templates, "FOLDED", 30 * 2 * 2 - 1)
+    page = to_html(comparison.model_copy(update={"datasets": comparison.datasets * 2}))
+    assert "The lowest F1 first, means" not in page
+    assert page.count("means over the seeds; report.json has all 30</caption>") == 2

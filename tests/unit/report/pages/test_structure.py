@@ -172,7 +172,7 @@ def test_a_share_that_rounds_to_nothing_is_an_empty_cell():
 
 
 def test_long_names_are_short_beside_pictures_and_whole_in_their_titles():
-    """Below the images of a gallery stand names as short as in the matrix; their titles and the tables have them whole."""
+    """Below the images of a gallery a name is as short as in the matrix; its title and the tables have it whole."""
     names = tuple(f"{'Great grey shrike ' * 8}number {number}" for number in range(10))
     request = synthetic.request((synthetic.dataset(classes=names),))
     made = compare(request, synthetic.everything(request), [], synthetic.facts(request), synthetic.ENVIRONMENT)

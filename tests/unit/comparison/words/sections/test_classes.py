@@ -44,6 +44,12 @@ def test_no_detected_difference():
     assert said() == ""
 
 
+def test_one_class_is_not_called_all_of_them():
+    """Where one class alone has test examples, it is named, and not counted."""
+    assert said(of_class("coat", 0.0)) == "On “coat” no difference was detected."
+    assert "on the only class with test examples, “coat” (" in said(of_class("coat", 0.08))
+
+
 def test_many_undetected_classes_are_counted():
     """More than five are not named."""
     rest = [of_class(f"class {number}", 0.0) for number in range(1_200)]
