@@ -59,22 +59,33 @@ class Forecast:
 
     def there(self, keys: Iterable[Key]) -> set[Key]:
         """Those of `keys` whose artifact is there; they are looked up many at a time, stage by stage."""
-        asked, found = list(keys), set()
+        asked = [key for key in keys if key[0] in self._stages]
         for stage in self._stages:
-            of_stage = [key for key in asked if key[0] == stage]
-            found |= {key for key, manifest in spread(lambda key: self._manifest(*key), of_stage) if manifest}
-        return found
+            of_stage = [key for key in asked if key[0] == stage and key not in self._found]
+            for (key, _), manifest in spread(self._find, ((key, self._artifact(*key)) for key in of_stage)):
+                self._found[key] = manifest
+        return {key for key in asked if self._found[key]}
 
     def _manifest(self, name: str, place: Place) -> Manifest | None:
         """The artifact of a stage of the request."""
         if (name, place) not in self._found:
-            self._found[name, place] = self._looked_up(name, place)
+            self._found[name, place] = self._find(((name, place), self._artifact(name, place)))
         return self._found[name, place]
 
-    def _looked_up(self, name: str, place: Place) -> Manifest | None:
-        """The artifact of a stage at a place; None where it, or something that it is made from, is not there.
+    def _find(self, looked_for: tuple[Key, str | None]) -> Manifest | None:
+        """The artifact of a stage under its key, if it is there. Any thread may ask."""
+        (name, _), key = looked_for
+        try:
+            return find(self._store, name, key) if key else None
+        except DamagedError as error:
+            log.warning("%s", error)
+            return None
 
-        Without a version the key is one that no artifact has.
+    def _artifact(self, name: str, place: Place) -> str | None:
+        """The key of the artifact of a stage at a place; None where something that it is made from is not there.
+
+        Without a version the key is one that no artifact has. Python parses code for it, which no two threads may do at
+        once: CPython 3.11 then fails now and then (python/cpython#106905).
         """
         stage, request = self._stages[name], self.request
         sources = stage.inputs(request, place)
@@ -83,11 +94,7 @@ class Forecast:
             return None
         is_living = stage.look is not None and request.dataset(place.dataset).location is not None
         version = self._version(place.dataset or "") if is_living else None
-        try:
-            return find(self._store, name, artifact_key(name, **parts_of_key(stage, request, place, found, version)))
-        except DamagedError as error:
-            log.warning("%s", error)
-            return None
+        return artifact_key(name, **parts_of_key(stage, request, place, found, version))
 
     def _input(self, source: Input) -> Manifest | None:
         if source.version == "present":

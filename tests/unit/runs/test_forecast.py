@@ -1,10 +1,12 @@
 """A forecast: it agrees with what execution then finds in the store, and it makes nothing."""
 
+import threading
 from copy import copy
 from functools import partial
 
 import pytest
 
+from tasks.runs.execution import parts_of_key
 from tasks.runs.forecast import Forecast
 from tasks.settings.loading import load_configuration, resolve
 from tasks.settings.place import Place
@@ -108,3 +110,18 @@ def test_nothing_is_looked_up_twice(request_of, forecast, store):
     keys = [key for key in expected(grown.request) if key[0] in STAGES]
     assert grown.there(keys) == {*keys}
     assert len(read) == len({*read})
+
+
+def test_only_one_thread_makes_keys(request_of, forecast, store, monkeypatch):
+    """A key parses code, and Python 3.11 may fail where two threads do so at once; only the store is asked in many."""
+    perform(request_of("r1"), store)
+    request, threads = request_of("r2"), set()
+
+    def parts(*given):
+        threads.add(threading.current_thread())
+        return parts_of_key(*given)
+
+    monkeypatch.setattr("tasks.runs.forecast.parts_of_key", parts)
+    keys = [key for key in expected(request) if key[0] in STAGES]
+    assert forecast(request).there(keys) == {*keys}
+    assert threads == {threading.main_thread()}
