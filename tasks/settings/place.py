@@ -52,7 +52,7 @@ def branch_places(request: Request) -> list[Place]:
 
 def search_place(request: Request, replicate: Place) -> Place:
     """The place of the search whose choice `replicate` is trained with: its own, or the one of its family."""
-    return replicate.at("search" if "search" in request.training.vary else "family")
+    return replicate.at("search" if request.training.has_own_searches else "family")
 
 
 def search_places(request: Request) -> list[Place]:
@@ -89,5 +89,5 @@ def require(request: Request, scope: Scope, place: Place) -> Place:
 
 def _single(request: Request, scope: Scope) -> list[str]:
     """The parts of a place of which there is only one, so nobody needs to name them."""
-    has_one_search = scope in ("search", "shard") and "search" not in request.training.vary
+    has_one_search = scope in ("search", "shard") and not request.training.has_own_searches
     return [*([] if request.budgets else ["budget"]), *(["seed"] if has_one_search else [])]

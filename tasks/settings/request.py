@@ -145,7 +145,7 @@ class Request(Frozen):
     @property
     def search_seeds(self) -> tuple[int, ...]:
         """One seed a search of a family: that of the run, or that of every replicate where these differ in it."""
-        return self.seeds if "search" in self.training.vary else (self.seed,)
+        return self.seeds if self.training.has_own_searches else (self.seed,)
 
 
 def enough_examples(classes: int, validation_fraction: float) -> int:

@@ -117,6 +117,11 @@ class Training(Frozen):
         SEED_ALONE
     )
 
+    @property
+    def has_own_searches(self) -> bool:
+        """Whether each replicate has a search of its own; otherwise all of a family share one."""
+        return "search" in self.vary
+
 
 class Profile(Frozen):
     """A size of run: smoke, quick, full or gpu.

@@ -37,7 +37,7 @@ def estimate(dataset: Dataset, profile: Profile, train: int, total: int, cores: 
     share = min(1.0, profile.examples / total) if profile.examples else 1.0
     search, training = profile.search, profile.training
     used = train * share
-    searches = training.replicates if "search" in training.vary else 1
+    searches = training.replicates if training.has_own_searches else 1
     shown = searches * search.trials * search.epochs * _in_epoch(used * search.fraction, training)
     shown += training.replicates * training.epochs * _in_epoch(used, training)
     stages = searches * search.shards + training.replicates
