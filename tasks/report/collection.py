@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -20,10 +19,10 @@ from tasks.report.strips import limits, pictures, strips
 from tasks.runs.reasons import relative
 from tasks.runs.records import now, recorded_manifest
 from tasks.settings.dataset import Dataset
-from tasks.settings.place import Place, branch_places, search_place
+from tasks.settings.place import Place, branch_places, searches_of
 from tasks.settings.request import Request
 from tasks.settings.workflow import report_key
-from tasks.storage.artifacts import Manifest, digest_of, materialize, read_file
+from tasks.storage.artifacts import Manifest, digest_of, materialized, read_file
 from tasks.storage.contract import Store
 from tasks.storage.documents import DamagedError
 from tasks.storage.provenance import lock_digest, machine, versions
@@ -90,9 +89,8 @@ def pictures_of(comparison: Comparison, store: Store, records: Records) -> dict[
 def _drawn(comparison: Comparison, dataset: Dataset, store: Store, manifest: Manifest) -> Pictures:
     needed = {EXAMPLES} | ({TEST_IMAGES} if shown(comparison, dataset.name) else set())
     try:
-        with tempfile.TemporaryDirectory(prefix="pictures-") as folder:
-            materialize(store, manifest, sorted(needed & manifest.files.keys()), Path(folder))
-            return pictures_in(Path(folder), comparison, dataset, manifest.summary)
+        with materialized(store, manifest, sorted(needed & manifest.files.keys())) as folder:
+            return pictures_in(folder, comparison, dataset, manifest.summary)
     except OSError as error:
         log.warning("the report has no pictures of %s: %s", dataset.name, error.strerror or error)
         return Pictures(no_room=True)
@@ -202,8 +200,7 @@ def _test_part(records: _BranchRecords) -> str | None:
 
 def _searches(request: Request, records: _BranchRecords) -> tuple[SearchEvidence, ...]:
     """The searches of the branch that chose something, in the order of their seeds."""
-    places = dict.fromkeys(search_place(request, replace(records.place, seed=seed)) for seed in request.seeds)
-    found = [_search(records, place.seed) for place in places]
+    found = [_search(records, place.seed) for place in searches_of(request, records.place)]
     return tuple(search for search in found if search)
 
 

@@ -7,7 +7,6 @@ the store, the artifacts behind the report are verified too, and the whole repor
 """
 
 import logging
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +34,7 @@ from tasks.runs.requests import read_request
 from tasks.settings.request import Request
 from tasks.settings.workflow import report_key
 from tasks.storage import snapshots
-from tasks.storage.artifacts import Manifest, artifact_key, digest_of, find, materialize
+from tasks.storage.artifacts import Manifest, artifact_key, digest_of, find, materialized
 from tasks.storage.contract import ObjectMissing, Store
 from tasks.storage.documents import DamagedError
 
@@ -275,10 +274,9 @@ def _artifact(store: Store, record: Mapping[str, Any], drawing: _Drawing | None,
         if manifest is None:
             audit.findings.append(f"artifacts/{record['stage']}/{record['key']}: missing")
             return None
-        with tempfile.TemporaryDirectory(prefix="verify-") as folder:
-            materialize(store, manifest, manifest.files, Path(folder))
+        with materialized(store, manifest, manifest.files) as folder:
             if drawing:
-                drawing.look(record, Path(folder), manifest.summary)
+                drawing.look(record, folder, manifest.summary)
         if snapshot := snapshots.snapshot_in(store, manifest):
             snapshots.verify(store, snapshot, log.info)
             audit.checked["files of snapshots"] += len(snapshot.files)

@@ -86,8 +86,7 @@ class _Job:
             output.mkdir()
             folders = self._materialized(Path(scratch))
             progress = self._record.progress
-            seen = self._snapshot, numerics.kept
-            work = Work(self._settings, folders, output, progress, self.checkpoints, *seen)
+            work = Work(self._settings, folders, output, progress, self.checkpoints, self._snapshot, numerics.kept)
             summary = self._done(work)
             circumstances = {
                 "run": self._request.run,

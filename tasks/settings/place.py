@@ -57,7 +57,12 @@ def search_place(request: Request, replicate: Place) -> Place:
 
 def search_places(request: Request) -> list[Place]:
     """The place of every search of the run, in the request's order."""
-    replicates = (replace(place, seed=seed) for place in branch_places(request) for seed in request.seeds)
+    return [place for branch in branch_places(request) for place in searches_of(request, branch)]
+
+
+def searches_of(request: Request, branch: Place) -> list[Place]:
+    """The place of every search of a family at a budget, in the order of the seeds."""
+    replicates = (replace(branch, seed=seed) for seed in request.seeds)
     return list(dict.fromkeys(search_place(request, replicate) for replicate in replicates))
 
 

@@ -9,7 +9,8 @@ import hashlib
 import json
 import logging
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -119,8 +120,16 @@ def find_whole(store: Store, stage: str, key: str) -> Manifest | None:
 
 def verify(store: Store, manifest: Manifest) -> None:
     """Read every file of the artifact and check its digest; raises as `materialize` does."""
-    with tempfile.TemporaryDirectory(prefix="verify-") as folder:
-        materialize(store, manifest, manifest.files, Path(folder))
+    with materialized(store, manifest, manifest.files):
+        pass
+
+
+@contextmanager
+def materialized(store: Store, manifest: Manifest, names: Iterable[str]) -> Iterator[Path]:
+    """During the block, a folder with the named files of an artifact; raises as `materialize` does."""
+    with tempfile.TemporaryDirectory(prefix=f"{manifest.stage}-") as folder:
+        materialize(store, manifest, names, Path(folder))
+        yield Path(folder)
 
 
 def materialize(store: Store, manifest: Manifest, names: Iterable[str], folder: Path) -> None:
@@ -151,9 +160,8 @@ def _downloaded(store: Store, file: File, path: Path) -> str:
 
 def read_file(store: Store, manifest: Manifest, name: str) -> bytes:
     """The verified bytes of one small file of an artifact; raises as `materialize` does."""
-    with tempfile.TemporaryDirectory(prefix="read-") as folder:
-        materialize(store, manifest, [name], Path(folder))
-        return Path(folder, name).read_bytes()
+    with materialized(store, manifest, [name]) as folder:
+        return (folder / name).read_bytes()
 
 
 def commit(store: Store, stage: str, key: str, folder: Path, made: dict, summary: dict) -> Manifest:

@@ -85,7 +85,6 @@ def _gain(pair: _Pair, relation: Relation, hits_before: Hitting, hits_after: Hit
 
 def _shift(pair: _Pair, relation: Relation, gain: Estimate | None, p_value: float | None) -> Shift:
     before, after = (side.accuracy if side else None for side in (pair.before, pair.after))
-    known = before is not None and after is not None and relation != "other classes"
     low, high = (min(max(bound, -1.0), 1.0) for bound in gain.interval(ALPHA)) if gain else (None, None)
     return Shift(
         dataset=pair.dataset.name,
@@ -97,10 +96,17 @@ def _shift(pair: _Pair, relation: Relation, gain: Estimate | None, p_value: floa
         seeds_before=len(pair.before.replicates) if pair.before else 0,
         seeds=len(pair.after.replicates) if pair.after else 0,
         relation=relation,
-        estimate=(gain.mean if gain else (after or 0.0) - (before or 0.0)) if known else None,
+        estimate=gain.mean if gain else _difference(before, after, relation),
         low=low,
         high=high,
         p_value=p_value,
         p_value_unadjusted=gain.p_value if gain else None,
         exceeds_noise=p_value < ALPHA if p_value is not None else None,
     )
+
+
+def _difference(before: float | None, after: float | None, relation: Relation) -> float | None:
+    """Of two accuracies that are not tested; None without one of them, and of two tasks."""
+    if before is None or after is None or relation == "other classes":
+        return None
+    return after - before
