@@ -25,6 +25,7 @@ from tasks.stages import choose, fetch, normalize, search, train
 from tasks.stages.plan import Machine, plan
 from tasks.storage.artifacts import find, materialize
 from tasks.storage.location import open_store
+from tests.support import dying
 from tests.support.patience import PATIENCE
 from tests.support.results import reached
 from tests.support.tiny_data import make_configuration, make_mirror
@@ -53,11 +54,11 @@ class Work:
         materialize(self.store, manifest, manifest.files, result)
         return result
 
-    def begin(self):
-        """Begin the stage in a process of its own."""
+    def begin(self, *module):
+        """Begin the stage in a process of its own: `python -m tasks`, or another `module` with its first arguments."""
         part = [f"--{name}=0" for name in ("seed", "shard") if getattr(self.place, name) is not None]
         names = ["--run", RUN, "--dataset", self.place.dataset, "--family", self.place.family, *part]
-        line = [sys.executable, "-m", "tasks", self.stage.name, *names]
+        line = [sys.executable, "-m", *(module or ["tasks"]), self.stage.name, *names]
         environment = os.environ | {"STORE": self.store.uri, "TMPDIR": str(self.folder)}
         self.logs.append(self.folder / f"attempt-{len(self.logs)}.log")
         with self.logs[-1].open("w") as log:
@@ -76,8 +77,9 @@ class Work:
         """The highest of them, or 0."""
         return max(self.steps(), default=0)
 
-    def is_half_written(self):
-        return any(path.name.startswith("~") for path in self.files("checkpoints"))
+    def is_half_written(self, area):
+        """Whether a file of the area is being written."""
+        return any(path.name.startswith("~") for path in self.files(area))
 
     def is_committed(self):
         return any(path.name == "manifest.json" for path in self.files("artifacts"))
@@ -143,10 +145,25 @@ def at_random(chance):
     return instant
 
 
-INSTANTS = {
-    "a checkpoint is being written": lambda work, since: work.is_half_written(),
-    "the artifact's files are written": lambda work, since: work.files("artifacts") and not work.is_committed(),
-    "its manifest stands": lambda work, since: work.is_committed() and work.steps(),
+def died(work, instant):
+    """Begin the stage, and let it kill itself at an instant of `tests.support.dying`; whether it came to that."""
+    return work.begin("tests.support.dying", instant.__name__).wait(PATIENCE) == -signal.SIGKILL
+
+
+KILLS = {  # each with what is to be seen afterwards
+    "at random": (lambda work: killed(work, at_random(random.Random(0))), lambda work: not work.is_committed()),
+    "a checkpoint is being written": (
+        lambda work: died(work, dying.a_checkpoint_is_being_written),
+        lambda work: work.is_half_written("checkpoints"),
+    ),
+    "the artifact's files are written": (
+        lambda work: died(work, dying.the_files_are_written),
+        lambda work: work.is_half_written("artifacts") and not work.is_committed(),
+    ),
+    "its manifest stands": (
+        lambda work: died(work, dying.the_manifest_stands),
+        lambda work: work.is_committed() and work.steps(),
+    ),
 }
 
 
@@ -167,9 +184,10 @@ def test_a_training_killed_at_any_instant_ends_as_the_undisturbed_one(searched, 
     """Each attempt goes on from the highest checkpoint; weights are equal bit by bit, the history but for its clock."""
     whole = Work(shutil.copytree(searched, tmp_path / "whole"), train.STAGE, SEED).done()
     work = Work(shutil.copytree(searched, tmp_path / "killed"), train.STAGE, SEED)
-    for name, instant in {"at random": at_random(random.Random(0)), **INSTANTS}.items():
+    for name, (kill, is_seen) in KILLS.items():
         before = work.highest()
-        assert killed(work, instant), f"{name}: the stage ended before; {work.logs[-1].read_text()}"
+        assert kill(work), f"{name}: the stage ended before; {work.logs[-1].read_text()}"
+        assert is_seen(work), name
         log = work.logs[-1].read_text()
         assert (f"goes on after epoch {before}/{EPOCHS}" in log) == (before > 0), (name, log)
         assert work.highest() >= before

@@ -1,8 +1,8 @@
 """Living sources as a person and Airflow meet them: `watch` and `fetch` as commands, and a fetch that is killed."""
 
+import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -124,13 +124,12 @@ def test_a_killed_look_is_continued(tmp_path, store):
         "import sys; from pathlib import Path; from tasks.data.sources import looks\n"
         "from tasks.data.sources.locations import Folder; from tasks.storage.location import open_store\n"
         "from tasks.storage.snapshots import Shelf; looks.KEPT_EVERY = 0.0\n"
+        "from tests.support.dying import die_before\n"
+        "die_before(lambda event, path: path.name == 'many.json' and path.exists())\n"
         "looks.take(Folder(Path(sys.argv[2])), 'x', Shelf(open_store(sys.argv[1]), 'many'), print)"
     )
-    with subprocess.Popen([sys.executable, "-c", program, store.uri, str(folder)], cwd=PROJECT) as looking:
-        end = time.monotonic() + PATIENCE
-        while not store.exists("snapshots/many.json") and time.monotonic() < end:
-            time.sleep(0.01)
-        looking.kill()
+    line = [sys.executable, "-c", program, store.uri, str(folder)]
+    assert subprocess.run(line, cwd=PROJECT, timeout=PATIENCE, check=False).returncode == -signal.SIGKILL
     known = len(Shelf(store, "many").last().entries)
     assert 0 < known < len(names)
     assert fetched(store, "many") == []
