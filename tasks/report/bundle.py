@@ -232,9 +232,11 @@ class _Transfer:
 
 
 def links(store: Store, run: str, seconds: int) -> dict[str, str]:
-    """A link to each document of the report of `run`, which whoever has it can open for so many seconds.
+    """A link to each document that the report of `run` has, which whoever has it can open for so many seconds.
 
     Raises:
         RequestError: the store is a folder.
     """
-    return {name: store.link(report_key(run, name), seconds) for name in sorted(DOCUMENTS)}
+    there = {*store.list(report_key(run))}
+    keys = {name: report_key(run, name) for name in sorted(DOCUMENTS)}
+    return {name: store.link(key, seconds) for name, key in keys.items() if key in there}

@@ -149,25 +149,54 @@ def squares(values: NDArray) -> Squares:
     return Squares(between_seeds / (seeds - 1), between_examples / free, rest / ((seeds - 1) * free))
 
 
+class _Components(NamedTuple):
+    """The variances of a mean: of one example's, and between seeds.
+
+    Attributes:
+        examples: between examples, of the mean over infinitely many seeds.
+        rest: of one seed on one example, beside it; `rest_of_mean` is that of the mean over the seeds.
+        seeds: between seeds, of the mean over infinitely many examples, times the number of examples;
+            `seeds_of_mean` is that of the mean over the seeds.
+        excess: what each family with a variance between seeds adds to the variance of the mean, times the examples.
+    """
+
+    examples: float
+    rest: float
+    rest_of_mean: float
+    seeds: float
+    seeds_of_mean: float
+    excess: list[float]
+
+
+def _components(columns: NDArray, sides: Sequence[Hits]) -> _Components:
+    each = [(squares(side.astype(np.float64)), len(side)) for side in sides]
+    rest_of_mean = sum(side.rest / number for side, number in each)
+    excess = [(side, number) for side, number in each if side.seeds > side.rest * ABOVE]
+    return _Components(
+        examples=max(float(columns.var()) * len(columns) / max(len(columns) - 1, 1) - rest_of_mean, 0.0),
+        rest=sum(side.rest for side, _ in each),
+        rest_of_mean=rest_of_mean,
+        seeds=sum(side.seeds - side.rest for side, _ in excess),
+        seeds_of_mean=sum((side.seeds - side.rest) / number for side, number in excess),
+        excess=[side.seeds / number for side, number in excess],
+    )
+
+
 def _estimate(columns: NDArray, sides: Sequence[Hits], added: Added) -> Estimate:
     """The mean of `columns` [examples]: of one family's mean hits, or of the difference of two families' mean hits."""
     examples, seeds = len(columns), min(map(len, sides))
-    each = [(squares(side.astype(np.float64)), len(side)) for side in sides]
-    of_rest, rest = sum(side.rest / number for side, number in each), sum(side.rest for side, _ in each)
-    of_examples = max(float(columns.var()) * examples / max(examples - 1, 1) - of_rest, 0.0)
-    excess = [(side, number) for side, number in each if side.seeds > side.rest * ABOVE]
-    of_seeds = sum((side.seeds - side.rest) / number for side, number in excess)
-    found = of_examples + of_rest
+    parts = _components(columns, sides)
+    found = parts.examples + parts.rest_of_mean
     # The errors of one family lie on one side of its accuracy, so a few of them tell less than their variance says.
     single, counted = found, float(examples)
     if found and len(sides) > 1:
-        single, counted = of_examples + rest, examples * (of_examples + rest) / found
+        single, counted = parts.examples + parts.rest, examples * (parts.examples + parts.rest) / found
     return Estimate(
-        samples=(Sample(float(columns.mean()), single, counted, of_seeds / examples, added),),
-        freedom=_freedom(found + of_seeds, [side.seeds / number for side, number in excess], seeds, examples),
-        seed_variance=sum(side.seeds - side.rest for side, _ in excess) / examples,
-        example_variance=of_examples,
-        rest_variance=rest,
+        samples=(Sample(float(columns.mean()), single, counted, parts.seeds_of_mean / examples, added),),
+        freedom=_freedom(found + parts.seeds_of_mean, parts.excess, seeds, examples),
+        seed_variance=parts.seeds / examples,
+        example_variance=parts.examples,
+        rest_variance=parts.rest,
         seeds=seeds,
         examples=examples,
     )

@@ -1,6 +1,5 @@
 """`report.html`: one file without scripts, which loads nothing from elsewhere."""
 
-import re
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -10,9 +9,7 @@ from tasks.comparison.assembly import MANY
 from tasks.comparison.pairing import reference_of
 from tasks.comparison.schema.report import Comparison, DatasetComparison, Frontier
 from tasks.comparison.words.opening import question
-from tasks.comparison.words.wording import MINUS
 from tasks.report.pages.answers import answer_of, axis
-from tasks.report.pages.directions import isolated
 from tasks.report.pages.figures.classes import class_differences, class_scores
 from tasks.report.pages.figures.curves import learning_curves
 from tasks.report.pages.figures.frontier import frontier_figures
@@ -22,14 +19,8 @@ from tasks.report.pages.figures.looks import key
 from tasks.report.pages.figures.reliability import reliability_figure
 from tasks.report.pages.figures.svg import styled_once
 from tasks.report.pages.figures.trials import trial_figures
+from tasks.report.pages.lines import unbroken
 from tasks.report.pages.templates import render_template
-
-NO_BREAK = "\N{NO-BREAK SPACE}"
-UNITS = r"%|points?|seeds?|s|min|h|[mµ]s|[kMG]B|J|Wh"
-# A space after a number and before its unit; after a sign; between the parts of a duration.
-GAP = re.compile(
-    rf"(?<=\d) (?=(?:{UNITS})(?!\w))|(?<=[=<>±]) (?=[\d{MINUS}])|(?<=\bp) (?=[=<])|(?<=\d h) (?=\d)|(?<=\d min) (?=\d)"
-)
 
 
 class Section(NamedTuple):
@@ -56,14 +47,6 @@ def to_html(comparison: Comparison) -> str:
         key=key,
     )
     return styled_once(page)
-
-
-def unbroken(value: object) -> object:
-    """A text in which no line ends between a number and its unit, or between a sign and its number.
-
-    Names that are written from right to left are `isolated`.
-    """
-    return isolated(GAP.sub(NO_BREAK, value)) if type(value) is str else value
 
 
 def _sections(comparison: Comparison) -> list[Section]:

@@ -5,7 +5,7 @@ import re
 from markupsafe import Markup
 
 from tasks.comparison.schema.report import Comparison
-from tasks.report.pages.directions import isolated
+from tasks.report.pages.lines import isolated
 from tasks.report.pages.templates import render_template
 
 

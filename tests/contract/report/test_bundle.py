@@ -68,6 +68,14 @@ def test_presigned_links_open_the_documents_without_a_login(store, capfd):
     assert "X-Amz" not in said.err
 
 
+def test_a_document_that_is_missing_has_no_link(store):
+    """A link to it would open an error."""
+    kept = store.read("reports/quick-1/report.md")
+    store.delete("reports/quick-1/report.md")
+    assert links(store, "quick-1", 60).keys() == {"report.csv", "report.html", "report.json"}
+    store.write("reports/quick-1/report.md", kept)
+
+
 def test_a_link_is_for_one_document_and_ends(store):
     """It opens nothing else, a changed one opens nothing, and after its time it opens nothing either."""
     address = links(store, "quick-1", 2)["report.md"]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tasks.comparison.assembly import compare
 from tasks.comparison.evidence import Branch
 from tasks.report.documents import render
-from tasks.report.pages.directions import isolated
+from tasks.report.pages.lines import isolated
 from tasks.report.pages.markdown import _escaped
 from tasks.report.pages.table import to_csv
 from tests.support import synthetic

@@ -6,6 +6,7 @@ from tasks.comparison.schema.report import Comparison
 from tasks.comparison.schema.since import Since
 from tasks.comparison.words.since import day, placed
 from tasks.comparison.words.wording import p_value, points
+from tasks.report.pages.lines import unbroken
 from tasks.report.pages.templates import templates
 
 HOW = {
@@ -18,7 +19,7 @@ NOTHING = "The two runs have no dataset, budget and model in common."
 
 def to_contrast_page(before: Comparison, after: Comparison, since: Since) -> str:
     """The page. Every text in it is escaped."""
-    page = templates().get_template("between/contrast_page.html.j2")
+    page = templates(unbroken).get_template("between/contrast_page.html.j2")
     return page.render(before=before, after=after, since=since, nothing=NOTHING)
 
 

@@ -11,6 +11,7 @@ from tasks.comparison.schema.history import History, Result, Row
 from tasks.comparison.words.wording import some
 from tasks.report.pages.between.history_figures import MOST, Line, Mark, accuracy_figure
 from tasks.report.pages.figures.svg import identifier
+from tasks.report.pages.lines import unbroken
 from tasks.report.pages.templates import templates
 
 ROWS, FIGURES = 2_500, 30  # of the whole page, of some 500 bytes and 30 kB: that keeps it below 3 MB
@@ -69,7 +70,7 @@ def to_history_page(history: History) -> str:
     shown = max(1, ROWS // max(1, sum(len(section.series) for section in sections)))
     passed_over = [(some(runs), reason) for reason, runs in history.reasons.items()]
     values = {"shown": shown, "open": min(OPEN, shown), "MOST": MOST, "passed_over": passed_over}
-    page = templates().get_template("between/history.html.j2")
+    page = templates(unbroken).get_template("between/history.html.j2")
     return page.render(history=history, sections=sections, **values)
 
 

@@ -40,6 +40,17 @@ def test_every_run_leads_to_its_report_the_newest_first():
     assert rows_of(to_history_page(history(3))) == [f"run-{number}/report.html" for number in (2, 1, 0)]
 
 
+def test_no_line_ends_before_a_unit_and_a_title_from_right_to_left_stays_where_it_is():
+    """As in the report: a name in Hebrew moves no number beside it."""
+    title = "\N{HEBREW LETTER ALEF}\N{HEBREW LETTER BET}"
+    named = result("cnn", 1).model_copy(update={"title": title})
+    page = to_history_page(History(reads=4, rows=(row(1, results=(named,)),)))
+    text = re.sub(r"<svg.*?</svg>|<style.*?</style>", "", page, flags=re.DOTALL)
+    assert title in text
+    assert title not in text.replace(f"\N{FIRST STRONG ISOLATE}{title}\N{POP DIRECTIONAL ISOLATE}", "")
+    assert not re.search(r"\d (?:%|points?|s|min)\b", text)
+
+
 def test_a_thousand_runs_make_a_page_below_three_megabytes():
     """Of two datasets, all of them are in the tables, the newest unfolded; the figure says what it leaves out."""
     page = to_history_page(history(1_000, datasets=("cifar10", "fashion_mnist")))

@@ -9,7 +9,8 @@ import pytest
 
 from tasks.comparison.assembly import compare
 from tasks.comparison.evidence import Branch
-from tasks.report.pages.html import to_html, unbroken
+from tasks.report.pages.html import to_html
+from tasks.report.pages.lines import unbroken
 from tasks.report.pages.markdown import to_markdown
 from tests.support import synthetic
 
