@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+CHANGED = {"os.rename": 1, "os.link": 1, "os.remove": 0}  # which detail of the event is the path that changes
+
 
 def a_checkpoint_is_being_written(event: str, path: Path) -> bool:
     """Its bytes are there, under a name that is no key."""
@@ -37,13 +39,11 @@ def die_before(instant: Callable[[str, Path], bool]) -> None:
     """
 
     def watch(event: str, details: tuple) -> None:
-        if event in PATH and instant(event, Path(os.fsdecode(details[PATH[event]]))):
+        if event in CHANGED and instant(event, Path(os.fsdecode(details[CHANGED[event]]))):
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(watch)
 
-
-PATH = {"os.rename": 1, "os.link": 1, "os.remove": 0}  # which detail of the event is the path
 
 if __name__ == "__main__":
     die_before(globals()[sys.argv[1]])
