@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from tasks.environment import put_back
 from tasks.errors import DiscreetError
 from tasks.settings.place import Place
-from tasks.settings.workflow import STAGES
+from tasks.settings.workflow import WATCH
 
 # What a retry cannot mend, by the exit code that says so (tasks/errors.py).
 FINAL = {64: "the request or the configuration is wrong", 65: "the data is not what the configuration promises"}
@@ -36,7 +36,7 @@ class StageCommand:
 
     def arguments(self, run: str) -> list[str]:
         """What follows `python -m tasks`, for that run; a look at a location belongs to none."""
-        options = ({"run": run} if self.stage in STAGES else {}) | self.options
+        options = ({} if self.stage == WATCH.name else {"run": run}) | self.options
         return [self.stage, *(word for name, value in options.items() for word in (f"--{name}", value))]
 
 

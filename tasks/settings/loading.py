@@ -9,8 +9,10 @@ from tasks.errors import RequestError
 from tasks.project import CONFIG, PROJECT
 from tasks.settings.addresses import Address
 from tasks.settings.dataset import Dataset
+from tasks.settings.notifications import Notifications
 from tasks.settings.orchestration import Orchestration
 from tasks.settings.perimeter import Perimeter
+from tasks.settings.promotion import Promotion
 from tasks.settings.reading.extensions import EXTENSIONS, Offered, hint, offered
 from tasks.settings.reading.messages import one_of, shown
 from tasks.settings.reading.toml_file import TomlFile, TomlLayers
@@ -34,6 +36,8 @@ class Workflow(Frozen):
     orchestration: Orchestration
     downloads: Downloads = Downloads()
     standards: Standards = Standards()
+    promotion: Promotion = Promotion()
+    notifications: Notifications = Notifications()
     profiles: dict[Name, Profile] = Field(min_length=1)
 
     @model_validator(mode="after")

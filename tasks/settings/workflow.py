@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 DAG_ID = "compare_image_models"
 WATCH_DAG_ID = "watch_data"
+PROMOTE_DAG_ID = "promote_champion"
 POOL = "training"  # Airflow's pool with a slot for each core or GPU that trains
 REPORT_PAGES = "/reports"  # where Airflow's web server shows the reports
 HISTORY_PAGE = "reports/history.html"  # where the store keeps the history of all runs
@@ -77,7 +78,22 @@ WATCH = Task(
     "Tell whether a dataset's files have changed since the last run; if so, its asset rings.",
     timedelta(minutes=30),
 )
-COMMANDS = STAGES | {WATCH.name: WATCH}  # what a runner runs: `python -m tasks NAME`
+# No stages either: their `--run` is the run of `promote_champion` that asks.
+JUDGE = Task(
+    "judge",
+    "dataset",
+    "Compare the newest result of a dataset with its champion, and decide by the configured rule.",
+    timedelta(hours=1),
+    trains=True,
+)
+PROMOTE = Task(
+    "promote",
+    "dataset",
+    "Make the candidate that was judged the champion, with its export and its card.",
+    timedelta(hours=1),
+)
+# What a runner runs: `python -m tasks NAME`.
+COMMANDS = STAGES | {each.name: each for each in (WATCH, JUDGE, PROMOTE)}
 # Their results are artifacts, which later runs reuse; the stages of the whole run are done in every run.
 REUSED_STAGES = tuple(name for name, task in STAGES.items() if task.scope != "run")
 

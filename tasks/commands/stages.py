@@ -1,0 +1,69 @@
+"""The stages: `python -m tasks STAGE --run RUN`, one command for each row of the table of stages."""
+
+import argparse
+import importlib
+import logging
+import os
+from typing import Any
+
+from tasks.commands.store import named_store
+from tasks.runs.numerics import make_known
+from tasks.runs.scratch import scratch
+from tasks.settings.loading import config_folder
+from tasks.settings.place import Place
+from tasks.settings.request import slug
+from tasks.settings.workflow import STAGES
+from tasks.storage.contract import Store
+
+
+def add(commands: Any) -> None:
+    """Add them to the commands of a parser."""
+    for name, row in STAGES.items():
+        stage = commands.add_parser(name, help=row.summary.replace("%", "%%"), description=row.summary)
+        stage.add_argument("--run", required=True, help="the run's id, as Airflow names it")
+        stage.add_argument("--dataset", help="a dataset of the run")
+        stage.add_argument("--family", help="a family of the run")
+        stage.add_argument("--budget", type=int, help="a budget of the run, where it has several")
+        stage.add_argument("--seed", type=int, help="the seed of one replicate")
+        stage.add_argument("--shard", type=int, help="the shard of one search, from 0")
+        stage.set_defaults(run_command=_stage)
+
+
+def _stage(options: argparse.Namespace) -> None:
+    from tasks.runs import execution, requests
+
+    run, store = slug(options.run), named_store()
+    with scratch() as folder:
+        known = make_known(os.environ, folder)
+        if known.removed:
+            logging.info("not used, as they could change results: %s", ", ".join(known.removed))
+        if options.command == "plan":
+            _plan(run, store)
+            return
+        request = requests.read_request(store, run)
+        os.environ["KERAS_BACKEND"] = request.backend
+        module = importlib.import_module(f"tasks.stages.{options.command}")
+        if options.command == "report":
+            module.report(request, store)
+            return
+        place = Place(options.dataset, options.family, options.seed, options.shard, budget=options.budget)
+        execution.execute(module.STAGE, request, place, store, known)
+
+
+def _plan(run: str, store: Store) -> None:
+    from tasks.stages.plan import Machine, plan
+
+    backend = os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    is_local = os.environ.get("RUNNER", "local") == "local"
+    plan(
+        store,
+        run,
+        parameters=os.environ.get("RUN_PARAMETERS") or "{}",
+        config=config_folder(os.environ),
+        machine=Machine(
+            mirror=os.environ.get("DATASET_MIRROR") or None,
+            backend=backend,
+            memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if is_local else None,
+        ),
+        trigger=os.environ.get("RUN_TRIGGER") or "manual",
+    )
