@@ -20,7 +20,7 @@ PROFILE ?= quick
 export STORE RUNNER
 
 .DEFAULT_GOAL := help
-.PHONY: help run dataset up down verify download compare test-unit test test-rest test-all coverage check bench soak audit sbom fuzz setup images stack stack-down
+.PHONY: help run dataset up down verify download compare predict champions promote test-unit test test-rest test-all coverage check bench soak audit sbom fuzz setup images stack stack-down
 
 # A line for each target, in this file's order: what follows its ##, and below it the variables where both are long.
 help: ## this list
@@ -53,6 +53,15 @@ download: setup ## bring a published report from the store, and check every file
 B ?= reports/latest
 compare: setup ## say what differs between two runs, and what that did to their results: A=run or folder [B=reports/latest] [PAGE=file]
 	@$(PYTHON) -m tasks compare "$(A)" "$(B)" $(if $(PAGE),--page "$(PAGE)")
+
+predict: setup ## what the champion sees in images: DATASET=flowers FROM=file|folder|archive|s3:// [OUTPUT=csv|jsonl|parquet file] [MODEL=RUN/FAMILY]
+	@$(PYTHON) -m tasks.local tasks predict "$(DATASET)" "$(FROM)" $(if $(OUTPUT),--output "$(OUTPUT)") $(if $(MODEL),--model "$(MODEL)")
+
+champions: setup ## the champion of each dataset, and how it became that
+	@$(PYTHON) -m tasks.local tasks champion history
+
+promote: setup ## let a run's best model become the champion, if the gate lets it pass [RUN=latest] [DATASET=name]
+	@$(PYTHON) -m tasks.local tasks champion promote "$(RUN)" $(if $(DATASET),--dataset "$(DATASET)")
 
 # The tiers of the tests: tests/README.md. A worker for each core, at most 4, as one takes up to 1.5 GB; a file's tests stay
 # in one process, as they share what they made. What starts Airflow, kills, or restarts an engine runs alone.

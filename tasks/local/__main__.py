@@ -1,4 +1,4 @@
-"""The workflow on this machine: `python -m tasks.local run|up|down|dataset` (see `make`)."""
+"""The workflow on this machine: `python -m tasks.local run|up|down|dataset|tasks` (see `make`)."""
 
 import argparse
 import os
@@ -11,7 +11,7 @@ from rich.console import Console
 
 from tasks.environment import speak_any_text
 from tasks.errors import DiscreetError, RequestError, shown
-from tasks.local import workflow
+from tasks.local import store_command, workflow
 from tasks.local.server import serve
 from tasks.local.startup import state_folder
 from tasks.settings.request import Parameters
@@ -48,6 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _command(options: argparse.Namespace, console: Console) -> int:
     if options.command == "dataset":
         return _dataset(options, console)
+    if options.command == "tasks":
+        return store_command.run(options.words)
     if options.command == "run":
         return workflow.run(_parameters(options), console)
     return {"up": workflow.up, "down": workflow.down}[options.command](console)
@@ -128,6 +130,10 @@ def _parser() -> argparse.ArgumentParser:
         run.add_argument(f"--{name}", type=int, help="in place of the configured number")
     run.add_argument("--force", help="stages to do again, separated by commas, or 1 for all; none by default")
     _add_dataset(commands.add_parser("dataset", help="your own images as a dataset: add, show, list, remove"))
+    command = commands.add_parser("tasks", help="a command of `python -m tasks`, on the store of this machine")
+    command.add_argument(
+        "words", nargs=argparse.REMAINDER, metavar="COMMAND ...", help="as `python -m tasks` takes them"
+    )
     commands.add_parser("up", help="start the server and leave it running")
     commands.add_parser("down", help="stop the server")
     serve = commands.add_parser("serve", help="be the server (what `run` and `up` start)")

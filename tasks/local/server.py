@@ -37,7 +37,7 @@ def serve(state: Path, owner: int | None) -> int:
     state.mkdir(parents=True, exist_ok=True)
     state.chmod(0o700)  # set-up may have made it, for everybody to look into
     with contextlib.ExitStack() as stack:
-        if not stack.enter_context(_locked(state / "server.lock")):
+        if not stack.enter_context(locked(state / "server.lock")):
             return BUSY
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _raise_stop)
@@ -58,7 +58,7 @@ def _raise_stop(number: int, frame: object) -> None:
 
 
 @contextlib.contextmanager
-def _locked(file: Path) -> Iterator[bool]:
+def locked(file: Path) -> Iterator[bool]:
     """Hold the lock on `file` during the block; False when somebody else does. A crash gives it back.
 
     The file says whose it is, for whoever wants to stop a server that is not up yet.
