@@ -52,6 +52,17 @@ class Row(Frozen):
     results: tuple[Result, ...] = ()
 
 
+class Promoted(Frozen):
+    """A model that became the champion of its dataset: the entry `number` of the ledger; `present` if it still is."""
+
+    dataset: Name
+    budget: Count
+    family: Name
+    run: RunId
+    number: Count
+    present: bool = False
+
+
 class PassedOver(Frozen):
     """A run whose report cannot be read, with the reason; `mark` as that of a row."""
 
@@ -70,6 +81,7 @@ class History(Frozen):
     reads: int
     rows: tuple[Row, ...] = ()
     passed_over: tuple[PassedOver, ...] = ()
+    promoted: tuple[Promoted, ...] = ()
 
     @property
     def reasons(self) -> dict[str, list[str]]:

@@ -6,9 +6,9 @@ that has ended. The size and the time in the store's listing tell whether a repo
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from tasks.comparison.schema.history import History, PassedOver, Result, Row
+from tasks.comparison.schema.history import History, PassedOver, Promoted, Result, Row
 from tasks.comparison.schema.report import SCHEMA_VERSION, Comparison, DatasetComparison
 from tasks.comparison.words.wording import some
 from tasks.errors import DataError, RequestError
@@ -29,14 +29,16 @@ DIGEST = 8  # digits that tell one version from others
 Marks = dict[str, str]
 
 
-def keep_history(store: Store) -> History:
+def keep_history(store: Store, promoted: Callable[[], tuple[Promoted, ...]] = tuple) -> History:
     """Bring both documents up to date with the reports that are there, and return what the history is now.
 
-    Several runs may do so at once. Each looks again after it wrote, so the last one to write has seen all reports.
+    Several runs may do so at once. Each looks again after it wrote, so the last one to write has seen all reports, and
+    all models that were `promoted`.
     """
     seen, history = None, _known(store)
-    while (marks := _marks(store)) != seen:
-        before, seen, history = history, marks, brought_up(history, store, marks)
+    while (found := (_marks(store), promoted())) != seen:
+        before, seen = history, found
+        history = brought_up(history, store, found[0]).model_copy(update={"promoted": found[1]})
         _tell(before, history)
         store.write(HISTORY, f"{history.model_dump_json(exclude_defaults=True)}\n".encode())
         store.write(HISTORY_PAGE, to_history_page(history).encode())

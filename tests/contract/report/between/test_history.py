@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tasks.comparison.schema.history import History
+from tasks.comparison.schema.history import History, Promoted
 from tasks.report.between import history
 from tasks.report.between.history import HISTORY, keep_history
 from tasks.settings.workflow import HISTORY_PAGE
@@ -69,6 +69,17 @@ def test_a_report_that_is_made_again_is_read_again(stores):
     before = keep_history(stores).rows[0].results[0].accuracy
     list(published_runs.several(stores, "a", accuracy=0.9))
     assert keep_history(stores).rows[0].results[0].accuracy > before
+
+
+def test_a_promotion_is_kept_with_the_runs(stores):
+    """Whoever promotes writes the history again; a promotion during that is seen before it ends."""
+    list(published_runs.several(stores, "a", "b"))
+    first = Promoted(dataset="cifar10", budget=250_000, family="cnn", run="a", number=1, present=True)
+    second = first.model_copy(update={"run": "b", "number": 2})
+    found = iter([(first,), (first, second), (first, second)])
+    kept = keep_history(stores, lambda: next(found))
+    assert kept.promoted == (first, second)
+    assert kept == stored(stores)
 
 
 def test_the_row_of_a_deleted_report_goes(stores):

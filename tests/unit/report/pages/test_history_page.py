@@ -5,7 +5,7 @@ import re
 import pytest
 from pydantic import ValidationError
 
-from tasks.comparison.schema.history import History, PassedOver, Result, Row
+from tasks.comparison.schema.history import History, PassedOver, Promoted, Result, Row
 from tasks.report.pages.between.history_figures import MOST, thinned
 from tasks.report.pages.between.history_page import FIGURES, ROWS, to_history_page
 
@@ -120,6 +120,25 @@ def test_a_stage_that_a_run_has_not_done_is_no_other_code():
     assert [found[number] for number in (1, 2, 3)] == ["as before"] * 3
     assert found[4] == "train (CNN) new"
     assert found[5] == "\N{EN DASH}"
+
+
+def test_champions_are_marked_where_they_came_from():
+    """The present champion and a former one, on the rows of their runs; the figure has a line for each."""
+    former = Promoted(dataset="cifar10", budget=250_000, family="ann", run="run-0", number=1)
+    present = Promoted(dataset="cifar10", budget=250_000, family="cnn", run="run-2", number=2, present=True)
+    page = to_history_page(history(3).model_copy(update={"promoted": (former, present)}))
+    rows = re.findall(r'<a href="(run-\d)/report.html">.*?</tr>', page)
+    found = {
+        row: re.findall(r">((?:was )?champion)<", text) for row, text in zip(rows, page.split("<tr>")[2:], strict=True)
+    }
+    assert found == {"run-2": ["champion"], "run-1": [], "run-0": ["was champion"]}
+    assert "promoted" in page
+
+
+def test_a_champion_of_another_budget_marks_nothing():
+    """A promotion belongs to the series of its dataset and its budget."""
+    other = Promoted(dataset="cifar10", budget=30_000, family="cnn", run="run-0", number=1, present=True)
+    assert ">champion<" not in to_history_page(history(2).model_copy(update={"promoted": (other,)}))
 
 
 def test_reports_with_one_fault_share_a_line():
