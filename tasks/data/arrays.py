@@ -4,16 +4,19 @@ A part is two files of NumPy's plain format, which a reader maps into its memory
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tasks.data.part import LABELS, Part
 from tasks.data.selection import Selection
 
 FACTS = "statistics.json"
 EXAMPLES = "examples.npy"  # some training images, uint8 [m, h, w, c], for people
+CENTROIDS = "centroids.npy"  # the mean training image of each class, float32 [classes, h, w, c]; NaN without images
 INDEX = "images.csv"  # of single images: digest, label, part, name
 
 
@@ -35,12 +38,26 @@ def write(folder: Path, name: str, part: Selection) -> None:
 
 
 def write_images(path: Path, part: Selection) -> None:
-    """Keep the images of a part, without a map: where the disk is full, writing to one kills the process."""
-    shape = (len(part.rows), *part.images.shape[1:])
+    """Keep the images of a part."""
+    _write(path, "|u1", (len(part.rows), *part.images.shape[1:]), part.pieces())
+
+
+def write_centroids(folder: Path, shape: tuple[int, ...], means: Iterable[NDArray[np.float32]]) -> None:
+    """Keep the mean image of each class, [height, width, channels], of all of them together the `shape`."""
+    _write(folder / CENTROIDS, "<f4", shape, means)
+
+
+def _write(path: Path, kind: str, shape: tuple[int, ...], pieces: Iterable[NDArray]) -> None:
+    """Keep an array, piece by piece, without a map: where the disk is full, writing to one kills the process."""
     with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-        for piece in part.pieces():
+        np.lib.format.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": shape})
+        for piece in pieces:
             file.write(piece.data)
+
+
+def centroids(folder: Path) -> NDArray[np.float32]:
+    """The mean training image of each class, mapped into memory."""
+    return np.load(folder / CENTROIDS, mmap_mode="r", allow_pickle=False)
 
 
 def facts(folder: Path) -> dict[str, Any]:

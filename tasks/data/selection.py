@@ -1,5 +1,6 @@
 """Some rows of labelled images, which may be larger than the memory."""
 
+import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -27,6 +28,12 @@ class Selection(NamedTuple):
     def at(self, places: NDArray[np.intp]) -> "Selection":
         """The rows at these places, [k] in 0..n-1."""
         return Selection(self.images, self.rows[places], self.labels[places])
+
+    def by_class(self, classes: int) -> "Iterator[Selection]":
+        """The rows of each label in 0..classes-1, in turn."""
+        order = np.argsort(self.labels, kind="stable")
+        ends = np.searchsorted(self.labels[order], np.arange(classes + 1))
+        return (self.at(order[start:end]) for start, end in itertools.pairwise(ends.tolist()))
 
     def pieces(self) -> Iterator[NDArray[np.uint8]]:
         """The images of the rows in order, about PIECE bytes at a time."""

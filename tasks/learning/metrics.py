@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.learning.temperature import apply, pieces
 from tasks.settings.values import Frozen
 
 BINS = 15  # equal-width confidence bins, as Guo et al. use
@@ -36,6 +37,20 @@ class Sure(Bin):
     """The answers of a confidence `above` so much, of whatever bin."""
 
     above: float
+
+
+class Calibrated(Frozen):
+    """The scores of probabilities at a temperature; those that no temperature changes are in `Metrics`.
+
+    Attributes:
+        reliability, sure, calibration_error, brier, log_loss: as those of `Metrics`.
+    """
+
+    reliability: tuple[Bin, ...]
+    sure: Sure
+    calibration_error: float
+    brier: float
+    log_loss: float
 
 
 class Metrics(Frozen):
@@ -89,7 +104,6 @@ def measure(y_true: NDArray, y_prob: NDArray) -> Metrics:
     precision, recall, f1, support = scores
     has_examples = support > 0
     correct, confidence = predicted == truth, y_prob.max(axis=1) / sums
-    bins = reliability(correct, confidence)
     return Metrics(
         accuracy=metrics.accuracy_score(truth, predicted),
         balanced_accuracy=recall[has_examples].mean(),
@@ -101,12 +115,39 @@ def measure(y_true: NDArray, y_prob: NDArray) -> Metrics:
         f1=tuple(f1.tolist()),
         support=tuple(support.tolist()),
         confusion=confusion(truth, predicted),
-        reliability=bins,
-        sure=Sure(above=SURE, **_answers(correct, confidence, confidence > SURE)),
-        calibration_error=calibration_error(bins),
-        brier=brier_score(truth, y_prob, sums),
+        **_of_confidence(correct, confidence),
+        brier=float(squared_errors(truth, y_prob, sums).mean()),
         log_loss=log_loss(_chosen(y_prob, truth) / sums),
     )
+
+
+def calibrated(y_true: NDArray, y_prob: NDArray, temperature: float) -> Calibrated:
+    """The scores of class probabilities `y_prob` [n, k] at a temperature, against labels `y_true` [n] in 0..k-1.
+
+    Raises:
+        ValueError: as `measure`.
+    """
+    truth, _ = _checked(y_true, y_prob)
+    found = [_each(truth[rows], apply(y_prob[rows], temperature)) for rows in pieces(y_prob)]
+    confidence, of_truth, errors = np.concatenate(found, axis=1)
+    return Calibrated(
+        **_of_confidence(y_prob.argmax(axis=1) == truth, confidence),
+        brier=float(errors.mean()),
+        log_loss=log_loss(of_truth),
+    )
+
+
+def _each(truth: NDArray, y_prob: NDArray) -> NDArray[np.float64]:
+    """Of each example the confidence, the probability of its label, and the squared error, [3, n]."""
+    sums = y_prob.sum(axis=1, dtype=np.float64)
+    return np.stack([y_prob.max(axis=1) / sums, _chosen(y_prob, truth) / sums, squared_errors(truth, y_prob, sums)])
+
+
+def _of_confidence(correct: NDArray, confidence: NDArray) -> dict[str, Any]:
+    """The scores that follow from which answers are `correct`, bool [n], and from the `confidence` in them, [n]."""
+    bins = reliability(correct, confidence)
+    sure = Sure(above=SURE, **_answers(correct, confidence, confidence > SURE))
+    return {"reliability": bins, "sure": sure, "calibration_error": calibration_error(bins)}
 
 
 def top_accuracy(truth: NDArray, y_prob: NDArray, guesses: int) -> float:
@@ -129,15 +170,15 @@ def log_loss(probabilities: NDArray) -> float:
     return float(-np.log(np.clip(probabilities, least, 1 - least)).mean())
 
 
-def brier_score(truth: NDArray, y_prob: NDArray, sums: NDArray) -> float:
-    """The mean over the examples of the squared error of their probabilities, summed over the classes: from 0 to 2.
+def squared_errors(truth: NDArray, y_prob: NDArray, sums: NDArray) -> NDArray[np.float64]:
+    """Of each example the squared error of its probabilities, summed over the classes, [n]; the mean is Brier's score.
 
     Each row of `y_prob` [n, k] is divided by its sum, `sums` [n]. With two classes it is twice the score that
     scikit-learn gives by default, which counts one of them.
     Source: Brier, "Verification of Forecasts Expressed in Terms of Probability", Monthly Weather Review 78 (1950) 1-3.
     """
     squares = np.einsum("ij,ij->i", y_prob, y_prob, dtype=np.float64) / sums**2  # no copy of the probabilities
-    return float(np.maximum(squares - 2 * _chosen(y_prob, truth) / sums + 1, 0).mean())
+    return np.maximum(squares - 2 * _chosen(y_prob, truth) / sums + 1, 0)
 
 
 def reliability(correct: NDArray, confidence: NDArray) -> tuple[Bin, ...]:

@@ -1,13 +1,17 @@
 """Evaluate: every replicate of a family is measured once on the test part, and its predictions are kept.
 
-No other stage measures a model on the test part. For data that may change, the model of the version before is measured
-on the present test part too, so that a report can say what the new data are worth.
+No other stage measures a model on the test part. How sure a model is of its answers is set right by one temperature,
+which is fitted on the validation part. The nearest centroid is measured too, as a floor. For data that may change, the
+model of the version before is measured on the present test part too, so that a report can say what the new data are
+worth.
 """
 
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from tasks.data import arrays
 from tasks.data.part import LABELS, Part
@@ -17,7 +21,8 @@ from tasks.runs.stage import WARNING, Input, Stage, Work
 from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.values import Frozen, Name
-from tasks.stages.model_settings import family_modules, gpus
+from tasks.stages.model_settings import TRAINING_FILES, family_modules, gpus
+from tasks.stages.training_parts import training_parts
 
 if TYPE_CHECKING:
     from tasks.learning.cost.latency import Latency
@@ -26,22 +31,32 @@ MODEL_FILES = ("model.json", "model.weights.h5")
 
 
 class Settings(Frozen):
-    """The replicates to measure."""
+    """The replicates to measure; with `split`, each has its own train/validation partition, as its training had."""
 
     family: Name
     seeds: tuple[int, ...]
+    split: Annotated[bool, Field(exclude_if=lambda split: not split)] = False
     backend: str
 
 
 def settings(request: Request, place: Place) -> Settings:
-    """The family, its seeds and the backend."""
-    return Settings.model_validate({"family": place.family, "seeds": request.seeds, "backend": request.backend})
+    """The family, its seeds, whether their validation parts differ, and the backend."""
+    split = "split" in request.training.vary
+    return Settings.model_validate(
+        {"family": place.family, "seeds": request.seeds, "split": split, "backend": request.backend}
+    )
 
 
 def inputs(request: Request, place: Place) -> dict[str, Input]:
-    """The test part, and the model of every seed; of data that may change, the first seed's model before they did."""
+    """The test and validation parts, the centroids, and the model of every seed.
+
+    Where each seed has a validation part of its own, the training part too. Of data that may change, the first seed's
+    model before they did.
+    """
     models = {_input(seed): Input("train", replace(place, seed=seed), MODEL_FILES) for seed in request.seeds}
-    data = {"data": Input("normalize", place.at("dataset"), (*arrays.files("test"), arrays.FACTS))}
+    learned = TRAINING_FILES if "split" in request.training.vary else (*arrays.files("validation"), arrays.FACTS)
+    files = (*arrays.files("test"), *learned, arrays.CENTROIDS)
+    data = {"data": Input("normalize", place.at("dataset"), files)}
     if request.dataset(place.dataset).location is None:
         return data | models
     first = replace(place, seed=request.seeds[0])
@@ -57,11 +72,16 @@ def inputs(request: Request, place: Place) -> dict[str, Input]:
 
 def run(work: Work) -> dict[str, Any]:
     """Write seed-N.npz (y_true, y_pred, y_prob) for every seed, and metrics.json; `earlier.npz` where there is one."""
+    from tasks.learning.centroids import nearest_accuracy
     from tasks.learning.cost.latency import has_one_thread
 
     test, is_timed_here = arrays.read(work.inputs["data"], "test"), has_one_thread(work.variables)
     replicates = [_replicate(work, seed, test, is_timed_here) for seed in work.settings.seeds]
-    found: dict[str, Any] = {"replicates": replicates}
+    centroids = arrays.centroids(work.inputs["data"])
+    found: dict[str, Any] = {
+        "replicates": replicates,
+        "nearest_centroid": nearest_accuracy(centroids, test.images, test.labels),
+    }
     if {"earlier", "earlier-data"} <= work.inputs.keys():
         found["earlier"] = _earlier(work, test)
     if not is_timed_here:
@@ -78,7 +98,29 @@ def _replicate(work: Work, seed: int, test: Part, is_timed: bool) -> dict[str, A
 
     model = network.load(work.inputs[_input(seed)])
     measured = _measured(work, _input(seed), model, test)
-    return measured | {"seed": seed} | _named(latency(model) if is_timed else Latency())
+    calibrated = _calibrated(work, seed, model)
+    return measured | {"seed": seed} | calibrated | _named(latency(model) if is_timed else Latency())
+
+
+def _calibrated(work: Work, seed: int, model: Any) -> dict[str, Any]:
+    """The model's temperature, fitted on its validation part, and the scores of its predictions at that temperature."""
+    import numpy as np
+
+    from tasks.learning import network, temperature
+    from tasks.learning.metrics import calibrated
+
+    images, labels = _validation(work, seed)
+    fitted = temperature.fit(labels, network.probabilities(model, images)) if len(labels) else temperature.NONE
+    with np.load(work.output / f"{_input(seed)}.npz", allow_pickle=False) as test:
+        scores = calibrated(test["y_true"], test["y_prob"], fitted)
+    work.progress(f"{_input(seed)}: temperature {fitted:.3f}")
+    return {"temperature": fitted, "calibrated": scores.model_dump(mode="json")}
+
+
+def _validation(work: Work, seed: int) -> Any:
+    """The images, maybe larger than the memory, and the labels that the model of `seed` was validated on."""
+    data = work.inputs["data"]
+    return training_parts(data, seed)[1] if work.settings.split else arrays.read(data, "validation")
 
 
 def _timed_elsewhere(work: Work) -> "list[Latency]":

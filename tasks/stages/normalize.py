@@ -18,6 +18,7 @@ from tasks.data.readers import format_module, read, samples
 from tasks.data.selection import Selection, whole
 from tasks.data.unpacking import unpacked
 from tasks.errors import DataError
+from tasks.learning.centroids import mean_image
 from tasks.runs.stage import Input, Stage, Work
 from tasks.settings.dataset import Canvas, Dataset, Gate, Parts, Shape, Splits
 from tasks.settings.place import Place
@@ -99,7 +100,7 @@ def format_modules(request: Request, place: Place) -> tuple[str, ...]:
 
 
 def run(work: Work) -> dict[str, Any]:
-    """Write the three parts, some examples, statistics.json, and a table of single images."""
+    """Write the three parts, some examples, each class's mean image, statistics.json; a table of single images."""
     from tasks.data.partition import describe
     from tasks.data.sampling import examples
 
@@ -112,9 +113,17 @@ def run(work: Work) -> dict[str, Any]:
             work.progress(f"{name}: {len(part.labels):,} images")
         shown = examples(data.parts["train"])
         arrays.write_images(work.output / arrays.EXAMPLES, shown)
+        _write_centroids(work.output, data.parts["train"], len(data.classes))
     facts |= {"examples": shown.labels.tolist()}
     (work.output / arrays.FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
     return facts
+
+
+def _write_centroids(output: Path, train: Selection, classes: int) -> None:
+    """Keep the mean training image of each class, one class after the other."""
+    shape = train.images.shape[1:]
+    means = (mean_image(of_class.pieces(), shape) for of_class in train.by_class(classes))
+    arrays.write_centroids(output, (classes, *shape), means)
 
 
 def _prepared(work: Work, settings: Settings, scratch: Path) -> Prepared:

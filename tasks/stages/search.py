@@ -43,7 +43,7 @@ def run(work: Work) -> dict[str, Any]:
 
     settings: Settings = work.settings
     data = work.inputs["data"]
-    train, validation = training_parts(data, settings)
+    train, validation = training_parts(data, settings.split)
     search_input = trial_runner.SearchInput(
         description=Description(**settings.network(), **arrays.network_facts(data)),
         train=train,

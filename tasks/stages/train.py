@@ -35,7 +35,7 @@ def run(work: Work) -> dict[str, Any]:
     )
     fitted = loop.fit(
         partial(network.assemble, description),
-        *training_parts(data, settings),
+        *training_parts(data, settings.split),
         loop.Recipe(settings.training, settings.augmentation, hyperparameters, settings.seed),
         work.progress,
         work.checkpoints,

@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from tasks.data import arrays
-from tasks.stages.model_settings import ModelSettings
 
 
-def training_parts(data: Path, settings: ModelSettings) -> tuple[Any, Any]:
-    """The training and the validation part in `data`: those of the dataset, or those of the model's own split."""
+def training_parts(data: Path, split: int | None) -> tuple[Any, Any]:
+    """The training and the validation part in `data`: those of the dataset, or those of the model's own `split`."""
     from tasks.learning.resplit import resplit
 
     train, validation = arrays.read(data, "train"), arrays.read(data, "validation")
-    return (train, validation) if settings.split is None else resplit(train, validation, settings.split)
+    return (train, validation) if split is None else resplit(train, validation, split)

@@ -14,7 +14,7 @@ from tasks.storage.contract import Store
 
 PARTS = ("train", "validation", "test")
 FILES = {
-    "normalize": (*(file for part in PARTS for file in arrays.files(part)), arrays.FACTS),
+    "normalize": (*(file for part in PARTS for file in arrays.files(part)), arrays.FACTS, arrays.CENTROIDS),
     "search": ("trials.json",),
     "choose": ("trials.json", "best.json"),
     "train": evaluate.MODEL_FILES,
