@@ -9,19 +9,20 @@ import argparse
 import logging
 import sys
 
-from tasks.commands import data, reports, stages, store
+from tasks.commands import champions, data, reports, stages, store
 from tasks.environment import speak_any_text
 from tasks.errors import DiscreetError, DiscreetFormatter
 from tasks.runs.noise import without_noise
 
-COMMANDS = (stages, store, reports, data)
+COMMANDS = (stages, store, reports, data, champions)
 ENVIRONMENT = """environment:
   STORE             s3://bucket/prefix or file:///folder
   AWS_*             the standard variables of the S3 clients, AWS_ENDPOINT_URL_S3 among them
   RUN_PARAMETERS    plan: the parameters as JSON, as the trigger form sends them
   RUN_TRIGGER       plan: what started the run, as Airflow names it: manual (default), scheduled or asset_triggered
   DATASET_MIRROR    plan: a folder, http(s):// or s3:// address used in place of the official ones
-  WORKFLOW_CONFIG   plan and watch: a folder used in place of config/
+  WORKFLOW_CONFIG   plan, watch, judge and champion: a folder used in place of config/
+  APPROVAL          promote: what became of the approval, as JSON: {"answer": "approved", "by": "ada"}
   KERAS_BACKEND     plan: tensorflow (default), jax or torch
 
 exit codes: 0 done, 99 skipped, 64 bad request or configuration, 65 bad data, others may be retried

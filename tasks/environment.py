@@ -88,12 +88,21 @@ def _network(given: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+def login_name() -> str:
+    """The name of this user on this machine, whatever the variables say; `uid-N` where the machine knows none."""
+    account = _account()
+    return account.pw_name if account else f"uid-{os.getuid()}"
+
+
 def _who(home: Path) -> dict[str, str]:
     """Name and home of this user. Airflow asks for both, and ends where it gets no answer."""
+    name, account = login_name(), _account()
+    return {"USER": name, "LOGNAME": name, "HOME": account.pw_dir if account else str(home)}
+
+
+def _account() -> pwd.struct_passwd | None:
+    """What this machine knows of this user; a container often knows nothing."""
     try:
-        entry = pwd.getpwuid(os.getuid())
+        return pwd.getpwuid(os.getuid())
     except KeyError:
-        name, folder = f"uid-{os.getuid()}", str(home)
-    else:
-        name, folder = entry.pw_name, entry.pw_dir
-    return {"USER": name, "LOGNAME": name, "HOME": folder}
+        return None

@@ -66,6 +66,7 @@ class Decision(Frozen):
 
     Attributes:
         asked: its name: the run of `promote_champion` made safe for keys, or a name that begins with `by-hand-`.
+        test_part: a digest of the test part that it was decided on: the present one at that moment.
         champion: the number of the entry that the candidate was compared with; null where there was none.
         predictions: keys of predictions on the present test part, where a model had to be measured again, by
             `candidate` and `champion`.
@@ -74,6 +75,7 @@ class Decision(Frozen):
     """
 
     asked: str
+    test_part: str
     candidate: NamedModel
     champion: Count | None = None
     predictions: dict[str, str] = Field(default_factory=dict)

@@ -5,6 +5,7 @@ yet, and the checkpoints of a running training. It is measured by the store's ow
 machine does no harm.
 """
 
+import json
 import logging
 import uuid
 from collections.abc import Callable, Iterator
@@ -32,12 +33,12 @@ class Garbage(NamedTuple):
 
 
 def find_garbage(store: Store, age: timedelta, *, unused: bool = False) -> Iterator[Garbage]:
-    """All garbage older than `age`; with `unused`, also the artifacts that no run's records name.
+    """All garbage older than `age`; with `unused`, also artifacts that neither runs nor champions name.
 
     An artifact's manifest comes before its files. So a killed sweep leaves garbage, never half an artifact.
     """
     before = _clock(store) - age
-    used = _used(store) if unused else None
+    used = _Used(store) if unused else None
     kept = _Kept(store)
     for place, entries in _groups(store, "artifacts/"):
         garbage = list(_of_artifact(store, place, entries, before, used))
@@ -58,8 +59,23 @@ def find_garbage(store: Store, age: timedelta, *, unused: bool = False) -> Itera
             yield Garbage(write.key, write.size, "unfinished write", write.discard)
 
 
+class _Used:
+    """What `--unused` spares: the artifacts that records of runs and attempts name, and those of champions.
+
+    A damaged record may have named any artifact of its stage, so that the whole stage is spared. A damaged document of
+    a champion may have named any artifact.
+    """
+
+    def __init__(self, store: Store):
+        self._folders, self._keys = _recorded(store), _of_champions(store)
+
+    def has(self, place: str) -> bool:
+        """Whether the artifact at `place` stays."""
+        return self._keys is None or place.rpartition("/")[2] in self._keys or f"{place}/".startswith(self._folders)
+
+
 def _of_artifact(
-    store: Store, place: str, entries: list[Entry], before: datetime, used: tuple[str, ...] | None
+    store: Store, place: str, entries: list[Entry], before: datetime, used: _Used | None
 ) -> Iterator[Garbage]:
     """The garbage in one artifact's folder. With a damaged manifest, all files stay: it may name any of them."""
     _, stage, key = place.split("/")
@@ -67,8 +83,7 @@ def _of_artifact(
         manifest = find(store, stage, key)
     except DamagedError:
         return
-    is_used = used is None or f"{place}/".startswith(used)
-    if manifest and not is_used and all(entry.modified <= before for entry in entries):
+    if manifest and used and not used.has(place) and all(entry.modified <= before for entry in entries):
         in_order = sorted(entries, key=lambda entry: not entry.key.endswith("/manifest.json"))
         yield from (_garbage(store, entry, "artifact that no run uses") for entry in in_order)
         return
@@ -119,11 +134,8 @@ def _groups(store: Store, prefix: str) -> Iterator[tuple[str, list[Entry]]]:
         yield place, list(entries)
 
 
-def _used(store: Store) -> tuple[str, ...]:
-    """The folders of the artifacts that the records of all runs and attempts name.
-
-    A damaged record may have named any artifact of its stage, so the folder of that stage stands in its place.
-    """
+def _recorded(store: Store) -> tuple[str, ...]:
+    """The folders of the artifacts that the records of all runs and attempts name, or of whole stages."""
     folders = set()
     for key in store.list("runs/"):
         if name := RECORD.fullmatch(key):
@@ -135,6 +147,28 @@ def _used(store: Store) -> tuple[str, ...]:
             except ObjectMissing:
                 pass  # deleted since it was listed
     return tuple(folders)
+
+
+def _of_champions(store: Store) -> set[str] | None:
+    """Every text in a document under `champions/`: the keys of artifacts are among them. None where one is damaged."""
+    found: set[str] = set()
+    for key in store.list("champions/"):
+        try:
+            found.update(_texts(json.loads(store.read(key))))
+        except ValueError:
+            log.warning(
+                "%s/%s: expected a document of a champion, received no JSON; every artifact is kept", store.uri, key
+            )
+            return None
+    return found
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text in what JSON says, but the names of fields."""
+    if isinstance(value, str):
+        yield value
+    for member in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(member)
 
 
 def _clock(store: Store) -> datetime:

@@ -134,6 +134,26 @@ def test_a_writer_that_comes_back_is_not_robbed(tmp_path):
     assert find_whole(store, "train", "k1") == orphan
 
 
+def test_what_champions_name_stays(stores, tmp_path):
+    """With `unused`, the artifacts of entries, of decisions and of candidates stay, though no run names them."""
+    kept = [artifact(stores, tmp_path, key) for key in ("model", "export", "candidate", "again")]
+    artifact(stores, tmp_path, "other")
+    stores.write("champions/d/0001.json", b'{"model": {"artifacts": {"train/seed-0": "model"}}, "export": "export"}')
+    asked = b'{"candidate": {"artifacts": {"evaluate": "candidate"}}, "predictions": {"champion": "again"}, "other": 1}'
+    stores.write("champions/d/decisions/r1.json", asked)
+    gone = swept(stores, unused=True)
+    assert {name.split("/")[2] for name in gone} == {"other"}
+    assert all(find_whole(stores, "train", each.key) == each for each in kept)
+
+
+def test_a_damaged_document_of_a_champion_keeps_every_artifact(store, tmp_path, caplog):
+    """It may have named any of them; the log says which it is."""
+    artifact(store, tmp_path, "other")
+    store.write("champions/d/0001.json", b"{")
+    assert swept(store, unused=True) == {}
+    assert "champions/d/0001.json: expected a document of a champion" in caplog.text
+
+
 def test_unused_artifacts_go_when_asked(stores, tmp_path):
     """An artifact that no run names goes with `unused`, manifest first; one that any attempt of any run names stays."""
     artifact(stores, tmp_path, "k1", b"named", run="r1")

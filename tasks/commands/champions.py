@@ -1,0 +1,183 @@
+"""The champions: `judge` and `promote`, which `promote_champion` runs, and `champion`, which a person types."""
+
+import argparse
+import json
+import logging
+import os
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tasks.commands.store import named_store
+from tasks.environment import login_name
+from tasks.errors import DataError, RequestError, UnchangedError, UnsettledError, shown
+from tasks.settings.loading import config_folder
+from tasks.settings.request import slug
+from tasks.settings.values import parse, visible
+from tasks.settings.workflow import JUDGE, PROMOTE
+
+if TYPE_CHECKING:
+    from tasks.registry.documents import Decision
+    from tasks.registry.promotion import Approval
+    from tasks.settings.promotion import Promotion
+    from tasks.storage.contract import Store
+
+CHAMPION = "the champions of the datasets: show them, promote another one, bring an earlier one back"
+SHOW = "show the present champion of a dataset, or of all"
+HISTORY = "list every champion of a dataset, every decision of the gate and what became of it"
+BY_HAND = "judge the candidate of a run by the configured rule, and make it the champion"
+ROLLBACK = "bring an earlier champion of a dataset back; that is one more entry of its history"
+ASKED = "the run of promote_champion that asks, as Airflow names it"
+
+
+def add(commands: Any) -> None:
+    """Add them to the commands of a parser."""
+    for row, run_command in ((JUDGE, _judge), (PROMOTE, _promote)):
+        asked = commands.add_parser(row.name, help=row.summary, description=row.summary)
+        asked.add_argument("--run", required=True, help=ASKED)
+        asked.add_argument("--dataset", required=True, help="a dataset with a result")
+        asked.set_defaults(run_command=run_command)
+    champion = commands.add_parser("champion", help=CHAMPION, description=CHAMPION)
+    _add_by_hand(champion.add_subparsers(required=True, metavar="ACTION"))
+
+
+def _add_by_hand(actions: Any) -> None:
+    for name, summary, run_command in (("show", SHOW, _show), ("history", HISTORY, _history)):
+        look = actions.add_parser(name, help=summary, description=summary)
+        look.add_argument("dataset", metavar="DATASET", nargs="?", help="a dataset (default: all with a champion)")
+        look.set_defaults(run_command=run_command)
+    by_hand = actions.add_parser("promote", help=BY_HAND, description=BY_HAND)
+    by_hand.add_argument("run", metavar="RUN", help="the name of a run with a report")
+    by_hand.add_argument("--dataset", help="where the run has several")
+    by_hand.add_argument("--why", help="the reason, for the history")
+    by_hand.add_argument("--anyway", action="store_true", help="promote what the gate refuses; needs --why")
+    by_hand.set_defaults(run_command=_promote_by_hand)
+    back = actions.add_parser("rollback", help=ROLLBACK, description=ROLLBACK)
+    back.add_argument("dataset", metavar="DATASET", help="a dataset with a champion")
+    back.add_argument("--to", type=int, metavar="N", help="the number of an entry (default: the champion before)")
+    back.add_argument("--why", help="the reason, for the history")
+    back.set_defaults(run_command=_rollback)
+
+
+def _judge(options: argparse.Namespace) -> None:
+    from tasks.registry import decisions
+
+    asked, dataset, store = slug(options.run), options.dataset, named_store()
+    decision = decisions.decision(store, dataset, asked) or _judged(store, asked, dataset)
+    print(decision.judgement.sentence)
+    if became := decisions.answer(store, dataset, asked):
+        raise UnchangedError(f"{dataset}: decided already: {became.sentence}")
+    if not decision.judgement.passed:
+        raise UnchangedError(f"{dataset}: the candidate of run {decision.candidate.run} does not pass")
+    if decision.approval == "never":
+        raise UnchangedError(f"{dataset}: the candidate of run {decision.candidate.run} passes; `approval` is never")
+
+
+def _judged(store: "Store", asked: str, dataset: str) -> "Decision":
+    """The decision on the newest candidate, which is made now."""
+    from tasks.registry import candidates, decisions
+
+    candidate, rules = candidates.candidate_of(store, candidates.newest(store, dataset), dataset), _rules()
+    decisions.require_another(store, candidate)
+    decisions.require_undecided(store, candidate, rules)
+    return decisions.decide(store, asked, candidate, rules, logging.info)
+
+
+def _rules() -> "Promotion":
+    from tasks.settings.loading import load_configuration
+
+    return load_configuration(config_folder(os.environ)).promotion
+
+
+def _promote(options: argparse.Namespace) -> None:
+    from tasks.registry import decisions, promotion
+
+    asked, dataset, store = slug(options.run), options.dataset, named_store()
+    decision = decisions.decision(store, dataset, asked)
+    if decision is None:
+        raise RequestError(f"{asked}: expected a decision on {dataset}, found none; run `judge` first")
+    answer = promotion.conclude(store, decision, _approval(), logging.info)
+    if answer.answer != "promoted":
+        raise UnchangedError(answer.sentence)
+    print(answer.sentence)
+
+
+def _approval() -> "Approval | None":
+    """What APPROVAL in the environment says, or None where it says nothing.
+
+    Raises:
+        RequestError: it is no approval.
+    """
+    from tasks.registry.promotion import Approval
+
+    text = os.environ.get("APPROVAL")
+    try:
+        return parse(Approval, json.loads(text), "APPROVAL") if text else None
+    except ValueError as error:
+        if isinstance(error, RequestError):
+            raise
+        raise RequestError(f"APPROVAL: expected JSON, received {shown(text, 60)}") from None
+
+
+def _promote_by_hand(options: argparse.Namespace) -> None:
+    from tasks.registry import candidates, decisions, promotion
+
+    run, why, store = slug(options.run), _why(options), named_store()
+    if options.anyway and not why:
+        raise RequestError("--anyway: expected the reason beside it, for the history; add --why TEXT")
+    candidate = candidates.candidate_of(store, run, options.dataset or candidates.dataset_of(store, run))
+    decisions.require_another(store, candidate)
+    asked = f"{decisions.BY_HAND}{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    decision = decisions.decide(store, asked, candidate, _rules(), logging.info)
+    print(decision.judgement.sentence)
+    if not decision.judgement.passed and not options.anyway:
+        raise DataError(f"{candidate.dataset}: the gate refuses run {run}; to insist, add: --anyway --why TEXT")
+    consent = promotion.Consent(login_name(), why or decision.judgement.sentence)
+    answer = promotion.promote(store, decision, consent, logging.info)
+    if answer.answer != "promoted":
+        raise UnsettledError(f"{answer.sentence} Try again")
+    print(answer.sentence)
+
+
+def _rollback(options: argparse.Namespace) -> None:
+    from tasks.registry import promotion
+
+    consent = promotion.Consent(login_name(), _why(options) or "no reason was given")
+    entry = promotion.rollback(named_store(), options.dataset, options.to, consent)
+    back = f"{entry.model.family} at {entry.model.budget:,} parameters of run {entry.model.run}"
+    print(f"{entry.model.dataset}: number {entry.number} brings number {entry.restores} back, the {back}")
+
+
+def _why(options: argparse.Namespace) -> str | None:
+    """The reason that a person gives, or None.
+
+    Raises:
+        RequestError: people could not read it.
+    """
+    try:
+        return None if options.why is None else visible(options.why)
+    except ValueError as error:
+        raise RequestError(f"--why: {error}") from None
+
+
+def _show(options: argparse.Namespace) -> None:
+    from tasks.registry.chronicle import portrait
+
+    _print_each(options.dataset, portrait)
+
+
+def _history(options: argparse.Namespace) -> None:
+    from tasks.registry.chronicle import chronicle
+
+    _print_each(options.dataset, chronicle)
+
+
+def _print_each(dataset: str | None, lines: "Callable[[Store, str], list[str]]") -> None:
+    """Print what there is of one dataset, or of each that has something."""
+    from tasks.registry import ledger
+
+    store = named_store()
+    names = [dataset] if dataset else ledger.datasets(store)
+    found = [text for text in ("\n".join(lines(store, name)) for name in names) if text]
+    print("\n\n".join(found) or f"{store.uri}: no dataset has a champion")

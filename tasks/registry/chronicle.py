@@ -1,0 +1,106 @@
+"""The champions of a dataset for people: the present one in some lines, and all that happened as a table."""
+
+from typing import NamedTuple
+
+from tasks.comparison.schema.promotion import Judgement
+from tasks.comparison.words.wording import count, percent
+from tasks.registry import decisions, ledger
+from tasks.registry.decisions import Case
+from tasks.registry.documents import Entry, NamedModel
+from tasks.storage.contract import Store
+
+GATE = "the gate"
+TITLES = ("NUMBER", "WHEN (UTC)", "WHO", "RUN", "MODEL", "ACCURACY", "WHAT")
+
+
+class _Event(NamedTuple):
+    """One line of the table, in the order of its columns."""
+
+    number: str
+    when: str
+    who: str
+    run: str
+    model: str
+    accuracy: str
+    what: str
+
+
+def portrait(store: Store, dataset: str) -> list[str]:
+    """The present champion of a dataset in some lines.
+
+    Raises:
+        RequestError: `dataset` cannot be the name of one.
+        DataError: the ledger or a decision is damaged.
+    """
+    entry = ledger.present(store, dataset)
+    if entry is None:
+        return [f"{dataset}: no champion yet"]
+    model, promotion = entry.model, ledger.promotion_of(store, entry)
+    judged = decisions.decision(store, dataset, promotion.decision) if promotion.decision else None
+    restored = f", which brought number {entry.restores} back" if entry.restores else ""
+    return [
+        f"{dataset}: {_title(model)}, of run {model.run}",
+        *([f"  accuracy   {_accuracy(judged.judgement)}"] if judged else []),
+        f"  number     {entry.number}{restored}, since {_minute(entry.when)} UTC",
+        f"  who, why   {entry.who}: {entry.why}",
+        f"  predicts   seed {model.replicate}, one of {count(len(model.seeds))}",
+        f"  export     {f'artifacts/export/{entry.export}' if entry.export else 'none'}",
+    ]
+
+
+def chronicle(store: Store, dataset: str) -> list[str]:
+    """Every entry of the ledger, every decision of the gate and every answer, as a table in the order of their times.
+
+    Raises: as `portrait`.
+    """
+    entries, cases = ledger.entries(store, dataset), decisions.cases(store, dataset)
+    judged = {case.decision.asked: case.decision.judgement for case in cases}
+    promoted = {entry.decision for entry in entries}
+    events = [event for case in cases for event in _of_case(case, is_promoted=case.decision.asked in promoted)]
+    events += [_of_entry(entry, judged.get(entry.decision or "")) for entry in entries]
+    if not events:
+        return []
+    return [f"{dataset}:", *_table(sorted(events, key=lambda event: event.when))]
+
+
+def _of_case(case: Case, *, is_promoted: bool) -> list[_Event]:
+    """A decision, and what became of it where that is no entry of the ledger."""
+    decision, answer = case
+    model, judgement = decision.candidate, decision.judgement
+    accuracy = percent(judgement.accuracy)
+    is_open = judgement.passed and decision.approval == "human" and not answer and not is_promoted
+    sentence = f"{judgement.sentence} Nobody has answered yet." if is_open else judgement.sentence
+    events = [_Event("", decision.when, GATE, model.run, _title(model), accuracy, sentence)]
+    if answer and answer.answer != "promoted":
+        who = (answer.who if answer.answer == "rejected" else None) or ""
+        events.append(_Event("", answer.when, who, model.run, _title(model), accuracy, answer.sentence))
+    return events
+
+
+def _of_entry(entry: Entry, judgement: Judgement | None) -> _Event:
+    said = "" if judgement and entry.why == judgement.sentence else f": {entry.why}"
+    what = f"back to number {entry.restores}" if entry.kind == "rollback" else "promoted"
+    accuracy = percent(judgement.accuracy) if judgement else ""
+    model = entry.model
+    return _Event(str(entry.number), entry.when, entry.who, model.run, _title(model), accuracy, f"{what}{said}")
+
+
+def _table(events: list[_Event]) -> list[str]:
+    """Lines in columns; the last one may be long, so that a terminal breaks it."""
+    rows = [TITLES, *(event._replace(when=_minute(event.when)) for event in events)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    return ["  ".join([*map(str.ljust, row, widths), row[-1]]).rstrip() for row in rows]
+
+
+def _title(model: NamedModel) -> str:
+    return f"{model.family} {model.budget:,}"
+
+
+def _accuracy(judgement: Judgement) -> str:
+    interval = f"{percent(judgement.interval.low)} to {percent(judgement.interval.high)}"
+    return f"{percent(judgement.accuracy)} ({interval}) on {count(judgement.examples)} images, when it was judged"
+
+
+def _minute(moment: str) -> str:
+    """A moment in ISO 8601, to the minute."""
+    return moment[:16].replace("T", " ")

@@ -1,0 +1,158 @@
+"""The decisions of the gate, and the answers to them: each is written once, and what was written first stands."""
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+from tasks.errors import RequestError, UnchangedError
+from tasks.registry import ledger
+from tasks.registry.candidates import candidate_of, newest, same_models
+from tasks.registry.documents import Answer, Decision, NamedModel
+from tasks.runs.records import now
+from tasks.settings.promotion import Promotion
+from tasks.storage.contract import ObjectMissing, Store
+from tasks.storage.documents import DamagedError, read_document
+
+ANSWER = ".answer"
+BY_HAND = "by-hand-"  # begins the name of what a person asked
+KEPT = re.compile(r"champions/[a-z][a-z0-9_]*/decisions/(?P<asked>.+?)(?P<answer>\.answer)?\.json")
+REMEDY = "delete it, and ask again"
+Document = TypeVar("Document", Decision, Answer)
+Say = Callable[[str], None]
+
+
+class Case(NamedTuple):
+    """A decision, and what became of it; None while that is open, and where the gate let nothing pass."""
+
+    decision: Decision
+    answer: Answer | None
+
+
+def decision(store: Store, dataset: str, asked: str) -> Decision | None:
+    """The decision of that name, or None.
+
+    Raises:
+        RequestError: there can be none of that name.
+        DamagedError: it cannot be read, or is another one.
+    """
+    return _read(store, _key(dataset, asked), Decision, asked)
+
+
+def answer(store: Store, dataset: str, asked: str) -> Answer | None:
+    """The answer to the decision of that name, or None; raises as `decision`."""
+    return _read(store, _key(dataset, asked, ANSWER), Answer, asked)
+
+
+def keep_decision(store: Store, new: Decision) -> Decision:
+    """Write a decision, unless there is one of its name. Return the one that stands; raises as `decision`."""
+    return _kept(store, _key(new.candidate.dataset, new.asked), new)
+
+
+def keep_answer(store: Store, dataset: str, new: Answer) -> Answer:
+    """Write an answer, unless there is one. Return the one that stands; raises as `decision`."""
+    return _kept(store, _key(dataset, new.asked, ANSWER), new)
+
+
+def cases(store: Store, dataset: str) -> list[Case]:
+    """All decisions of a dataset with their answers, in the order of their times; raises as `decision`."""
+    keys = store.list(f"{ledger.folder(dataset)}decisions/")
+    names = {match["asked"] for key in keys if (match := KEPT.fullmatch(key)) and not match["answer"]}
+    found = [(decision(store, dataset, name), answer(store, dataset, name)) for name in sorted(names)]
+    return sorted((Case(made, became) for made, became in found if made), key=lambda case: case.decision.when)
+
+
+def require_another(store: Store, candidate: NamedModel) -> None:
+    """Check that a candidate is not the present champion itself, whose models a later run may have reused.
+
+    Raises:
+        UnchangedError: it is.
+        DataError: the ledger is damaged.
+    """
+    champion = ledger.present(store, candidate.dataset)
+    if champion and same_models(champion.model, candidate):
+        what = f"the {candidate.family} at {candidate.budget:,} parameters of run {candidate.run}"
+        raise UnchangedError(f"{candidate.dataset}: {what} is the champion already, number {champion.number}")
+
+
+def require_undecided(store: Store, candidate: NamedModel, rules: Promotion) -> None:
+    """Check that nothing has been decided on a candidate, by these rules, against the present champion.
+
+    A candidate that was let pass, and got no answer, is open. So is one whose place in line another one took.
+
+    Raises:
+        UnchangedError: it has.
+        DataError: the ledger or a decision is damaged.
+    """
+    champion = ledger.present(store, candidate.dataset)
+    number = champion.number if champion else None
+    for made, became in cases(store, candidate.dataset):
+        same = made.champion == number and made.judgement.rules == rules and same_models(made.candidate, candidate)
+        if same and not made.judgement.passed:
+            raise UnchangedError(f"{candidate.dataset}: decided already, by {made.asked}: {made.judgement.sentence}")
+        if same and became and became.answer == "rejected":
+            raise UnchangedError(f"{candidate.dataset}: decided already, by {made.asked}: {became.sentence}")
+
+
+def decide(store: Store, asked: str, candidate: NamedModel, rules: Promotion, say: Say) -> Decision:
+    """Judge a candidate against the present champion, and keep that as the decision `asked`.
+
+    Raises:
+        DataError: what the gate needs is missing or damaged.
+    """
+    from tasks.registry.judging import judge
+
+    dataset = candidate.dataset
+    champion, test_part = ledger.present(store, dataset), present_test_part(store, dataset)
+    looks = _looks(store, candidate, test_part)
+    judgement, predictions = judge(store, candidate, champion, rules, looks, say)
+    is_first = champion is None and rules.approval == "human"
+    new = Decision(
+        asked=asked,
+        test_part=test_part,
+        candidate=candidate,
+        champion=champion.number if champion else None,
+        predictions=predictions,
+        judgement=judgement,
+        approval="automatic" if is_first or asked.startswith(BY_HAND) else rules.approval,
+        when=now(),
+    )
+    return keep_decision(store, new)
+
+
+def present_test_part(store: Store, dataset: str) -> str:
+    """A digest of the test part that everything is compared on: that of the newest run with a result.
+
+    Raises:
+        RequestError: no run has one.
+        DataError: that run's report does not say which test part it used.
+    """
+    return candidate_of(store, newest(store, dataset), dataset).test_part
+
+
+def _looks(store: Store, candidate: NamedModel, test_part: str) -> int:
+    """How many candidates were judged on a test part, with this one."""
+    judged = [case.decision for case in cases(store, candidate.dataset)]
+    on_it = [each.candidate for each in judged if each.test_part == test_part]
+    return len({(each.run, each.family, each.budget) for each in (*on_it, candidate)})
+
+
+def _kept(store: Store, key: str, new: Document) -> Document:
+    if store.write(key, new.model_dump_json(indent=1).encode(), if_absent=True):
+        return new
+    return _read(store, key, type(new), new.asked) or new
+
+
+def _read(store: Store, key: str, kind: type[Document], asked: str) -> Document | None:
+    try:
+        found = read_document(store, key, kind, f"a document {kind.__name__}", REMEDY)
+    except ObjectMissing:
+        return None
+    if found.asked != asked:
+        raise DamagedError(f"{store.uri}/{key}", f"expected what {asked} asked, received {found.asked!r:.200}", REMEDY)
+    return found
+
+
+def _key(dataset: str, asked: str, suffix: str = "") -> str:
+    if asked.endswith(ANSWER):
+        raise RequestError(f"expected a run whose name does not end with {ANSWER}, received {asked!r:.200}")
+    return f"{ledger.folder(dataset)}decisions/{asked}{suffix}.json"

@@ -1,0 +1,182 @@
+"""How a candidate becomes the champion, and how an earlier champion comes back: one entry of the ledger.
+
+The order of a promotion is: the export, the entry, the answer. A promotion that was killed may be tried again at any
+instant. The export has a key, so it is reused. The entry says which decision it belongs to, so it is recognised.
+"""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from tasks.errors import DataError, RequestError, UnsettledError
+from tasks.registry import decisions, ledger
+from tasks.registry.documents import Answer, Decision, Entry, NamedModel
+from tasks.runs.order import published_number
+from tasks.runs.records import now
+from tasks.settings.values import Frozen, Text
+from tasks.storage.contract import Store
+
+AUTOMATIC = "automatic"
+Say = Callable[[str], None]
+Outcome = Literal["promoted", "rejected", "unanswered", "superseded", "overtaken"]
+
+
+class Approval(Frozen):
+    """What Airflow knows of the approval: the answer, and the name of the person who gave it."""
+
+    answer: Literal["approved", "rejected", "unanswered", "superseded"]
+    by: Text | None = None
+
+
+class Consent(NamedTuple):
+    """Who lets a candidate become the champion, and why."""
+
+    who: str
+    why: str
+
+
+def conclude(store: Store, decision: Decision, approval: Approval | None, say: Say) -> Answer:
+    """Promote the candidate of a decision where it was approved, and record what became of it.
+
+    Raises:
+        RequestError: the gate did not let it pass, or nobody was asked who had to be.
+        DataError, StoreError: as `promote`.
+    """
+    asked, dataset = decision.asked, decision.candidate.dataset
+    if known := decisions.answer(store, dataset, asked):
+        return known
+    if not decision.judgement.passed:
+        raise RequestError(f"{asked}: expected a candidate that passed the gate: {decision.judgement.sentence}")
+    given = approval or _without_question(decision)
+    if given.answer == "approved":
+        if _is_superseded(store, decision):
+            return _answer(store, decision, "superseded")
+        return promote(store, decision, Consent(given.by or AUTOMATIC, decision.judgement.sentence), say)
+    return _answer(store, decision, given.answer, given.by)
+
+
+def promote(store: Store, decision: Decision, consent: Consent, say: Say) -> Answer:
+    """Export the candidate, make it the champion, and record that, or who was first.
+
+    Raises:
+        DataError: an artifact of the model is missing or damaged, or the ledger is.
+        StoreError: the store cannot be reached. Nothing but the export may be stored then.
+    """
+    number = (decision.champion or 0) + 1
+    present = ledger.present(store, decision.candidate.dataset)
+    if present is None or present.number < number:
+        stands = ledger.append(store, _entry(store, decision, consent, number, say))
+    else:
+        stands = ledger.entry(store, decision.candidate.dataset, number)
+    if stands.decision == decision.asked:
+        return _answer(store, decision, "promoted", stands.who, stands.number)
+    return _answer(store, decision, "overtaken", stands.who, stands.number)
+
+
+def rollback(store: Store, dataset: str, to: int | None, consent: Consent) -> Entry:
+    """Bring an earlier champion back: the one before the present one, or that of the entry `to`. It is one write.
+
+    Raises:
+        RequestError: there is no such entry, or no champion at all.
+        DataError: there was none before, or it is the present one.
+        UnsettledError: another entry was written meanwhile.
+    """
+    present = ledger.present(store, dataset)
+    if present is None:
+        raise RequestError(f"{dataset}: expected a champion, found none; `champion promote RUN` makes one")
+    origin = _restored(store, present, to)
+    new = Entry(
+        number=present.number + 1,
+        kind="rollback",
+        model=origin.model,
+        export=origin.export,
+        restores=origin.number,
+        who=consent.who,
+        when=now(),
+        why=consent.why,
+    )
+    if (stands := ledger.append(store, new)) != new:
+        raise UnsettledError(f"{dataset}: {stands.who} wrote number {stands.number} meanwhile; look, and try again")
+    return new
+
+
+def _restored(store: Store, present: Entry, to: int | None) -> Entry:
+    """The promotion that a rollback brings back."""
+    dataset = present.model.dataset
+    if to is None:
+        if earlier := ledger.before(store, present):
+            return earlier
+        raise DataError(f"{dataset}: expected a champion before the present one, which is the first; name one: --to N")
+    if not 1 <= to <= present.number:
+        raise RequestError(f"{dataset}: expected a number from 1 to {present.number}, received {to}")
+    origin = ledger.promotion_of(store, ledger.entry(store, dataset, to))
+    if origin.number == ledger.promotion_of(store, present).number:
+        raise DataError(f"{dataset}: number {to} is the present champion; name another one: --to N")
+    return origin
+
+
+def _entry(store: Store, decision: Decision, consent: Consent, number: int, say: Say) -> Entry:
+    from tasks.registry.export import export
+
+    return Entry(
+        number=number,
+        kind="promotion",
+        model=decision.candidate,
+        export=export(store, decision.candidate, say),
+        decision=decision.asked,
+        who=consent.who,
+        when=now(),
+        why=consent.why,
+    )
+
+
+def _without_question(decision: Decision) -> Approval:
+    """The approval of a decision for which nobody is asked."""
+    if decision.approval == "automatic":
+        return Approval(answer="approved")
+    expected = "a person's approval" if decision.approval == "human" else "rules that promote"
+    raise RequestError(f"{decision.asked}: expected {expected}, received none; `champion promote RUN` needs none")
+
+
+def _is_superseded(store: Store, decision: Decision) -> bool:
+    """Whether a later run's candidate passed the gate against the same champion, and waits."""
+    dataset, number = decision.candidate.dataset, published_number(store, decision.candidate.run) or 0
+    return any(
+        (published_number(store, case.decision.candidate.run) or 0) > number
+        for case in decisions.cases(store, dataset)
+        if case.answer is None and _waits(case.decision) and case.decision.champion == decision.champion
+    )
+
+
+def _waits(decision: Decision) -> bool:
+    by_hand = decision.asked.startswith(decisions.BY_HAND)
+    return decision.judgement.passed and decision.approval != "never" and not by_hand
+
+
+def _answer(
+    store: Store, decision: Decision, outcome: Outcome, who: str | None = None, number: int | None = None
+) -> Answer:
+    new = Answer(
+        asked=decision.asked,
+        answer=outcome,
+        number=number,
+        who=who,
+        when=now(),
+        sentence=_sentence(decision.candidate, outcome, who, number),
+    )
+    return decisions.keep_answer(store, decision.candidate.dataset, new)
+
+
+def _sentence(model: NamedModel, outcome: Outcome, who: str | None, number: int | None) -> str:
+    what = f"The {model.family} at {model.budget:,} parameters of run {model.run}"
+    said = {
+        "promoted": f"is the champion of {model.dataset} number {number}; {_by(who)}.",
+        "rejected": f"was not promoted: {who or 'somebody'} rejected it.",
+        "unanswered": "was not promoted: nobody answered in time.",
+        "superseded": "was not promoted: a newer candidate took its place.",
+        "overtaken": f"was not promoted: number {number} came first, by {who}. It was judged against the one before.",
+    }
+    return f"{what} {said[outcome]}"
+
+
+def _by(who: str | None) -> str:
+    return "nobody was asked" if who == AUTOMATIC else f"approved by {who}"
