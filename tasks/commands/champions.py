@@ -92,12 +92,14 @@ def _rules() -> "Promotion":
 
 def _promote(options: argparse.Namespace) -> None:
     from tasks.registry import decisions, promotion
+    from tasks.registry.marks import mark_history
 
     asked, dataset, store = slug(options.run), options.dataset, named_store()
     decision = decisions.decision(store, dataset, asked)
     if decision is None:
         raise RequestError(f"{asked}: expected a decision on {dataset}, found none; run `judge` first")
     answer = promotion.conclude(store, decision, _approval(), logging.info)
+    mark_history(store)
     if answer.answer != "promoted":
         raise UnchangedError(answer.sentence)
     print(answer.sentence)
@@ -122,6 +124,7 @@ def _approval() -> "Approval | None":
 
 def _promote_by_hand(options: argparse.Namespace) -> None:
     from tasks.registry import candidates, decisions, promotion
+    from tasks.registry.marks import mark_history
 
     run, why, store = slug(options.run), _why(options), named_store()
     if options.anyway and not why:
@@ -135,6 +138,7 @@ def _promote_by_hand(options: argparse.Namespace) -> None:
         raise DataError(f"{candidate.dataset}: the gate refuses run {run}; to insist, add: --anyway --why TEXT")
     consent = promotion.Consent(login_name(), why or decision.judgement.sentence)
     answer = promotion.promote(store, decision, consent, logging.info)
+    mark_history(store)
     if answer.answer != "promoted":
         raise UnsettledError(f"{answer.sentence} Try again")
     print(answer.sentence)
@@ -142,9 +146,12 @@ def _promote_by_hand(options: argparse.Namespace) -> None:
 
 def _rollback(options: argparse.Namespace) -> None:
     from tasks.registry import promotion
+    from tasks.registry.marks import mark_history
 
     consent = promotion.Consent(login_name(), _why(options) or "no reason was given")
-    entry = promotion.rollback(named_store(), options.dataset, options.to, consent)
+    store = named_store()
+    entry = promotion.rollback(store, options.dataset, options.to, consent)
+    mark_history(store)
     back = f"{entry.model.family} at {entry.model.budget:,} parameters of run {entry.model.run}"
     print(f"{entry.model.dataset}: number {entry.number} brings number {entry.restores} back, the {back}")
 

@@ -3,13 +3,11 @@
 A branch whose artifacts are damaged is such a row too. Then the stage writes the report of all others, and fails.
 """
 
-import logging
-
 from tasks.comparison.assembly import compare
 from tasks.comparison.evidence import Branch
 from tasks.errors import DataError
+from tasks.registry.marks import mark_history
 from tasks.report.between.contrast import since_before
-from tasks.report.between.history import keep_history
 from tasks.report.collection import code_of, collect, environment, facts_of, legible, pictures_of
 from tasks.report.completion import completed
 from tasks.report.documents import CHECKSUMS, checksums, render
@@ -20,8 +18,6 @@ from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.workflow import report_key
 from tasks.storage.contract import Store
-
-log = logging.getLogger(__name__)
 
 
 def report(request: Request, store: Store) -> None:
@@ -46,18 +42,10 @@ def report(request: Request, store: Store) -> None:
         for name, body in (documents | {CHECKSUMS: checksums(comparison, documents)}).items():
             store.write(report_key(request.run, name), body)
         publish(store, request.run, comparison.status)
-        _write_history(store)
+        mark_history(store)
         for line in (*([since.line] if since else []), *comparison.verdicts):
             record.progress(line)
         _require_whole(branches)
-
-
-def _write_history(store: Store) -> None:
-    """The report is published already: what is wrong with other reports, or with the store now, does not fail it."""
-    try:
-        keep_history(store)
-    except Exception as error:  # whatever it is, the next report brings the history up to date
-        log.warning("the history is not brought up to date: %s: %s", type(error).__name__, error)
 
 
 def _require_whole(branches: list[Branch]) -> None:

@@ -283,10 +283,10 @@ def test_a_run_before_that_is_gone_or_another_leaves_its_line_unchecked(store, s
 def test_a_history_that_cannot_be_written_does_not_fail_the_report(made, store, monkeypatch, caplog):
     """The report is published before; the log says that the history was not brought up to date."""
 
-    def broken(_):
+    def broken(*_):
         raise ValueError("a report of another kind")
 
-    monkeypatch.setattr("tasks.stages.report.keep_history", broken)
+    monkeypatch.setattr("tasks.registry.marks.keep_history", broken)
     with caplog.at_level(logging.WARNING):
         assert in_this_process(made, "report", "--run", "r1") == 0
     assert "the history is not brought up to date: ValueError: a report of another kind" in caplog.text
