@@ -18,8 +18,8 @@ from tasks.settings.values import parse, visible
 from tasks.settings.workflow import JUDGE, PROMOTE
 
 if TYPE_CHECKING:
-    from tasks.registry.documents import Decision
-    from tasks.registry.promotion import Approval
+    from tasks.registry.documents import Decision, NamedModel
+    from tasks.registry.promotion import Approval, Export
     from tasks.settings.promotion import Promotion
     from tasks.storage.contract import Store
 
@@ -48,7 +48,7 @@ def _add_by_hand(actions: Any) -> None:
         look.add_argument("dataset", metavar="DATASET", nargs="?", help="a dataset (default: all with a champion)")
         look.set_defaults(run_command=run_command)
     by_hand = actions.add_parser("promote", help=BY_HAND, description=BY_HAND)
-    by_hand.add_argument("run", metavar="RUN", help="the name of a run with a report")
+    by_hand.add_argument("run", metavar="RUN", help="the name of a run in the store, or `latest`")
     by_hand.add_argument("--dataset", help="where the run has several")
     by_hand.add_argument("--why", help="the reason, for the history")
     by_hand.add_argument("--anyway", action="store_true", help="promote what the gate refuses; needs --why")
@@ -98,7 +98,7 @@ def _promote(options: argparse.Namespace) -> None:
     decision = decisions.decision(store, dataset, asked)
     if decision is None:
         raise RequestError(f"{asked}: expected a decision on {dataset}, found none; run `judge` first")
-    answer = promotion.conclude(store, decision, _approval(), logging.info)
+    answer = promotion.conclude(store, decision, _approval(), _export_to(store))
     mark_history(store)
     if answer.answer != "promoted":
         raise UnchangedError(answer.sentence)
@@ -122,13 +122,26 @@ def _approval() -> "Approval | None":
         raise RequestError(f"APPROVAL: expected JSON, received {shown(text, 60)}") from None
 
 
+def _export_to(store: "Store") -> "Export":
+    """What exports a model into the store; its libraries are loaded when it is called."""
+
+    def exported(model: "NamedModel") -> str:
+        from tasks.registry.export import export
+
+        return export(store, model, logging.info)
+
+    return exported
+
+
 def _promote_by_hand(options: argparse.Namespace) -> None:
     from tasks.registry import candidates, decisions, promotion
     from tasks.registry.marks import mark_history
+    from tasks.report.bundle import run_named
 
-    run, why, store = slug(options.run), _why(options), named_store()
+    why, store = _why(options), named_store()
     if options.anyway and not why:
         raise RequestError("--anyway: expected the reason beside it, for the history; add --why TEXT")
+    run = run_named(store, options.run)
     candidate = candidates.candidate_of(store, run, options.dataset or candidates.dataset_of(store, run))
     decisions.require_another(store, candidate)
     asked = f"{decisions.BY_HAND}{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
@@ -137,7 +150,7 @@ def _promote_by_hand(options: argparse.Namespace) -> None:
     if not decision.judgement.passed and not options.anyway:
         raise DataError(f"{candidate.dataset}: the gate refuses run {run}; to insist, add: --anyway --why TEXT")
     consent = promotion.Consent(login_name(), why or decision.judgement.sentence)
-    answer = promotion.promote(store, decision, consent, logging.info)
+    answer = promotion.promote(store, decision, consent, _export_to(store))
     mark_history(store)
     if answer.answer != "promoted":
         raise UnsettledError(f"{answer.sentence} Try again")

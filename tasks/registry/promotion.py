@@ -16,7 +16,7 @@ from tasks.settings.values import Frozen, Text
 from tasks.storage.contract import Store
 
 AUTOMATIC = "automatic"
-Say = Callable[[str], None]
+Export = Callable[[NamedModel], str]  # stores the exported model and its card, and returns the artifact's key
 Outcome = Literal["promoted", "rejected", "unanswered", "superseded", "overtaken"]
 
 
@@ -34,7 +34,7 @@ class Consent(NamedTuple):
     why: str
 
 
-def conclude(store: Store, decision: Decision, approval: Approval | None, say: Say) -> Answer:
+def conclude(store: Store, decision: Decision, approval: Approval | None, export: Export) -> Answer:
     """Promote the candidate of a decision where it was approved, and record what became of it.
 
     Raises:
@@ -50,11 +50,11 @@ def conclude(store: Store, decision: Decision, approval: Approval | None, say: S
     if given.answer == "approved":
         if _is_superseded(store, decision):
             return _answer(store, decision, "superseded")
-        return promote(store, decision, Consent(given.by or AUTOMATIC, decision.judgement.sentence), say)
+        return promote(store, decision, Consent(given.by or AUTOMATIC, decision.judgement.sentence), export)
     return _answer(store, decision, given.answer, given.by)
 
 
-def promote(store: Store, decision: Decision, consent: Consent, say: Say) -> Answer:
+def promote(store: Store, decision: Decision, consent: Consent, export: Export) -> Answer:
     """Export the candidate, make it the champion, and record that, or who was first.
 
     Raises:
@@ -64,7 +64,7 @@ def promote(store: Store, decision: Decision, consent: Consent, say: Say) -> Ans
     number = (decision.champion or 0) + 1
     present = ledger.present(store, decision.candidate.dataset)
     if present is None or present.number < number:
-        stands = ledger.append(store, _entry(store, decision, consent, number, say))
+        stands = ledger.append(store, _entry(decision, consent, number, export))
     else:
         stands = ledger.entry(store, decision.candidate.dataset, number)
     if stands.decision == decision.asked:
@@ -114,14 +114,12 @@ def _restored(store: Store, present: Entry, to: int | None) -> Entry:
     return origin
 
 
-def _entry(store: Store, decision: Decision, consent: Consent, number: int, say: Say) -> Entry:
-    from tasks.registry.export import export
-
+def _entry(decision: Decision, consent: Consent, number: int, export: Export) -> Entry:
     return Entry(
         number=number,
         kind="promotion",
         model=decision.candidate,
-        export=export(store, decision.candidate, say),
+        export=export(decision.candidate),
         decision=decision.asked,
         who=consent.who,
         when=now(),
