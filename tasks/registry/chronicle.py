@@ -55,9 +55,10 @@ def chronicle(store: Store, dataset: str) -> list[str]:
     """
     entries, cases = ledger.entries(store, dataset), decisions.cases(store, dataset)
     judged = {case.decision.asked: case.decision.judgement for case in cases}
+    led = {entry.number: judged.get(entry.decision or "") for entry in entries}
     promoted = {entry.decision for entry in entries}
     events = [event for case in cases for event in _of_case(case, is_promoted=case.decision.asked in promoted)]
-    events += [_of_entry(entry, judged.get(entry.decision or "")) for entry in entries]
+    events += [_of_entry(entry, led.get(entry.restores or entry.number)) for entry in entries]
     if not events:
         return []
     return [f"{dataset}:", *_table(sorted(events, key=lambda event: event.when))]

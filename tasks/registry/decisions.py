@@ -103,8 +103,8 @@ def decide(store: Store, asked: str, candidate: NamedModel, rules: Promotion, sa
 
     dataset = candidate.dataset
     champion, test_part = ledger.present(store, dataset), present_test_part(store, dataset)
-    looks = _looks(store, candidate, test_part)
-    judgement, predictions = judge(store, candidate, champion, rules, looks, say)
+    number = looks(store, candidate, test_part)
+    judgement, predictions = judge(store, candidate, champion, rules, number, say)
     is_first = champion is None and rules.approval == "human"
     new = Decision(
         asked=asked,
@@ -129,7 +129,7 @@ def present_test_part(store: Store, dataset: str) -> str:
     return candidate_of(store, newest(store, dataset), dataset).test_part
 
 
-def _looks(store: Store, candidate: NamedModel, test_part: str) -> int:
+def looks(store: Store, candidate: NamedModel, test_part: str) -> int:
     """How many candidates were judged on a test part, with this one."""
     judged = [case.decision for case in cases(store, candidate.dataset)]
     on_it = [each.candidate for each in judged if each.test_part == test_part]

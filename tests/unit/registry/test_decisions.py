@@ -1,0 +1,103 @@
+"""Decisions and answers: what was written first stands, and what has been decided is not decided again."""
+
+import pytest
+
+from tasks.errors import RequestError, UnchangedError
+from tasks.registry import decisions, ledger
+from tasks.registry.decisions import BY_HAND, require_another, require_undecided
+from tasks.settings.promotion import Promotion
+from tasks.storage.documents import DamagedError
+from tests.support import champions
+from tests.support.champions import DATASET
+
+RULES = Promotion()
+
+
+def test_what_was_written_first_stands(store):
+    """A retry of a decision, and of an answer, gets what the first attempt wrote."""
+    first = decisions.keep_decision(store, champions.decision("r1"))
+    assert decisions.keep_decision(store, champions.decision("r1", passed=False)) == first
+    assert decisions.decision(store, DATASET, "r1") == first
+    answer = decisions.keep_answer(store, DATASET, champions.answer("r1"))
+    assert decisions.keep_answer(store, DATASET, champions.answer("r1", "unanswered")) == answer
+    assert decisions.answer(store, DATASET, "r1") == answer
+
+
+def test_what_there_is_not_is_none(store):
+    """Before anybody asked, there is neither a decision nor an answer."""
+    assert decisions.decision(store, DATASET, "r1") is None
+    assert decisions.answer(store, DATASET, "r1") is None
+    assert decisions.cases(store, DATASET) == []
+
+
+def test_all_decisions_stand_in_the_order_of_their_times(store):
+    """Each with its answer; the names, which have dots, say nothing of the order."""
+    names = ("scheduled.2", "by-hand-1", "manual.1.2")
+    for hour, asked in enumerate(names, 10):
+        decisions.keep_decision(store, champions.decision(asked, when=f"2026-11-29T{hour}:00:00.000+00:00"))
+    decisions.keep_answer(store, DATASET, champions.answer("by-hand-1"))
+    ledger.append(store, champions.entry(1))
+    found = decisions.cases(store, DATASET)
+    assert [case.decision.asked for case in found] == list(names)
+    assert [case.answer.answer if case.answer else None for case in found] == [None, "rejected", None]
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", champions.decision("r2").model_dump_json().encode()])
+def test_a_damaged_decision_is_named(store, body):
+    """It is neither passed over nor taken for that of another name."""
+    store.write(f"champions/{DATASET}/decisions/r1.json", body)
+    for look in (lambda: decisions.decision(store, DATASET, "r1"), lambda: decisions.cases(store, DATASET)):
+        with pytest.raises(DamagedError, match=r"decisions/r1\.json: expected"):
+            look()
+
+
+def test_no_decision_has_the_name_of_an_answer(store):
+    """So that the answer to one is never another one."""
+    with pytest.raises(RequestError, match=r"whose name does not end with \.answer, received 'r1\.answer'"):
+        decisions.decision(store, DATASET, "r1.answer")
+
+
+def test_the_champion_is_no_candidate(store):
+    """Not even under the name of a later run, which reused its trainings."""
+    entry = ledger.append(store, champions.entry(1))
+    require_another(store, champions.model("quick-2"))
+    with pytest.raises(UnchangedError, match="run quick-9 is the champion already, number 1"):
+        require_another(store, entry.model.model_copy(update={"run": "quick-9"}))
+
+
+@pytest.mark.parametrize("outcome", [None, "unanswered", "superseded", "overtaken"])
+def test_an_open_question_may_be_asked_again(store, outcome):
+    """A candidate that passed, and that nobody rejected, may be judged once more."""
+    made = decisions.keep_decision(store, champions.decision("r1"))
+    if outcome:
+        decisions.keep_answer(store, DATASET, champions.answer("r1", outcome))
+    require_undecided(store, made.candidate, RULES)
+
+
+def test_what_was_refused_or_rejected_is_not_asked_again(store):
+    """The error says by whom it was decided, and how."""
+    made = decisions.keep_decision(store, champions.decision("r1", passed=False))
+    with pytest.raises(UnchangedError, match="decided already, by r1: The candidate is worse"):
+        require_undecided(store, made.candidate, RULES)
+    other = decisions.keep_decision(store, champions.decision("r2", "quick-2"))
+    decisions.keep_answer(store, DATASET, champions.answer("r2"))
+    with pytest.raises(UnchangedError, match="decided already, by r2: It was rejected"):
+        require_undecided(store, other.candidate, RULES)
+
+
+def test_other_rules_another_champion_and_other_models_are_another_question(store):
+    """Each of them may lead to another decision."""
+    made = decisions.keep_decision(store, champions.decision("r1", passed=False))
+    require_undecided(store, made.candidate, RULES.model_copy(update={"margin": 1.0}))
+    require_undecided(store, champions.model("quick-2"), RULES)
+    ledger.append(store, champions.entry(1, "quick-0"))
+    require_undecided(store, made.candidate, RULES)
+
+
+def test_looks_count_the_candidates_that_were_judged_on_a_test_part(store):
+    """A candidate counts once, however often it was judged; those on another test part do not count."""
+    for asked, run, part in (("r1", "a", "t"), ("r2", "a", "t"), (f"{BY_HAND}3", "b", "t"), ("r4", "c", "other")):
+        decisions.keep_decision(store, champions.decision(asked, run, test_part=part))
+    assert decisions.looks(store, champions.model("d"), "t") == 3
+    assert decisions.looks(store, champions.model("b"), "t") == 2
+    assert decisions.looks(store, champions.model("b"), "new") == 1
