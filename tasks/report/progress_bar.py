@@ -1,4 +1,4 @@
-"""A line that says how far a transfer is: redrawn in its place on a terminal, elsewhere a new one now and then."""
+"""A line that says how far something is: redrawn in its place on a terminal, elsewhere a new one now and then."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ class ProgressBar:
 
     def __init__(self, stream: TextIO, task: str, silence: float = SILENCE_SECONDS):
         self._stream, self._task = stream, task
-        self._progress: Callable[[], Progress | None] = lambda: None
+        self._line: Callable[[], str] = str
         self._is_terminal = stream.isatty()
         self._pause = REDRAWN_SECONDS if self._is_terminal else silence
         self._began, self._over = time.monotonic(), threading.Event()
@@ -38,12 +38,16 @@ class ProgressBar:
             self._say(ERASE)
 
     def follow(self, progress: Callable[[], Progress | None]) -> None:
-        """From now on say what `progress` returns."""
-        self._progress = progress
+        """From now on say what `progress` of a transfer returns."""
+        self.tell(lambda: drawn(progress()))
+
+    def tell(self, line: Callable[[], str]) -> None:
+        """From now on say the words that `line` returns; the task where they are empty."""
+        self._line = line
 
     def _watch(self) -> None:
         while not self._over.wait(self._pause):
-            line = drawn(self._progress()) or f"{self._task} ({time.monotonic() - self._began:.0f} s)"
+            line = self._line() or f"{self._task} ({time.monotonic() - self._began:.0f} s)"
             self._say(f"{ERASE}{line}" if self._is_terminal else f"{line}\n")
 
     def _say(self, text: str) -> None:

@@ -47,9 +47,9 @@ def to_csv(comparison: Comparison) -> str:
 
 def _rows(comparison: Comparison, dataset: DatasetComparison, model: Model) -> list[dict[str, Any]]:
     branch = {
-        "run": _inert(comparison.run),
+        "run": inert(comparison.run),
         "dataset": dataset.name,
-        "title": _inert(dataset.title),
+        "title": inert(dataset.title),
         "data_version": next((each.version for each in comparison.data if each.name == dataset.name), None) or "",
         "classes": len(dataset.classes),
         "budget": dataset.budget,
@@ -57,13 +57,13 @@ def _rows(comparison: Comparison, dataset: DatasetComparison, model: Model) -> l
         "baseline_accuracy": dataset.baseline.accuracy if dataset.baseline else "",
         "family": model.family,
         "status": model.status,
-        "error": _inert(model.error or ""),
+        "error": inert(model.error or ""),
     }
     if not model.replicates:
         return [branch | {"seed": seed} for seed in comparison.request.seeds]
     return [branch | {name: getattr(replicate, name) for name in OF_REPLICATE} for replicate in model.replicates]
 
 
-def _inert(text: str) -> str:
+def inert(text: str) -> str:
     """`text`, marked so that no spreadsheet runs it as a formula: https://owasp.org/www-community/attacks/CSV_Injection."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
