@@ -1,0 +1,146 @@
+"""What the gate says of a candidate: the decision and its reasons, then what a reader must know of them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tasks.comparison.schema.differences import ClassDifference
+from tasks.comparison.schema.promotion import PASSED, POINT, REFUSED, Findings, Floor, Hurdle, Lead
+from tasks.comparison.statistics.level import ALPHA
+from tasks.comparison.words.verdict import ONE_SEED
+from tasks.comparison.words.wording import (
+    confidence,
+    count,
+    enumeration,
+    percent,
+    plural,
+    points,
+    quoted,
+    some,
+    the_family,
+    times,
+)
+from tasks.settings.promotion import Promotion
+
+WORK = {"prediction": "a prediction", "training": "a training"}
+
+
+class Told(NamedTuple):
+    """What the sentence says beside the numbers.
+
+    Attributes:
+        seeds: the smallest number of seeds of a side that was compared.
+        candidate: as `title` names it; champion: the same, also where it cannot answer; None where there is none.
+        absent: why the champion cannot answer: "its images were 28 x 28 x 1, and are 32 x 32 x 3 now".
+        is_sample: whether the test part is that of a run with a sample of the images.
+    """
+
+    seeds: int
+    candidate: str
+    champion: str | None = None
+    absent: str | None = None
+    is_sample: bool = False
+
+
+def title(family: str, run: str) -> str:
+    """A family's models of one run: "the CNN of run full-2"."""
+    return f"{the_family(family)} of run {run}"
+
+
+def sentence(findings: Findings, told: Told) -> str:
+    """The decision with its reasons in one sentence, and a sentence for each thing that a reader must know."""
+    notes = [
+        _no_champion(told) if findings.floor else "",
+        _unknown_cost(findings.rules) if findings.lead and findings.cost_ratio is None else "",
+        ONE_SEED if told.seeds == 1 else "",
+        f"All was measured on a sample of {count(findings.examples)} images." if told.is_sample else "",
+        f"{count(findings.looks)} candidates were judged on this test part so far." if findings.looks > 1 else "",
+    ]
+    return " ".join([f"{_decision(findings, told)}.", *filter(None, notes)])
+
+
+def _decision(findings: Findings, told: Told) -> str:
+    opening = REFUSED if findings.hurdles else PASSED
+    if findings.lead is None:
+        return f"{opening}{_against_floor(findings, findings.floor or Floor(majority=0.0), told)}"
+    compared = _compared(findings.lead, findings, told)
+    others = [_reason(hurdle, findings) for hurdle in findings.hurdles if hurdle != "lead"]
+    if "lead" in findings.hurdles:
+        return f"{opening}{'; '.join([compared, *others])}"
+    return f"{opening}{'; '.join(others)}, although {compared}" if others else f"{opening}{compared}"
+
+
+def _against_floor(findings: Findings, floor: Floor, told: Told) -> str:
+    """The candidate beside what needs no training; where it is refused, beside what it does not surely exceed."""
+    lines = {"always answering the largest class": floor.majority, "the nearest centroid": floor.nearest_centroid}
+    known = {name: share for name, share in lines.items() if share is not None}
+    if findings.hurdles:
+        known = {name: share for name, share in known.items() if findings.interval.low <= share}
+    named = enumeration([f"{name} ({percent(share)})" for name, share in known.items()])
+    low, high = (percent(bound) for bound in (findings.interval.low, findings.interval.high))
+    reached = f"{percent(findings.accuracy)} ({confidence(ALPHA)} interval {low} to {high})"
+    more = "which is not surely more than" if findings.hurdles else "more than"
+    return f"{told.candidate} reaches {reached}, {more} {named}"
+
+
+def _compared(lead: Lead, findings: Findings, told: Told) -> str:
+    """The candidate beside the champion, and what the rule makes of it."""
+    champion, is_short = f"the champion, {told.champion},", "lead" in findings.hurdles
+    margin = f"{points(POINT * findings.rules.margin)} points"
+    if findings.rules.rule == "not_worse":
+        return f"{told.candidate} {_beside(lead, champion, 'does not surely differ from')}{_loss(lead, margin, is_short)}"
+    surely = f", but not surely by more than {margin}" if is_short and lead.low > 0 else ""
+    return f"{told.candidate} {_beside(lead, champion, 'is not surely better than')}{surely}"
+
+
+def _beside(lead: Lead, champion: str, undecided: str) -> str:
+    if lead.low <= 0 <= lead.high:
+        return f"{undecided} {champion.removesuffix(',')} ({_difference(lead)})"
+    low, high = (points(bound) for bound in sorted((abs(lead.low), abs(lead.high))))
+    size = f"{points(abs(lead.estimate))} points ({confidence(ALPHA)} interval {low} to {high})"
+    return f"is {'better' if lead.low > 0 else 'worse'} than {champion} by {size}"
+
+
+def _difference(lead: Lead) -> str:
+    sign = "+" if lead.estimate > 0 else ""
+    interval = f"{confidence(ALPHA)} interval {points(lead.low)} to {points(lead.high)}"
+    return f"{sign}{points(lead.estimate)} points, {interval}"
+
+
+def _loss(lead: Lead, margin: str, is_short: bool) -> str:
+    """Whether a loss of more than the margin is ruled out, where there may be a loss."""
+    if lead.low > 0:
+        return ""
+    return f": a loss of more than {margin} is {'not ' if is_short else ''}ruled out"
+
+
+def _reason(hurdle: Hurdle, findings: Findings) -> str:
+    """Why a candidate is refused beside its accuracy."""
+    return _dear(findings) if hurdle == "cost" else _lost(findings.lost_classes, findings.rules)
+
+
+def _lost(lost: Sequence[ClassDifference], rules: Promotion) -> str:
+    allowed = f"more than the {points(POINT * (rules.max_class_drop or 0.0))} points that the rules allow"
+    if len(lost) > 1:
+        named = some([f"{quoted(each.name)} {points(-each.estimate)}" for each in lost])
+        return f"{plural(len(lost), 'class')} lose {allowed}: {named}"
+    only = lost[0]
+    interval = f"interval {points(-only.high)} to {points(-only.low)}"
+    return f"class {quoted(only.name)} loses {points(-only.estimate)} points ({interval}), {allowed}"
+
+
+def _dear(findings: Findings) -> str:
+    taken, allowed = (times(ratio or 0.0) for ratio in (findings.cost_ratio, findings.rules.max_cost_ratio))
+    work = WORK[findings.rules.cost]
+    return f"{work} takes {taken} times as long as with the champion, and the rules allow {allowed} times"
+
+
+def _no_champion(told: Told) -> str:
+    if told.champion is None:
+        return "There is no champion yet."
+    return f"The champion, {told.champion}, cannot answer: {told.absent}. So the candidate counts as the first one."
+
+
+def _unknown_cost(rules: Promotion) -> str:
+    if rules.max_cost_ratio is None:
+        return ""
+    return f"How long {WORK[rules.cost]} takes is not known of both, so that was not compared."
