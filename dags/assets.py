@@ -1,23 +1,34 @@
-"""The datasets as Airflow's assets: an event of one is a doorbell, which says that a dataset has changed, and not how.
+"""Airflow's assets: an event of one is a doorbell, which says that something has changed, and not how.
 
-Whoever starts because of it reads the dataset's present files himself.
+Each dataset has two. One rings when its files have changed, and whoever starts because of it reads the present files
+himself. The other one rings when a run has a result about it, which may bring a new champion.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from airflow.sdk import Asset, AssetAny
+from airflow.sdk import Asset, AssetAlias, AssetAny
 
-from dags.stage_operators import runner, settings
+from dags.stage_operators import command
 from tasks.settings.loading import Configuration
 from tasks.settings.workflow import WATCH
 
-FOLDER = "dataset/"
+FOLDER, CANDIDATES = "dataset/", "candidate/"
+# The outlet of a task that rings for some datasets and not for others: it adds their assets as it runs.
+CANDIDATE = AssetAlias(name="candidate")
 
 
 def asset(dataset: str) -> Asset:
-    """The asset of a dataset: its name says which, and nothing says where its files lie."""
-    name = f"{FOLDER}{dataset}"
+    """The asset of a dataset's files: its name says which, and nothing says where they lie."""
+    return _asset(f"{FOLDER}{dataset}")
+
+
+def candidate(dataset: str) -> Asset:
+    """The asset of a dataset's results."""
+    return _asset(f"{CANDIDATES}{dataset}")
+
+
+def _asset(name: str) -> Asset:
     # A scheme that begins with x- belongs to nobody, so no provider is asked, and imported, to check it (AIP-60).
     return Asset(name=name, uri=f"x-like-for-like://{name}")
 
@@ -29,14 +40,23 @@ class Doorbells(AssetAny):
         return f"Doorbells of {len(self.objects)}"
 
 
-def rung(events: Iterable[Asset]) -> list[str]:
-    """The datasets whose assets are among `events`, in order; as a run's `triggering_asset_events` lists them."""
-    return sorted(each.name.removeprefix(FOLDER) for each in events if each.name.startswith(FOLDER))
+def bells(assets: Iterable[Asset]) -> Doorbells | None:
+    """The schedule of who starts at any of these; None where there are none."""
+    found = Doorbells(*assets)
+    return found if found.objects else None
 
 
-def asked(params: Mapping[str, Any], events: Iterable[Asset]) -> dict[str, Any]:
+def rung(events: Iterable[Asset], folder: str = FOLDER) -> list[str]:
+    """The datasets whose assets of one kind are among `events`, in order.
+
+    `events` are those of a run's `triggering_asset_events`.
+    """
+    return sorted(each.name.removeprefix(folder) for each in events if each.name.startswith(folder))
+
+
+def asked(params: Mapping[str, Any], events: Iterable[Asset], folder: str = FOLDER) -> dict[str, Any]:
     """The parameters of a run: those of its form, or those by default for the datasets that started it."""
-    datasets = rung(events)
+    datasets = rung(events, folder)
     return dict(params) | ({"datasets": datasets} if datasets else {})
 
 
@@ -47,7 +67,4 @@ def watched(config: Configuration) -> list[str]:
 
 def watch(dataset: str, config: Configuration, **options: Any) -> Any:
     """The task that looks at a dataset's location, as the configured runner does. Only its success rings."""
-    operator, shared = runner(config.orchestration).OPERATOR, settings(WATCH.name, config.orchestration)
-    return operator(
-        task_id=WATCH.name, doc_md=WATCH.summary, dataset=dataset, outlets=[asset(dataset)], **shared | options
-    )
+    return command(WATCH, config.orchestration, dataset=dataset, outlets=[asset(dataset)], **options)

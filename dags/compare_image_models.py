@@ -2,8 +2,9 @@
 
 For every dataset: fetch, normalize, then for each family, at each budget, a hyper-parameter search in shards and the
 choice among their trials, several trainings under their own seeds, and one evaluation on the test part. `report` joins
-whatever finished into one comparison; a branch that failed is a named gap in it. `complete` comes last, and ends the
-run as failed when anything in it failed.
+whatever finished into one comparison; a branch that failed is a named gap in it. `candidates` rings for each dataset
+that has a result, and `promote_champion` judges it. `complete` comes last, and ends the run as failed when anything in
+it failed.
 
 * **Start** a run with the form (*Trigger*), with `make run`, or let the schedule do it, or a dataset that has changed.
 * **Read** the result on the run's tab *Comparison report*. The `report` task has a button to it on its tab *Details*.
@@ -33,10 +34,10 @@ from airflow.sdk import (
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from dags.assets import Doorbells, asked, asset, watch, watched
+from dags.assets import CANDIDATE, asked, asset, bells, candidate, watch, watched
 from dags.site import surroundings
 from dags.stage_command import RunnerError
-from dags.stage_operators import runner, settings
+from dags.stage_operators import RETRIED, command, runner, settings
 from dags.store_access import stored
 from dags.trigger_form import trigger_form
 from tasks.errors import RequestError
@@ -109,6 +110,21 @@ def shards(run_id: str | None = None) -> list[int]:
 def budgets(dataset: str, run_id: str | None = None) -> list[int]:
     """The budgets at which the run compares on `dataset`."""
     return [compared.budget for compared in frozen_request(run_id).comparisons if compared.name == dataset]
+
+
+@task(outlets=[CANDIDATE], doc_md=DOCS["candidates"])
+def candidates(run_id: str | None = None, ti: Any = None, outlet_events: Any = None) -> None:
+    """Ring for each dataset of which some evaluation succeeded, whatever failed elsewhere.
+
+    Raises:
+        AirflowSkipException: there is none.
+    """
+    succeeded = (name.partition(".") for name in ended(ti, run_id, "success"))
+    evaluated = {dataset for dataset, _, stage in succeeded if stage.startswith("evaluate_")}
+    if not evaluated:
+        raise AirflowSkipException("no dataset has a result in this run")
+    for dataset in sorted(evaluated):
+        outlet_events[CANDIDATE].add(candidate(dataset))
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE, retries=0, doc_md=DOCS["complete"])
@@ -200,10 +216,9 @@ def training_size(dataset: str, family: str) -> tuple[bool, int]:
     return family in ORCHESTRATION.priority_families, height * width * compared.budget
 
 
-def stage(name: str, operator: Any = OPERATOR, *, env: dict | None = None, **options: Any) -> Any:
+def stage(name: str, **options: Any) -> Any:
     """The task of a stage that belongs to no family: `fetch`."""
-    shared = settings(name, ORCHESTRATION)
-    return operator(task_id=name, doc_md=DOCS[name], **shared | {"env": shared["env"] | (env or {})} | options)
+    return command(STAGES[name], ORCHESTRATION, **options)
 
 
 def schedule(cron: str, datasets: Iterable[str] = ()) -> Any:
@@ -214,10 +229,10 @@ def schedule(cron: str, datasets: Iterable[str] = ()) -> Any:
     """
     # Left at its default, `run_immediately` starts a run at once when a tick passed within a tenth of the period.
     clock = CronPartitionTimetable(cron, timezone="UTC", run_immediately=timedelta(0)) if cron else None
-    bells = Doorbells(*map(asset, datasets))
-    if clock and bells.objects:
-        return AssetOrTimeSchedule(timetable=clock, assets=bells)
-    return clock or (bells if bells.objects else None)
+    rings = bells(map(asset, datasets))
+    if clock and rings:
+        return AssetOrTimeSchedule(timetable=clock, assets=rings)
+    return clock or rings
 
 
 PRIORITIES = priorities()
@@ -232,13 +247,7 @@ with DAG(
     max_active_runs=1,
     user_defined_macros={"asked": asked},
     tags=["image models", "comparison"],
-    default_args={
-        "owner": "like-for-like",
-        "retries": 2,
-        "retry_delay": timedelta(seconds=10),
-        "retry_exponential_backoff": 3.0,
-        "max_retry_delay": timedelta(minutes=10),
-    },
+    default_args=RETRIED,
 ) as dag:
     # As JSON in an environment variable; `plan` checks it again.
     environment = {
@@ -250,12 +259,12 @@ with DAG(
     parts = {"replicates": replicates(), "searches": searches(), "shard": shards()}
     plan >> list(parts.values())
     branches = [tasks for name in CONFIGURATION.datasets for tasks in dataset_branch(name, plan, parts)]
-    report = stage("report", ReportStage, trigger_rule=TriggerRule.ALL_DONE)
+    report = stage("report", operator=ReportStage, trigger_rule=TriggerRule.ALL_DONE)
     [tasks[-1] for tasks in branches] >> report
     # A run ends as its leaves do, and `report` alone would hide a branch that failed before it. A trigger rule could
     # say so too, but would end this task at the first failure, long before the report.
     end = complete()
-    report >> end
+    report >> candidates() >> end
     # What changed during the run rings again. It needs the fetch, too: what cannot be fetched would ring for ever.
     for name in watched(CONFIGURATION):
         (

@@ -1,4 +1,4 @@
-"""Like for Like, installed: `from like_for_like import compare_image_models, watch_data` in a file of a dags folder.
+"""Like for Like, installed: `from like_for_like import compare_image_models, promote_champion, watch_data` in a DAG file.
 
 In the wheel this file is the package `like_for_like`, and `tasks`, `dags` and `config` lie in it. Importing the package
 changes nothing. Its names are made when somebody asks for them. Only then, and only until they are made, `tasks`
@@ -17,6 +17,7 @@ FOLDER = str(Path(__file__).parent)
 PACKAGES = ("tasks", "dags")
 OFFERED = {
     "compare_image_models": ("dags.compare_image_models", "dag"),
+    "promote_champion": ("dags.promote_champion", "dag"),
     "watch_data": ("dags.watch_data", "dag"),  # None where no dataset can change
     "ReportPlugin": ("dags.plugins.report_page", "ReportPlugin"),
 }

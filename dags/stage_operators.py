@@ -5,11 +5,13 @@ takes.
 """
 
 import importlib
+from collections.abc import Mapping
+from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
 from tasks.settings.orchestration import Orchestration
-from tasks.settings.workflow import COMMANDS, POOL
+from tasks.settings.workflow import COMMANDS, POOL, Task
 
 THREADS = (
     "OMP_NUM_THREADS",
@@ -18,6 +20,14 @@ THREADS = (
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
 )
+# What every task of a DAG has: whose it is, and how it is tried again.
+RETRIED = {
+    "owner": "like-for-like",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=10),
+    "retry_exponential_backoff": 3.0,
+    "max_retry_delay": timedelta(minutes=10),
+}
 
 
 def runner(orchestration: Orchestration) -> ModuleType:
@@ -36,3 +46,18 @@ def settings(stage: str, orchestration: Orchestration) -> dict[str, Any]:
     }
     pool = {"pool": POOL} if COMMANDS[stage].trains else {}
     return shared | runner(orchestration).options(stage, orchestration) | pool
+
+
+def command(
+    task: Task,
+    orchestration: Orchestration,
+    *,
+    env: Mapping[str, str] | None = None,
+    operator: Any = None,
+    **options: Any,
+) -> Any:
+    """The task of Airflow for a row of the table: it runs `python -m tasks NAME`; `env` adds to its environment."""
+    shared = settings(task.name, orchestration)
+    shared["env"] |= env or {}
+    kind = operator or runner(orchestration).OPERATOR
+    return kind(task_id=task.name, doc_md=task.summary, **shared | options)

@@ -31,8 +31,8 @@ def _usual(config: Configuration) -> dict[str, Param]:
             type="string",
             enum=list(config.profiles),
         ),
-        "datasets": _several(config, "datasets", "The datasets to compare on."),
-        "families": _several(config, "families", "The kinds of model to compare."),
+        "datasets": several(config, "datasets", "The datasets to compare on."),
+        "families": several(config, "families", "The kinds of model to compare."),
         "budgets": Param(
             None,
             title="Parameter budgets",
@@ -77,7 +77,7 @@ def _more() -> dict[str, Param]:
     }
 
 
-def _several(config: Configuration, kind: str, description: str) -> Param:
+def several(config: Configuration, kind: str, description: str) -> Param:
     """A choice among what the configuration has of a kind; the description says what cannot be used, and why."""
     names = list(getattr(config, kind))
     unusable = (f"{name} cannot be used: {_brief(reason)}" for name, reason in config.unusable.get(kind, {}).items())

@@ -133,6 +133,7 @@ class Orchestration(Frozen):
     python: Executable | None = None  # of the environment that trains; None for Airflow's own
     store: StoreUri | None = None  # None leaves it to STORE in the worker's environment
     store_connection: ConnectionId | None = None  # of Airflow, of the type `aws`; None leaves it to the AWS variables
+    approval_look_seconds: Seconds = 300  # how often a waiting approval looks whether a newer candidate came
     priority_families: tuple[str, ...] = ()  # they get free slots first, see `priority` in the DAG
     retraining: Retraining = Retraining()
     docker: Docker = Docker()

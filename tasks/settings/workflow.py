@@ -68,6 +68,7 @@ TASKS = (
         trains=True,
     ),
     Task("report", "run", "Join all branches, failed ones too, into the comparison report.", timedelta(minutes=30)),
+    Task("candidates", "run", "Ring for each dataset that has a result: its best models may become the champion."),
     Task("complete", "run", "Fail the run when anything in it failed, and name what did. It comes after the report."),
 )
 STAGES = {task.name: task for task in TASKS if task.limit}
@@ -101,6 +102,11 @@ REUSED_STAGES = tuple(name for name, task in STAGES.items() if task.scope != "ru
 def report_key(run: str, name: str = "") -> str:
     """Where the store keeps the report of `run`: one of its files, or the prefix of them all."""
     return f"reports/{run}/{name}"
+
+
+def decision_key(dataset: str, asked: str, kind: Literal["", ".answer"] = "") -> str:
+    """Where the store keeps the decision that was made when `asked`, or the answer to it."""
+    return f"champions/{dataset}/decisions/{asked}{kind}.json"
 
 
 def position(name: str) -> int:

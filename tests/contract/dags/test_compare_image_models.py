@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import product
+from types import SimpleNamespace
 
 import pytest
 from annotated_types import Le
@@ -61,16 +63,16 @@ def of_families(dag):
     return [task for task in dag.tasks if task.task_id.partition(".")[2].startswith(names)]
 
 
-def test_the_folder_holds_one_dag(bag):
-    """Every file in the folder that Airflow reads parses; of pinned data they make exactly this DAG."""
+def test_the_folder_holds_two_dags(bag):
+    """Every file in the folder that Airflow reads parses; of pinned data they make exactly these DAGs."""
     assert bag.import_errors == {}
-    assert list(bag.dags) == ["compare_image_models"]
+    assert sorted(bag.dags) == ["compare_image_models", "promote_champion"]
 
 
 def test_edges(dag, config):
     """Every dataset has its branch, every family its search, trainings and evaluation, and all meet in the report."""
     assert edges(dag) == recorded_edges(config)
-    assert len(dag.tasks) == 6 + len(config.datasets) * (3 + 4 * len(config.families))
+    assert len(dag.tasks) == 7 + len(config.datasets) * (3 + 4 * len(config.families))
 
 
 def test_the_run_fails_with_any_branch(dag, config):
@@ -81,7 +83,7 @@ def test_the_run_fails_with_any_branch(dag, config):
     assert report.trigger_rule == "all_done"
     assert report.upstream_task_ids == evaluations
     assert (complete.trigger_rule, complete.retries) == ("all_done", 0)
-    assert complete.upstream_task_ids == {"report"}
+    assert complete.upstream_task_ids == {"candidates"}
     assert len(evaluations) == len(config.datasets) * len(config.families)
 
 
@@ -92,6 +94,30 @@ def test_a_budget_does_not_wait_for_anothers_success(dag, config):
     assert len(on) == 3 * len(config.datasets) * len(config.families)
     others = [task for task in dag.tasks if task not in on and task.task_id not in ("report", "complete")]
     assert {task.trigger_rule for task in others} == {"all_success"}
+
+
+@pytest.mark.parametrize(
+    ("ended", "rung"),
+    [
+        ({"one.evaluate_cnn": "success", "one.evaluate_ann": "failed", "another.evaluate_cnn": "failed"}, ["one"]),
+        ({"one.evaluate_ann": "success", "another.evaluate_cnn": "success", "one.fetch": "success"}, ["another", "one"]),
+        ({"one.train_cnn": "success", "one.evaluate_cnn": "skipped", "report": "success"}, []),
+    ],
+)
+def test_a_dataset_with_a_result_rings(dag, ended, rung):
+    """One evaluation is enough, whatever failed elsewhere; without any the task is skipped, which fails no run."""
+    assets, task = Lazy("dags.assets"), dag.get_task("candidates")
+    assert (task.trigger_rule, task.upstream_task_ids, task.outlets) == ("all_success", {"report"}, [assets.CANDIDATE])
+    crumbs = [{"task_id": name, "state": state} for name, state in ended.items()]
+    ti, bell = SimpleNamespace(get_task_breadcrumbs=lambda **_: crumbs), SimpleNamespace(rang=[])
+    bell.add = lambda asset: bell.rang.append(asset.name)
+    call = partial(task.python_callable, RUN_ID, ti, {assets.CANDIDATE: bell})
+    if rung:
+        call()
+    else:
+        with pytest.raises(Lazy("airflow.sdk.exceptions").AirflowSkipException):
+            call()
+    assert bell.rang == [f"candidate/{name}" for name in rung]
 
 
 def test_every_stage_has_a_limit_a_retry_and_a_page(dag):

@@ -12,7 +12,7 @@ import pytest
 from tasks.project import PROJECT
 from tests.support.living import add_living
 
-LINE = "from like_for_like import compare_image_models, watch_data  # the Airflow DAGs\n"
+LINE = "from like_for_like import compare_image_models, promote_champion, watch_data  # the Airflow DAGs\n"
 THEIRS = """
 from airflow.sdk import DAG
 from tasks.own import NAME
@@ -61,18 +61,19 @@ def python(stranger, code, **environment):
 def test_one_process_reads_their_dags_and_ours(stranger):
     """Whoever is read first: no DAG is lost, no import fails, `tasks` is theirs, and ours is where the line stands."""
     found = json.loads(python(stranger, READ))
-    assert (found["dags"], found["errors"]) == (["a_dag", "compare_image_models", "z_dag"], {})
+    assert (found["dags"], found["errors"]) == (["a_dag", "compare_image_models", "promote_champion", "z_dag"], {})
     assert found["theirs"] == str(stranger / "tasks" / "__init__.py")
     assert found["at"] == str(stranger / "ours.py")
 
 
-def test_the_same_line_brings_both_dags(stranger):
+def test_the_same_line_brings_all_dags(stranger):
     """Where a dataset of the site may change, the DAG that watches it is there too."""
     site = stranger.parent / "home" / "like_for_like"
     (site / "datasets").mkdir(parents=True)
     add_living(site, "flowers", stranger.parent / "photos", reader="idx")
     found = json.loads(python(stranger, READ, WORKFLOW_CONFIG=""))
-    assert (found["dags"], found["errors"]) == (["a_dag", "compare_image_models", "watch_data", "z_dag"], {})
+    ours = ["compare_image_models", "promote_champion", "watch_data"]
+    assert (found["dags"], found["errors"]) == (["a_dag", *ours, "z_dag"], {})
 
 
 def test_importing_it_changes_nothing(stranger):

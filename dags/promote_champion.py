@@ -1,0 +1,74 @@
+"""Which models are used? For every dataset that has a new result: does it bring a better model than the champion?
+
+* `judge` compares the newest result with the champion, on the present test part, and decides by the rules of the
+  section `[promotion]` of the configuration. A candidate that does not pass ends there, with its reason in the log.
+* `approve` asks a person, where the rules say so: see *Required Actions*. It waits without a worker.
+* `promote` makes the candidate the champion, or keeps why it did not become it.
+
+A run starts when `compare_image_models` has a result. A run that waits ends when a newer result for the dataset comes.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DAG, TaskGroup, task
+from airflow.sdk.definitions.param import ParamsDict
+
+from dags.approval import Approval
+from dags.assets import CANDIDATES, asked, bells, candidate
+from dags.site import surroundings
+from dags.stage_operators import RETRIED, command
+from dags.trigger_form import several
+from tasks.settings.loading import configured
+from tasks.settings.workflow import JUDGE, PROMOTE, PROMOTE_DAG_ID
+
+CONFIGURATION = configured(surroundings())
+ORCHESTRATION = CONFIGURATION.orchestration
+# A dataset has one run that waits, and one that takes its place.
+RUNS = max(16, 2 * len(CONFIGURATION.datasets))
+
+
+@task.branch(doc_md="Choose the datasets that rang, or those of the form; the others are skipped at once.")
+def datasets(params: Any = None, triggering_asset_events: Any = None) -> list[str]:
+    """The first tasks of the datasets that this run is about."""
+    wanted = asked(params, triggering_asset_events, CANDIDATES)["datasets"]
+    return [f"{name}.{JUDGE.name}" for name in wanted if name in CONFIGURATION.datasets]
+
+
+def promotion(dataset: str) -> list[Any]:
+    """The group of one dataset; returns its tasks, each of which follows the one before."""
+    title = CONFIGURATION.datasets[dataset].title
+    with TaskGroup(dataset, tooltip=title):
+        approve = Approval(
+            task_id="approve",
+            doc_md="Ask a person whether the candidate may become the champion, where the rules say so.",
+            dataset=dataset,
+            title=title,
+            look=timedelta(seconds=ORCHESTRATION.approval_look_seconds),
+        )
+        answer = {"APPROVAL": f"{{{{ ti.xcom_pull(task_ids={approve.task_id!r}) | tojson }}}}"}
+        tasks = [
+            command(JUDGE, ORCHESTRATION, dataset=dataset),
+            approve,
+            command(PROMOTE, ORCHESTRATION, dataset=dataset, env=answer),
+        ]
+        tasks[0] >> approve >> tasks[-1]
+    return tasks
+
+
+with DAG(
+    PROMOTE_DAG_ID,
+    description="Which models are used?",
+    doc_md=__doc__,
+    schedule=bells(map(candidate, CONFIGURATION.datasets)),
+    catchup=False,
+    is_paused_upon_creation=False,
+    max_active_runs=RUNS,
+    tags=["image models", "champions"],
+    default_args=RETRIED,
+) as dag:
+    chosen = datasets()
+    for name in CONFIGURATION.datasets:
+        chosen >> promotion(name)[0]
+    # Last, since Airflow copies the form of a DAG into each task that is made after it.
+    dag.params = ParamsDict({"datasets": several(CONFIGURATION, "datasets", "The datasets to judge.")})
