@@ -1,4 +1,4 @@
-"""Like for Like, installed: `from like_for_like import compare_image_models, promote_champion, watch_data` in a DAG file.
+"""Like for Like, installed: a line `from like_for_like import compare_image_models` in a file of a dags folder.
 
 In the wheel this file is the package `like_for_like`, and `tasks`, `dags` and `config` lie in it. Importing the package
 changes nothing. Its names are made when somebody asks for them. Only then, and only until they are made, `tasks`

@@ -10,6 +10,7 @@ from tasks.registry.candidates import candidate_of, newest, same_models
 from tasks.registry.documents import Answer, Decision, NamedModel
 from tasks.runs.records import now
 from tasks.settings.promotion import Promotion
+from tasks.settings.workflow import decision_key
 from tasks.storage.contract import ObjectMissing, Store
 from tasks.storage.documents import DamagedError, read_document
 
@@ -155,4 +156,4 @@ def _read(store: Store, key: str, kind: type[Document], asked: str) -> Document 
 def _key(dataset: str, asked: str, suffix: str = "") -> str:
     if asked.endswith(ANSWER):
         raise RequestError(f"expected a run whose name does not end with {ANSWER}, received {asked!r:.200}")
-    return f"{ledger.folder(dataset)}decisions/{asked}{suffix}.json"
+    return decision_key(dataset, asked, suffix)

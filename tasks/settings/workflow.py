@@ -104,9 +104,9 @@ def report_key(run: str, name: str = "") -> str:
     return f"reports/{run}/{name}"
 
 
-def decision_key(dataset: str, asked: str, kind: Literal["", ".answer"] = "") -> str:
-    """Where the store keeps the decision that was made when `asked`, or the answer to it."""
-    return f"champions/{dataset}/decisions/{asked}{kind}.json"
+def decision_key(dataset: str, asked: str, suffix: str = "") -> str:
+    """Where the store keeps the decision of that name, or with the suffix `.answer` what became of it."""
+    return f"champions/{dataset}/decisions/{asked}{suffix}.json"
 
 
 def position(name: str) -> int:

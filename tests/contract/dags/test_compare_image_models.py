@@ -100,7 +100,10 @@ def test_a_budget_does_not_wait_for_anothers_success(dag, config):
     ("ended", "rung"),
     [
         ({"one.evaluate_cnn": "success", "one.evaluate_ann": "failed", "another.evaluate_cnn": "failed"}, ["one"]),
-        ({"one.evaluate_ann": "success", "another.evaluate_cnn": "success", "one.fetch": "success"}, ["another", "one"]),
+        (
+            {"one.evaluate_ann": "success", "another.evaluate_cnn": "success", "one.fetch": "success"},
+            ["another", "one"],
+        ),
         ({"one.train_cnn": "success", "one.evaluate_cnn": "skipped", "report": "success"}, []),
     ],
 )
