@@ -35,10 +35,14 @@ from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from dags.assets import CANDIDATE, asked, asset, bells, candidate, watch, watched
+from dags.notifications.comparison import OCCASIONS, at_end
+from dags.notifications.deadline import expect_in_time
+from dags.notifications.operators import notify
 from dags.site import surroundings
 from dags.stage_command import RunnerError
 from dags.stage_operators import RETRIED, command, runner, settings
 from dags.store_access import stored
+from dags.task_states import ended
 from dags.trigger_form import trigger_form
 from tasks.errors import RequestError
 from tasks.settings.loading import configured
@@ -77,15 +81,6 @@ class ReportStage(OPERATOR):  # type: ignore[misc, valid-type]
         if "plan" not in ended(context["ti"], context["run_id"], "success"):
             raise AirflowSkipException("there is nothing to report; the log of `plan` says why")
         super().execute(context)
-
-
-def ended(ti: Any, run_id: str | None, *states: str) -> list[str]:
-    """The tasks of a run that ended so. What waited in vain for a failed one is `upstream_failed`, and not `failed`.
-
-    `removed` are those of a dataset or family whose file somebody took away during the run.
-    """
-    crumbs = ti.get_task_breadcrumbs(dag_id=DAG_ID, run_id=run_id)
-    return sorted({each["task_id"] for each in crumbs if each["state"] in states})
 
 
 @task(doc_md=DOCS["replicates"])
@@ -272,5 +267,7 @@ with DAG(
             >> watch(name, CONFIGURATION, task_group=dag.task_group_dict[name])
             >> end
         )
+    end >> notify(CONFIGURATION.notifications, at_end, OCCASIONS)
+    expect_in_time(CONFIGURATION.notifications)
     # Last, since Airflow copies the form of a DAG into each task that is made after it.
     dag.params = ParamsDict(trigger_form(CONFIGURATION))

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 DAG_ID = "compare_image_models"
 WATCH_DAG_ID = "watch_data"
 PROMOTE_DAG_ID = "promote_champion"
+LATE_DAG_ID = "late_runs"
 POOL = "training"  # Airflow's pool with a slot for each core or GPU that trains
 REPORT_PAGES = "/reports"  # where Airflow's web server shows the reports
 HISTORY_PAGE = "reports/history.html"  # where the store keeps the history of all runs

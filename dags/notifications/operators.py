@@ -1,0 +1,71 @@
+"""The tasks that tell people: one for each channel, so that a retry repeats its own channel alone.
+
+They come after all else and decide nothing. Airflow leaves teardown tasks out of a run's state, and starts them however
+the tasks before them ended: so a dead channel fails no run, and a failed run stays a failed one.
+"""
+
+import importlib
+import os
+from collections.abc import Callable, Collection
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import BaseOperator, TaskGroup
+from airflow.sdk.exceptions import AirflowSkipException
+
+from dags.notifications.message import Message
+from tasks.environment import put_back
+from tasks.settings.notifications import Channel, Notifications, Occasion
+
+Compose = Callable[[Any, Notifications], Message | None]
+# What every such task has, whatever the DAG's own defaults are. A channel that is down delays a run's end by 3 minutes.
+PATIENCE: dict[str, Any] = {
+    "retries": 3,
+    "retry_delay": timedelta(seconds=20),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=2),
+    "execution_timeout": timedelta(minutes=5),
+    "do_xcom_push": False,
+}
+
+
+class Notification(BaseOperator):
+    """Tells one channel what `compose` makes of the run, or is skipped where that does not concern it."""
+
+    def __init__(self, *, channel: Channel, told: Notifications, compose: Compose, **options: Any) -> None:
+        super().__init__(**options)
+        self.channel, self.told, self.compose = channel, told, compose
+
+    def execute(self, context: Any) -> None:
+        """Tell the channel.
+
+        Raises:
+            AirflowSkipException: there is nothing to tell it.
+            UndeliveredError: it did not take the message.
+            AirflowFailException: it cannot take it, whatever is tried.
+        """
+        message = self.compose(context, self.told)
+        if message is None or not message.concerns(self.channel):
+            raise AirflowSkipException(f"nothing of {', '.join(self.channel.on)} happened: nobody is told")
+        # A channel may be beyond the proxy of this machine, which passed through Airflow under another name.
+        os.environ.update(put_back(os.environ))
+        importlib.import_module(f"dags.notifications.{self.channel.kind}").send(self.channel, message)
+        self.log.info("told: %s", message.heading)
+
+
+def notify(told: Notifications, compose: Compose, occasions: Collection[Occasion], group: str = "notify") -> list[Any]:
+    """The tasks of the channels that hear one of `occasions`, in a group; nothing where there are none."""
+    if not (channels := told.hearing(*occasions)):
+        return []
+    with TaskGroup(group, tooltip="Tell people. What happens here does not change how the run ends."):
+        return [
+            Notification(
+                task_id=name,
+                channel=channel,
+                told=told,
+                compose=compose,
+                doc_md=f"Tell people by {channel.kind}: {', '.join(channel.on)}. Skipped where nothing of it happened.",
+                **PATIENCE,
+            ).as_teardown()
+            for name, channel in channels.items()
+        ]
