@@ -52,8 +52,9 @@ class Message:
     @property
     def text(self) -> str:
         """All of it in plain text."""
-        links = "\n".join(f"{name}: {address}" for name, address in self.links.items())
-        parts = ("\n".join(_seen(line) for line in self.lines), _seen(self.changed or ""), links)
+        about = {**self.links, "Run": _seen(self.run)}
+        foot = "\n".join(f"{name}: {value}" for name, value in about.items())
+        parts = ("\n".join(_seen(line) for line in self.lines), _seen(self.changed or ""), foot)
         return "\n\n".join(part for part in parts if part)
 
 

@@ -1,0 +1,197 @@
+"""People are told of real runs: by a real SMTP server and a real HTTP server, whatever becomes of the run."""
+
+import json
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler
+from urllib.parse import quote
+
+import pytest
+
+from dags.notifications.webhook import SIGNATURE, signature
+from tasks.local.airflow import Secrets
+from tasks.local.server import read_server
+from tests.support.http_server import answer, server
+from tests.support.machine import Machine, stand_in_python
+from tests.support.mail_server import mail_server
+from tests.workflow.test_doorbells import COMPARISON, Bells, awaited
+
+PAGE, KEY = "https://airflow.example.org", "the-key-of-the-signature"
+# Nothing starts by the clock. Every run has taken too long as soon as it starts. Nobody made the connection of `gone`.
+SITE = f"""
+[orchestration]
+schedule = ""
+scheduled_profile = "smoke"
+[profiles.smoke.search]
+trials = 1
+shards = 1
+[profiles.smoke.training]
+replicates = 1
+[notifications]
+page = "{PAGE}"
+expected_hours = 0.000001
+channels.team = {{ kind = "email", connection = "team_mail", to = ["team@example.org"], on = ["always"] }}
+channels.hook = {{ kind = "webhook", connection = "team_hook", on = ["failed", "partial"] }}
+channels.gone = {{ kind = "slack", connection = "nobody_made_it", on = ["always"] }}
+"""
+# One family cannot be searched as long as the folder holds a file `broken`.
+STAND_IN = """#!/bin/sh
+case " $* " in
+  *" search "*" --family cnn "*) [ -e "{folder}/broken" ] && exit 65 ;;
+esac
+exec "{python}" "$@"
+"""
+
+
+class Hook:
+    """A receiver of webhooks that fails the first time."""
+
+    def __init__(self):
+        self.received = []
+
+    def __call__(self, handler: BaseHTTPRequestHandler):
+        body = handler.rfile.read(int(handler.headers["Content-Length"]))
+        self.received.append((handler.headers[SIGNATURE], body))
+        answer(handler, status=500 if len(self.received) == 1 else 200)
+
+
+class Office(Bells):
+    """The API as whoever sets up the channels uses it, and as whoever looks at the tasks."""
+
+    def connect(self, **connection):
+        self._call("POST", "/connections", connection)
+
+    def log(self, dag, run, task):
+        """All that the log of a task's last attempt says."""
+        place = f"/dags/{dag}/dagRuns/{quote(run, safe='')}/taskInstances/{task}"
+        tries = self._call("GET", place)["try_number"]
+        return json.dumps(self._call("GET", f"{place}/logs/{tries}?full_content=true"))
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("notifications")
+    machine = Machine(folder, STAGE_PYTHON=stand_in_python(folder, STAND_IN))
+    (machine.folder / "config" / "site.toml").write_text(SITE)
+    yield machine
+    machine.type("down")
+
+
+@pytest.fixture(scope="module")
+def channels():
+    """The receivers: the mail server and the hook, with its address."""
+    hook = Hook()
+    with ExitStack() as running:
+        mail, url = running.enter_context(mail_server()), running.enter_context(server(hook))
+        yield mail, hook, url
+
+
+@pytest.fixture(scope="module")
+def office(machine, channels):
+    mail, _, url = channels
+    code, output = machine.type("up")
+    assert code == 0, output
+    office = Office(read_server(machine.state)["url"], Secrets.load(machine.state / "airflow").password)
+    extra = {"from_email": "like-for-like@example.org", "disable_ssl": True, "disable_tls": True}
+    office.connect(
+        connection_id="team_mail", conn_type="smtp", host="127.0.0.1", port=mail.port, extra=json.dumps(extra)
+    )
+    office.connect(connection_id="team_hook", conn_type="http", host=f"{url}/hooks", password=KEY)
+    return office
+
+
+@pytest.fixture(scope="module")
+def good(office):
+    """A run in which all goes well."""
+    office.ring("cifar10")
+    return office.next_run(0)
+
+
+@pytest.fixture(scope="module")
+def skipped(office, good):
+    """A run that finds nothing new."""
+    office.ring("cifar10")
+    return office.next_run(1)
+
+
+@pytest.fixture(scope="module")
+def partial(machine, office, skipped):
+    """A run in which a family fails."""
+    (machine.folder / "broken").touch()
+    office.ring("fashion_mnist")
+    return office.next_run(2)
+
+
+def letters(channels, run):
+    """What the team got about the end of a run, and about its deadline."""
+    mail, _, _ = channels
+    told = [each for each in mail.letters if run["dag_run_id"] in each.get_content()]
+    return [each for each in told if "longer" not in each["Subject"]], [
+        each for each in told if "longer" in each["Subject"]
+    ]
+
+
+def test_a_dead_channel_fails_no_run_and_is_seen(office, good):
+    """The run is a success. The task of the channel failed, and its log says why."""
+    states = office.states(COMPARISON, good)
+    assert good["state"] == states["complete"] == states["notify.team"] == "success"
+    assert (states["notify.gone"], states["notify.hook"]) == ("failed", "skipped")
+    assert "expected an Airflow connection named" in office.log(COMPARISON, good["dag_run_id"], "notify.gone")
+
+
+def test_the_verdict_of_a_good_run_is_told(machine, channels, good):
+    """The letter's first line is the report's verdict, and it links to the report and to the run."""
+    (letter,), _ = letters(channels, good)
+    run = quote(good["dag_run_id"], safe="")
+    lines = letter.get_content().splitlines()
+    assert lines[0].startswith("On ")
+    assert lines[-3:] == [
+        f"Report: {PAGE}/reports/{run}",
+        f"Run in Airflow: {PAGE}/dags/compare_image_models/runs/{run}",
+        f"Run: {good['dag_run_id']}",
+    ]
+
+
+def test_a_run_with_nothing_to_do_is_told_to_who_hears_everything(office, channels, skipped):
+    """The run is skipped, and the letter says so."""
+    (letter,), _ = letters(channels, skipped)
+    assert letter.get_content().startswith(f"Run {skipped['dag_run_id']} had nothing to do.")
+    assert office.states(COMPARISON, skipped)["notify.hook"] == "skipped"
+
+
+def test_telling_hides_no_failed_run(office, partial):
+    """A family failed: the run is a failed one, although the tasks that tell people came after, and succeeded."""
+    states = office.states(COMPARISON, partial)
+    assert (partial["state"], states["complete"]) == ("failed", "failed")
+    assert (states["notify.team"], states["notify.hook"]) == ("success", "success")
+
+
+def test_a_failing_receiver_is_tried_again(channels, partial):
+    """It answers 500 first. The second attempt brings the same document, under a signature of its own."""
+    _, hook, _ = channels
+    (first, body), (second, again) = hook.received
+    assert body == again
+    for given in (first, second):
+        seconds = int(given.removeprefix("t=").partition(",")[0])
+        assert given == signature(body, KEY, seconds)
+    told = json.loads(body)
+    assert (told["run"], told["occasions"]) == (partial["dag_run_id"], ["failed", "partial"])
+    assert told["failed"] == ["fashion_mnist.search_cnn"]
+    assert told["headline"] == told["verdicts"][0]
+
+
+def test_a_run_that_takes_too_long_is_told_of_once(office, channels, good):
+    """The deadline has a run of its own, which tells while the other still works."""
+    late = awaited(lambda: [each for each in office.runs("late_runs") if each["dag_run_id"] == good["dag_run_id"]])
+    assert len(late) == 1
+    office.ended("late_runs", good["dag_run_id"])
+    _, (letter,) = letters(channels, good)
+    assert letter.get_content().startswith(f"Run {good['dag_run_id']} takes longer than 1e-06 hours")
+
+
+def test_no_secret_is_in_a_log(machine, channels, partial):
+    """Neither the key of the signature nor the address of the hook is in any file of Airflow's logs."""
+    _, _, url = channels
+    for path in (machine.state / "airflow" / "logs").rglob("*.log"):
+        text = path.read_text(errors="replace")
+        assert KEY not in text, path
+        assert f"{url}/hooks" not in text, path
