@@ -87,7 +87,8 @@ def _compared(lead: Lead, findings: Findings, told: Told) -> str:
     champion, is_short = f"the champion, {told.champion},", "lead" in findings.hurdles
     margin = f"{points(POINT * findings.rules.margin)} points"
     if findings.rules.rule == "not_worse":
-        return f"{told.candidate} {_beside(lead, champion, 'does not surely differ from')}{_loss(lead, margin, is_short)}"
+        beside = _beside(lead, champion, "does not surely differ from")
+        return f"{told.candidate} {beside}{_loss(lead, margin, is_short)}"
     surely = f", but not surely by more than {margin}" if is_short and lead.low > 0 else ""
     return f"{told.candidate} {_beside(lead, champion, 'is not surely better than')}{surely}"
 
