@@ -14,7 +14,7 @@ from tasks.comparison.evidence import Branch, ReplicateEvidence, SearchEvidence,
 from tasks.comparison.fairness import clauses
 from tasks.comparison.frontier import frontiers
 from tasks.comparison.mistakes import galleries, images_of_a_gallery
-from tasks.comparison.pairing import baseline_of, differences, earlier, hits, margin, reference_of
+from tasks.comparison.pairing import baseline_of, centroid_of, differences, earlier, hits, margin, reference_of
 from tasks.comparison.schema.differences import Difference
 from tasks.comparison.schema.models import Baseline, Cells, ClassScore, Confusion, Epoch, Model, Replicate, Trial
 from tasks.comparison.schema.report import Clause, Comparison, DatasetComparison, Environment, StageRecord
@@ -32,9 +32,10 @@ MANY = 25  # classes: with more, pairs and classes are picked out
 MOST_CONFUSED, MOST_CONFUSED_OF_MANY = 5, 20
 MEASURED = (
     "accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "top5_accuracy", "calibration_error", "brier",
-    "log_loss", "parameters", "model_bytes", "inference_seconds_per_image", "latency_seconds", "batch_latency_seconds",
-    "flops",
+    "log_loss", "temperature", "parameters", "model_bytes", "inference_seconds_per_image", "latency_seconds",
+    "batch_latency_seconds", "flops",
 )  # fmt: skip
+CALIBRATED = {"calibrated_error": "calibration_error", "calibrated_brier": "brier", "calibrated_log_loss": "log_loss"}
 TRAINED = (
     "val_accuracy", "train_seconds", "setup_seconds", "validation_seconds", "cpu_seconds", "energy_joules",
     "peak_memory_bytes", "gpus",
@@ -118,6 +119,7 @@ def _dataset(
         verdict=verdict(dataset.title, dataset.budget, models, compared, contract, baseline=baseline),
         differences=tuple(compared),
         baseline=baseline,
+        centroid=centroid_of(branches),
         models=tuple(models),
         mistakes=galleries(branches, reference_of(request.families), names, images_of_a_gallery(len(request.budgets))),
         fairness=tuple(contract),
@@ -150,6 +152,7 @@ def _model(branch: Branch, names: Sequence[str], baseline: Baseline | None, stan
             each.name for label, each in enumerate(classes) if each.support and label not in predicted
         ),
         calibration=calibration([replicate.evaluation for replicate in branch.replicates]),
+        calibrated=calibration([replicate.evaluation.get("calibrated", {}) for replicate in branch.replicates]),
         confusion=confusion,
         most_confused=_most_confused(confusion, names),
         classes=classes,
@@ -178,6 +181,8 @@ def _replicate(evidence: ReplicateEvidence, hyperparameters: Values) -> Replicat
             f"as the metrics say; received {predicted:.4f}; evaluate again (`force`)"
         )
     measured: dict[str, Any] = {name: evidence.evaluation.get(name) for name in MEASURED}
+    scaled = evidence.evaluation.get("calibrated", {})
+    measured |= {field: scaled.get(name) for field, name in CALIBRATED.items()}
     trained: dict[str, Any] = {name: evidence.training.get(name) for name in TRAINED}  # an old release knows less
     return Replicate(
         seed=evidence.seed,
@@ -195,7 +200,9 @@ def _replicate(evidence: ReplicateEvidence, hyperparameters: Values) -> Replicat
 
 def _spreads(replicates: Sequence[Replicate]) -> dict[str, Spread]:
     """By name, what every replicate knows."""
-    columns = {name: [getattr(replicate, name) for replicate in replicates] for name in (*MEASURED, *TRAINED)}
+    columns = {
+        name: [getattr(replicate, name) for replicate in replicates] for name in (*MEASURED, *CALIBRATED, *TRAINED)
+    }
     return {name: _spread(numbers) for name, numbers in columns.items() if None not in numbers}
 
 

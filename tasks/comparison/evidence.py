@@ -85,6 +85,7 @@ class Branch:
         damaged: every stage was done, but an artifact in the store is missing or changed.
         budget: None in a run whose datasets have one budget each.
         test_part: a digest of the files of the test part.
+        nearest_centroid: the accuracy of the nearest centroid on it; None where an earlier release evaluated.
     """
 
     dataset: str
@@ -97,6 +98,7 @@ class Branch:
     earlier: EarlierEvidence | None = None
     budget: int | None = field(default=None, kw_only=True)
     test_part: str | None = None
+    nearest_centroid: float | None = None
 
     @property
     def trials(self) -> list[Values]:

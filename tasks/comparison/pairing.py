@@ -13,7 +13,7 @@ from tasks.comparison.cost import cost
 from tasks.comparison.evidence import Branch, Values
 from tasks.comparison.fairness import same_examples
 from tasks.comparison.schema.differences import ClassDifference, Difference, SeedTest, conclusion
-from tasks.comparison.schema.models import Baseline, Earlier, Margin
+from tasks.comparison.schema.models import Baseline, Centroid, Earlier, Margin
 from tasks.comparison.statistics import design, looks
 from tasks.comparison.statistics.classes import of_classes
 from tasks.comparison.statistics.crossed import Estimate, of_difference
@@ -167,6 +167,12 @@ def baseline_of(facts: Values, classes: Sequence[str], branches: Sequence[Branch
         return None
     label = int(np.argmax(counts))
     return Baseline(label=label, name=classes[label], accuracy=float(np.mean(truths[0] == label)))
+
+
+def centroid_of(branches: Sequence[Branch]) -> Centroid | None:
+    """The nearest centroid, as the first family that knows it says; None where none does."""
+    known = (branch.nearest_centroid for branch in branches if branch.nearest_centroid is not None)
+    return next((Centroid(accuracy=accuracy) for accuracy in known), None)
 
 
 def margin(branch: Branch, baseline: Baseline) -> Margin:

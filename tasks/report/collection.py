@@ -178,6 +178,7 @@ def _branch(request: Request, place: Place, records: _BranchRecords, publish: Pu
         branch = replace(branch, test_part=_test_part(records), searches=_searches(request, records))
         replicates = _replicates(request, records)
         earlier = _earlier(request.run, records)
+        branch = replace(branch, nearest_centroid=_nearest_centroid(records))
     except DamagedError as error:
         return replace(branch, error=f"damaged: {relative(str(error), request, records.store)}", damaged=True)
     if replicates is None:
@@ -196,6 +197,12 @@ def _test_part(records: _BranchRecords) -> str | None:
     files = manifest.files if manifest else {}
     digests = {name: file.sha256 for name, file in files.items() if name.startswith(TEST_PART)}
     return digest_of(digests) if digests else None
+
+
+def _nearest_centroid(records: _BranchRecords) -> float | None:
+    """The accuracy of the nearest centroid, where `evaluate` is done and knows it."""
+    evaluated = records.manifest("evaluate")
+    return records.json(evaluated, "metrics.json").get("nearest_centroid") if evaluated else None
 
 
 def _searches(request: Request, records: _BranchRecords) -> tuple[SearchEvidence, ...]:

@@ -21,7 +21,7 @@ from tasks.comparison.schema.models import Earlier, Model, Replicate
 from tasks.comparison.schema.report import Comparison, DatasetComparison
 from tasks.comparison.schema.since import Since
 from tasks.errors import DataError, RequestError
-from tasks.learning.metrics import measure
+from tasks.learning.metrics import calibrated, measure
 from tasks.report.audit import Audit, stage_place
 from tasks.report.between.contrast import since_again
 from tasks.report.collection import code_of, collect, facts_of, legible, pictures_in
@@ -144,9 +144,20 @@ def _compiled(
     branches = collect(request, records, store, lambda _: None, lambda *_: None)
     stages = [stage.model_dump() for stage in comparison.stages]
     facts = facts_of(request, store, records)
+    _agree_on_the_floor(branches, audit)
     again = compare(request, branches, stages, facts, comparison.environment)
     again = completed(again, drawing.pictures, read_estimate(store, request.run), code_of(store, records))
     return again.model_copy(update={"since": _since(comparison, store, audit)})
+
+
+def _agree_on_the_floor(branches: Sequence[Branch], audit: Audit) -> None:
+    """Check that the evaluations of a dataset found the same accuracy of the nearest centroid, which is no family's."""
+    first: dict[str, float] = {}
+    for branch in branches:
+        if branch.nearest_centroid is not None:
+            expected = first.setdefault(branch.dataset, branch.nearest_centroid)
+            place = f"artifacts/evaluate: {branch.dataset}: {branch.family}: nearest_centroid"
+            audit.expect("nearest centroids", place, expected, branch.nearest_centroid)
 
 
 def _since(comparison: Comparison, store: Store, audit: Audit) -> Since | None:
@@ -188,7 +199,8 @@ def _branch(dataset: DatasetComparison, model: Model, predictions: Mapping[str |
     replicates = tuple(_replicate(replicate, **predictions[replicate.predictions]) for replicate in model.replicates)
     earlier = _earlier(model.earlier, predictions) if model.earlier else None
     told = Branch(dataset.name, model.family, model.status, model.error, _searches(model), replicates)
-    return replace(told, earlier=earlier, test_part=model.test_part)
+    centroid = dataset.centroid.accuracy if dataset.centroid else None
+    return replace(told, earlier=earlier, test_part=model.test_part, nearest_centroid=centroid)
 
 
 def _searches(model: Model) -> tuple[SearchEvidence, ...]:
@@ -219,6 +231,8 @@ def _replicate(reported: Replicate, y_true: np.ndarray, y_pred: np.ndarray, y_pr
     scores = measure(y_true, y_prob).model_dump(mode="json") | {"accuracy": float(np.mean(y_pred == y_true))}
     if reported.brier is None:  # an earlier release evaluated, and told nothing of these
         scores = {name: score for name, score in scores.items() if name not in ("brier", "reliability", "sure")}
+    if reported.temperature is not None:
+        scores |= {"calibrated": calibrated(y_true, y_prob, reported.temperature).model_dump(mode="json")}
     return ReplicateEvidence(
         seed=reported.seed,
         training={name: getattr(reported, name) for name in TRAINED},

@@ -23,6 +23,12 @@ class Baseline(Frozen):
     accuracy: Share
 
 
+class Centroid(Frozen):
+    """Answering the class whose mean training image is nearest to the image: the accuracy on the test part."""
+
+    accuracy: Share
+
+
 class Margin(Frozen):
     """Accuracy minus the baseline's on the same examples; McNemar's test of each seed's model, combined."""
 
@@ -71,6 +77,9 @@ class Replicate(Frozen):
         top5_accuracy: how often the true class is among the five most probable; null with no more than five classes.
         calibration_error: the expected one, over 15 bins of the confidence.
         brier: the Brier score, summed over the classes: from 0 to 2; null where an earlier release evaluated.
+        temperature: what its logits are divided by, fitted on its validation part; 1 changes nothing.
+        calibrated_error, calibrated_brier, calibrated_log_loss: as those above, at that temperature. All four are null
+            where an earlier release evaluated.
         classes_predicted: how many classes it answered at least once; 1 when it always gave the same answer.
         train_seconds: wall time of training; set-up (building, compiling) and validation are apart.
         cpu_seconds, energy_joules: of what `train_seconds` are; the energy is that of the machine's processors (RAPL),
@@ -98,6 +107,10 @@ class Replicate(Frozen):
     calibration_error: Share
     brier: Annotated[Number, Field(ge=0, le=2)] | None = None
     log_loss: Number
+    temperature: Annotated[Number, Field(gt=0)] | None = None
+    calibrated_error: Share | None = None
+    calibrated_brier: Annotated[Number, Field(ge=0, le=2)] | None = None
+    calibrated_log_loss: Number | None = None
     classes_predicted: Count
     val_accuracy: Known
     train_seconds: Number
@@ -180,6 +193,7 @@ class Model(Frozen):
         margin: how far the mean accuracy is above the baseline; null where that is not known.
         never_predicted: classes of the test part that no replicate answered for any example.
         calibration: the answers of all replicates by their confidence; null where an earlier release evaluated.
+        calibrated: the same, each replicate at its temperature; null where an earlier release evaluated.
         confusion: the cells of the confusion matrix that are not 0, summed over the replicates: the labels of the true
             and of the predicted class, and the number of examples.
         most_confused: the largest shares of the true class, 5; with more than 25 classes, where a class has few
@@ -202,6 +216,7 @@ class Model(Frozen):
     margin: Margin | None = None
     never_predicted: tuple[str, ...] = ()
     calibration: Calibration | None = None
+    calibrated: Calibration | None = None
     confusion: Cells = ()
     most_confused: tuple[Confusion, ...] = ()
     classes: tuple[ClassScore, ...] = ()

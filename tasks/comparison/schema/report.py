@@ -13,7 +13,7 @@ from tasks.comparison.schema.data import DataSection
 from tasks.comparison.schema.differences import Conclusion, Difference
 from tasks.comparison.schema.forecast import Forecast
 from tasks.comparison.schema.mistakes import Gallery
-from tasks.comparison.schema.models import Baseline, Model
+from tasks.comparison.schema.models import Baseline, Centroid, Model
 from tasks.comparison.schema.since import Since
 from tasks.comparison.schema.values import Count, Number
 from tasks.settings.request import Request
@@ -37,6 +37,7 @@ class DatasetComparison(Frozen):
     Attributes:
         differences: one for every family but the reference (`ann`, or the run's first family), where both have results.
         baseline: null where no family has a result, or where the training part's counts are not known.
+        centroid: null where no family has a result, or where an earlier release evaluated.
         mistakes: galleries of test images; the pictures are in the dataset's section of `data`.
         facts: what `normalize` found: examples by part, duplicates across parts, per-channel statistics.
     """
@@ -48,6 +49,7 @@ class DatasetComparison(Frozen):
     verdict: str
     differences: tuple[Difference, ...]
     baseline: Baseline | None = None
+    centroid: Centroid | None = None
     models: tuple[Model, ...]
     mistakes: tuple[Gallery, ...] = ()
     fairness: tuple[Clause, ...]

@@ -9,7 +9,8 @@ from tasks.comparison.schema.report import Comparison, DatasetComparison
 
 OF_REPLICATE = (
     "seed", "parameters", "accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "top5_accuracy",
-    "calibration_error", "brier", "log_loss", "classes_predicted", "val_accuracy", "train_seconds", "setup_seconds",
+    "calibration_error", "brier", "log_loss", "temperature", "calibrated_error", "calibrated_brier",
+    "calibrated_log_loss", "classes_predicted", "val_accuracy", "train_seconds", "setup_seconds",
     "validation_seconds", "cpu_seconds", "energy_joules", "peak_memory_bytes", "gpus", "inference_seconds_per_image",
     "latency_seconds", "batch_latency_seconds", "flops", "model_bytes", "trained_in", "predictions",
 )  # fmt: skip
@@ -22,6 +23,7 @@ COLUMNS = (
     "budget",
     "sample",
     "baseline_accuracy",
+    "centroid_accuracy",
     "family",
     "status",
     "error",
@@ -33,7 +35,8 @@ def to_csv(comparison: Comparison) -> str:
     """The table. A branch without a result has rows too, with the reason in place of numbers.
 
     `sample` is the greatest number of images of a part that were used. It is empty where all were. `baseline_accuracy`
-    is what always answering the largest class of the training part reaches. `data_version` is empty for pinned data,
+    is what always answering the largest class of the training part reaches, and `centroid_accuracy` is that of the
+    nearest centroid. `data_version` is empty for pinned data,
     and `trained_in` is the run that trained the model.
     """
     stream = io.StringIO()
@@ -55,6 +58,7 @@ def _rows(comparison: Comparison, dataset: DatasetComparison, model: Model) -> l
         "budget": dataset.budget,
         "sample": comparison.request.examples or "",
         "baseline_accuracy": dataset.baseline.accuracy if dataset.baseline else "",
+        "centroid_accuracy": dataset.centroid.accuracy if dataset.centroid else "",
         "family": model.family,
         "status": model.status,
         "error": inert(model.error or ""),

@@ -3,7 +3,7 @@
 from tasks.comparison.schema.calibration import Calibration, SureAnswers
 from tasks.comparison.schema.models import Model
 from tasks.comparison.schema.values import Interval
-from tasks.comparison.words.wording import percent, points, starting, the_family
+from tasks.comparison.words.wording import fixed, percent, points, starting, the_family
 
 
 def calibration_in_words(model: Model) -> str:
@@ -17,6 +17,22 @@ def calibration_in_words(model: Model) -> str:
         _mistakes(model.calibration),
     ]
     return " ".join(sentence for sentence in said if sentence)
+
+
+def scaling_in_words(model: Model) -> str:
+    """A sentence on the temperatures and what they do to the calibration error; empty where there are none."""
+    temperature, after = (model.spread.get(name) for name in ("temperature", "calibrated_error"))
+    if temperature is None or after is None:
+        return ""
+    if temperature.least == temperature.greatest == 1:
+        return "The validation part gave no other temperature than 1, which changes nothing."
+    low, high = fixed(temperature.least, 2), fixed(temperature.greatest, 2)
+    scaled = f"After temperature scaling on the validation part (T = {low if low == high else f'{low} to {high}'}), "
+    old, new = percent(model.spread["calibration_error"].mean), percent(after.mean)
+    if old == new:
+        return f"{scaled}the calibration error stays at {new}."
+    falls = after.mean < model.spread["calibration_error"].mean
+    return f"{scaled}the calibration error {'falls' if falls else 'rises'} from {old} to {new}."
 
 
 def _sure(family: str, found: Calibration) -> str:

@@ -13,17 +13,22 @@ LEAST, MOST = 2.0, 9.0  # the sizes of a mark: its area follows the number of an
 
 
 def reliability_figure(dataset: DatasetComparison) -> str | None:
-    """Accuracy by confidence above, and the share of the answers of each confidence below; None without any bins."""
-    families = [(n, m.family, m.calibration) for n, m in enumerate(dataset.models) if m.calibration]
+    """Accuracy by confidence above, and the share of the answers of each confidence below; None without any bins.
+
+    Accuracies after temperature scaling are hollow marks.
+    """
+    families = [(n, m.family, m.calibration, m.calibrated) for n, m in enumerate(dataset.models) if m.calibration]
     if not families:
         return None
-    legend = Legend([family for _, family, _ in families])
+    legend = Legend([family for _, family, _, _ in families])
     with style():
         figure = canvas(HEIGHT + legend.height, "Accuracy by confidence")
         axes, below = figure.subplots(2, sharex=True, height_ratios=(3, 1))
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (2, 2)))
-        for number, family, found in families:
+        for number, family, found, scaled in families:
             _accuracies(axes, found, look(number), legend[family])
+            if scaled:
+                _accuracies(axes, scaled, look(number))
             _shares(below, found, look(number))
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.03, 1.03))
         below.set(xlabel="confidence in the answer", ylabel="answers", ylim=(0, None))
@@ -35,13 +40,17 @@ def reliability_figure(dataset: DatasetComparison) -> str | None:
     return inline(figure, name, f"Accuracy by confidence on {dataset.title}")
 
 
-def _accuracies(axes: Axes, found: Calibration, drawn: Look, label: str) -> None:
+def _accuracies(axes: Axes, found: Calibration, drawn: Look, label: str | None = None) -> None:
+    """The accuracies of a family; hollow, and in no legend, without a `label`."""
     full = [each for each in found.bins if each.count]
     x, y = ([or_nan(getattr(each, name)) for each in full] for name in ("confidence", "accuracy"))
     axes.plot(x, y, color=drawn.colour, linestyle=drawn.dash, linewidth=1.2)
     most = max(each.count for each in full)
     sizes = [max(LEAST, MOST * (each.count / most) ** 0.5) for each in full]
-    axes.scatter(x, y, [size**2 for size in sizes], color=drawn.colour, marker=drawn.marker, label=label, zorder=3)
+    areas, fill = [size**2 for size in sizes], drawn.colour if label else "none"
+    axes.scatter(
+        x, y, areas, facecolor=fill, edgecolor=drawn.colour, marker=drawn.marker, label=label, zorder=3 if label else 4
+    )
 
 
 def _shares(axes: Axes, found: Calibration, drawn: Look) -> None:
