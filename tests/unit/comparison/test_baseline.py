@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -109,6 +110,22 @@ def test_every_view_shows_the_baseline_and_the_caution():
     rows = list(csv.DictReader(io.StringIO(texts["report.csv"])))
     assert [row["classes_predicted"] for row in rows] == ["1", "1", "10", "10"]
     assert {row["baseline_accuracy"] for row in rows} == {"0.973"}
+
+
+def test_every_view_shows_the_nearest_centroid():
+    """The page and the Markdown have a row, and the CSV a column; where no family knows it there is none."""
+    request = synthetic.request()
+    branches = synthetic.everything(request)
+    known = compare(request, branches, [], {}, synthetic.ENVIRONMENT)
+    texts = {name: body.decode() for name, body in render(known).items()}
+    for text in (Page(texts["report.html"]).text, texts["report.md"]):
+        assert "Nearest centroid" in text
+        assert "28.00 %" in text
+    assert {row["centroid_accuracy"] for row in csv.DictReader(io.StringIO(texts["report.csv"]))} == {"0.28"}
+    first, second = (replace(branch, nearest_centroid=None) for branch in branches)
+    for some, expected in (([first, branches[1]], synthetic.CENTROID), ([first, second], None)):
+        (dataset,) = compare(request, some, [], {}, synthetic.ENVIRONMENT).datasets
+        assert (dataset.centroid and dataset.centroid.accuracy) == expected
 
 
 def test_without_the_training_parts_counts_there_is_no_baseline():

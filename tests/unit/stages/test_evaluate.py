@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.settings.place import Place
-from tasks.stages.evaluate import incomparable, inputs
+from tasks.stages.evaluate import incomparable, inputs, settings
 from tests.support import synthetic
 
 FACTS = {"shape": [16, 16, 3], "classes": ["a", "b"]}
@@ -18,6 +18,18 @@ def test_data_that_may_change_have_a_version_before():
     assert living.keys() - pinned.keys() == {"earlier", "earlier-data"}
     assert (living["earlier"].version, living["earlier"].place.seed) == ("previous", 0)
     assert living["earlier-data"].version == "previous"
+
+
+def test_the_training_part_is_read_only_where_each_seed_has_its_own_partition():
+    """The temperature is fitted on the images that each model was validated on; the key says whose they are."""
+    place = Place("cifar10", "cnn")
+    request = synthetic.request()
+    own = request.model_copy(update={"training": request.training.model_copy(update={"vary": ("seed", "split")})})
+    shared, split = ({*inputs(each, place)["data"].files} for each in (request, own))
+    assert {"validation-images.npy", "test-images.npy", "centroids.npy"} <= shared
+    assert split - shared == {"train-images.npy", "train-labels.npy"}
+    assert "split" not in settings(request, place).model_dump()
+    assert settings(own, place).model_dump()["split"] is True
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tasks.data import arrays
+from tasks.data.selection import Selection
 from tasks.errors import DataError
 from tasks.runs.stage import Input, Work
 from tasks.settings.dataset import Canvas, Gate, Parts
@@ -81,6 +82,21 @@ def test_a_folder_of_photographs_becomes_three_parts(folder, tmp_path):
     assert facts["examples"] == [0] * 8 + [1] * 8 + [2] * 8
     train = arrays.read(tmp_path / "out", "train")
     np.testing.assert_array_equal(shown[8:16], train.images[train.labels == 1][:8])
+    for label, centroid in enumerate(arrays.centroids(tmp_path / "out")):
+        np.testing.assert_allclose(centroid, train.images[train.labels == label].mean(axis=0), rtol=1e-6)
+
+
+def test_a_class_without_a_training_image_has_no_centroid(tmp_path):
+    """Its row is NaN, and stands in its place; the means are those of the chosen rows."""
+    images, labels = images_and_labels(30, 1, seed=0)
+    train = Selection(images, np.flatnonzero(labels != 1)[:10], labels[labels != 1][:10])
+    normalize._write_centroids(tmp_path, train, 4)
+    found = arrays.centroids(tmp_path)
+    assert (found.shape, found.dtype) == ((4, 8, 8, 1), np.float32)
+    assert np.isnan(found[[1, 3]]).all()
+    for label in (0, 2):
+        expected = images[train.rows[train.labels == label]].mean(axis=0)
+        np.testing.assert_allclose(found[label], expected, rtol=1e-6)
 
 
 def test_the_same_files_under_other_names_make_the_same_arrays(folder, tmp_path):

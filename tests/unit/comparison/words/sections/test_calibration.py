@@ -4,8 +4,8 @@ import pytest
 
 from tasks.comparison.assembly import compare
 from tasks.comparison.schema.calibration import Calibration
-from tasks.comparison.schema.values import Interval
-from tasks.comparison.words.sections.calibration import calibration_in_words
+from tasks.comparison.schema.values import Interval, Spread
+from tasks.comparison.words.sections.calibration import calibration_in_words, scaling_in_words
 from tests.support import synthetic
 
 
@@ -65,6 +65,35 @@ def test_a_model_without_mistakes(model):
         {"bins": [sure], "sure": sure | {"above": 0.9}},
     )
     assert calibration_in_words(model.model_copy(update={"calibration": whole})).endswith("It makes no mistake.")
+
+
+def scaled(model, error: tuple[float, float], *temperatures: float) -> str:
+    """What is said of a calibration error before and after, at these temperatures of the seeds."""
+    before, after = (Spread(mean=mean, std=None, least=mean, greatest=mean) for mean in error)
+    low, high = min(temperatures), max(temperatures)
+    found = Spread(mean=sum(temperatures) / len(temperatures), std=None, least=low, greatest=high)
+    spread = model.spread | {"calibration_error": before, "calibrated_error": after, "temperature": found}
+    return scaling_in_words(model.model_copy(update={"spread": spread}))
+
+
+@pytest.mark.parametrize(
+    ("error", "temperatures", "words"),
+    [
+        ((0.031, 0.009), (1.42,), "(T = 1.42), the calibration error falls from 3.1 % to 0.9 %."),
+        ((0.031, 0.009), (1.38, 1.42), "(T = 1.38 to 1.42), the calibration error falls from 3.1 % to 0.9 %."),
+        ((0.009, 0.031), (0.8,), "(T = 0.80), the calibration error rises from 0.9 % to 3.1 %."),
+        ((0.0091, 0.0089), (1.01,), "(T = 1.01), the calibration error stays at 0.9 %."),
+    ],
+)
+def test_the_words_say_what_the_temperature_does(model, error, temperatures, words):
+    """The temperatures of the seeds, and the error before and after; what reads alike is said to stay."""
+    assert scaled(model, error, *temperatures) == f"After temperature scaling on the validation part {words}"
+
+
+def test_a_temperature_of_one_is_said_to_change_nothing(model):
+    """Where no seed has another temperature, nothing was scaled; an evaluation of an earlier release has no words."""
+    assert scaled(model, (0.1, 0.1), 1.0, 1.0).endswith("no other temperature than 1, which changes nothing.")
+    assert scaling_in_words(model.model_copy(update={"spread": {}})) == ""
 
 
 def test_a_model_without_bins_has_no_words(model):
