@@ -1,6 +1,7 @@
 """A process that SIGKILLs itself just before a chosen change of a folder store: an instant that no busy machine misses.
 
 `python -m tests.support.dying INSTANT ARGUMENT ...` is `python -m tasks ARGUMENT ...`, and dies at the INSTANT.
+An INSTANT is a function of this module, or a number N: just before the Nth change of an object of the store.
 The instants are told by Python's audit events: https://docs.python.org/3/library/audit_events.html.
 """
 
@@ -9,7 +10,10 @@ import runpy
 import signal
 import sys
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+
+from tasks.settings.addresses import store_place
 
 CHANGED = {"os.rename": 1, "os.link": 1, "os.remove": 0}  # which detail of the event is the path that changes
 
@@ -32,6 +36,17 @@ def the_manifest_stands(event: str, path: Path) -> bool:
     return (path.parents[3] / "artifacts" / stage / key / "manifest.json").exists()
 
 
+def the_change(number: int) -> Callable[[str, Path], bool]:
+    """Objects of the store were written or removed `number` - 1 times, and one more is about to be."""
+    root, changes = str(store_place(os.environ["STORE"])), count(1)
+
+    def instant(event: str, path: Path) -> bool:
+        is_object = str(path).startswith(root) and not path.name.startswith("~")
+        return is_object and next(changes) == number
+
+    return instant
+
+
 def die_before(instant: Callable[[str, Path], bool]) -> None:
     """Kill this process by SIGKILL before the first rename, link or removal of which `instant` is true.
 
@@ -46,6 +61,6 @@ def die_before(instant: Callable[[str, Path], bool]) -> None:
 
 
 if __name__ == "__main__":
-    die_before(globals()[sys.argv[1]])
+    die_before(the_change(int(sys.argv[1])) if sys.argv[1].isdigit() else globals()[sys.argv[1]])
     sys.argv[:2] = sys.argv[:1]
     runpy.run_module("tasks", run_name="__main__", alter_sys=True)

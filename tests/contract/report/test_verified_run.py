@@ -17,47 +17,22 @@ from tasks.report.verification import verify_run
 from tasks.runs.records import read_records
 from tasks.storage.artifacts import find, read_file
 from tasks.storage.location import open_store
+from tests.support.real_run import make_environment, make_run
 from tests.support.stage_commands import in_a_process, in_this_process
-from tests.support.tiny_data import make_configuration, make_mirror
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A run of every stage, by their commands; the store's folder and the environment that leads to it."""
-    folder = tmp_path_factory.mktemp("run")
-    params = {
-        "profile": "smoke",
-        "datasets": ["cifar10"],
-        "families": ["ann"],
-        "trials": 1,
-        "replicates": 1,
-        "epochs": 1,
-    }
-    environment = {
-        "STORE": (folder / "store").as_uri(),
-        "DATASET_MIRROR": str(make_mirror(folder / "mirror")),
-        "WORKFLOW_CONFIG": str(make_configuration(folder / "config")),
-        "RUN_PARAMETERS": json.dumps(params),
-    }
-    stages = [("plan",), ("fetch", "--dataset", "cifar10"), ("normalize", "--dataset", "cifar10")]
-    place = ("--dataset", "cifar10", "--family", "ann")
-    stages += [("search", *place, "--shard", "0"), ("choose", *place), ("train", *place, "--seed", "0")]
-    stages += [("evaluate", *place)]
-    for stage, *place in [*stages, ("report",)]:
-        assert in_this_process(environment, stage, "--run", "r1", *place) == 0, stage
+    environment = make_environment(tmp_path_factory.mktemp("run"))
+    make_run(environment, "r1")
     return environment
 
 
 @pytest.fixture
 def second(made):
     """Another run, which trains for two epochs; its report begins with what differs from the first one."""
-    longer = json.loads(made["RUN_PARAMETERS"]) | {"epochs": 2}
-    environment = made | {"RUN_PARAMETERS": json.dumps(longer)}
-    dataset, place = ("--dataset", "cifar10"), ("--dataset", "cifar10", "--family", "ann")
-    stages = [("plan",), ("fetch", *dataset), ("normalize", *dataset), ("search", *place, "--shard", "0")]
-    stages += [("choose", *place), ("train", *place, "--seed", "0"), ("evaluate", *place), ("report",)]
-    for stage, *at in stages:
-        assert in_this_process(environment, stage, "--run", "r2", *at) == 0, stage
+    make_run(made, "r2", epochs=2)
     return json.loads(open_store(made["STORE"]).read("reports/r2/report.json"))
 
 
