@@ -5,6 +5,8 @@ from tasks.registry.chronicle import chronicle, portrait
 from tests.support import champions
 from tests.support.champions import DATASET
 
+BETTER, WORSE = (champions.judgement(passed=passed).sentence for passed in (True, False))
+
 
 def at(hour: int) -> str:
     """An hour of one day."""
@@ -14,7 +16,7 @@ def at(hour: int) -> str:
 def test_the_history_tells_all_in_the_order_of_its_times(store):
     """Decisions, refusals, answers, promotions and rollbacks are one table, whose last column may be long."""
     decisions.keep_decision(store, champions.decision("r1", when=at(1), approval="automatic"))
-    ledger.append(store, champions.entry(1, decision="r1", who="automatic", when=at(2), why="The candidate is better."))
+    ledger.append(store, champions.entry(1, decision="r1", who="automatic", when=at(2), why=BETTER))
     decisions.keep_decision(store, champions.decision("r2", "quick-2", passed=False, when=at(3), champion=1))
     decisions.keep_decision(store, champions.decision("r3", "quick-3", when=at(4), champion=1))
     decisions.keep_answer(store, DATASET, champions.answer("r3", "rejected", when=at(5), who="bob"))
@@ -25,15 +27,14 @@ def test_the_history_tells_all_in_the_order_of_its_times(store):
     assert chronicle(store, DATASET) == [
         "cifar10:",
         "NUMBER  WHEN (UTC)        WHO        RUN      MODEL        ACCURACY  WHAT",
-        "        2026-11-29 01:00  the gate   quick-1  cnn 250,000  71.0 %    The candidate is better.",
+        f"        2026-11-29 01:00  the gate   quick-1  cnn 250,000  71.0 %    {BETTER}",
         "1       2026-11-29 02:00  automatic  quick-1  cnn 250,000  71.0 %    promoted",
-        "        2026-11-29 03:00  the gate   quick-2  cnn 250,000  71.0 %    The candidate is worse.",
-        "        2026-11-29 04:00  the gate   quick-3  cnn 250,000  71.0 %    The candidate is better.",
+        f"        2026-11-29 03:00  the gate   quick-2  cnn 250,000  71.0 %    {WORSE}",
+        f"        2026-11-29 04:00  the gate   quick-3  cnn 250,000  71.0 %    {BETTER}",
         "        2026-11-29 05:00  bob        quick-3  cnn 250,000  71.0 %    It was rejected.",
         "2       2026-11-29 06:00  ada        quick-4  cnn 250,000            promoted: I insist.",
         "3       2026-11-29 07:00  ada        quick-1  cnn 250,000  71.0 %    back to number 1: It was too slow.",
-        "        2026-11-29 08:00  the gate   quick-5  cnn 250,000  71.0 %    "
-        "The candidate is better. Nobody has answered yet.",
+        f"        2026-11-29 08:00  the gate   quick-5  cnn 250,000  71.0 %    {BETTER} Nobody has answered yet.",
     ]
 
 

@@ -77,7 +77,7 @@ def test_an_open_question_may_be_asked_again(store, outcome):
 def test_what_was_refused_or_rejected_is_not_asked_again(store):
     """The error says by whom it was decided, and how."""
     made = decisions.keep_decision(store, champions.decision("r1", passed=False))
-    with pytest.raises(UnchangedError, match="decided already, by r1: The candidate is worse"):
+    with pytest.raises(UnchangedError, match=f"decided already, by r1: {made.judgement.sentence}"):
         require_undecided(store, made.candidate, RULES)
     other = decisions.keep_decision(store, champions.decision("r2", "quick-2"))
     decisions.keep_answer(store, DATASET, champions.answer("r2"))
