@@ -17,7 +17,7 @@ from tasks.comparison.schema.values import Interval
 from tasks.comparison.statistics.classes import of_classes
 from tasks.comparison.statistics.crossed import Estimate, Hits, of_accuracy, of_difference
 from tasks.comparison.statistics.level import ALPHA
-from tasks.comparison.words.promotion import Told, sentence
+from tasks.comparison.words.promotion import Words, sentence
 from tasks.settings.promotion import Promotion
 
 
@@ -49,7 +49,7 @@ class Evidence(NamedTuple):
         labels: the true classes [examples]; classes: their names, by label.
         champion: None where there is none that could answer; then the `floor` is what counts.
         looks: candidates that were judged on this test part, with this one.
-        told: what the sentence says beside the numbers.
+        words: what the sentence says beside the numbers.
     """
 
     labels: NDArray
@@ -58,7 +58,7 @@ class Evidence(NamedTuple):
     champion: Side | None
     floor: Floor
     looks: int
-    told: Told
+    words: Words
 
 
 def judgement(evidence: Evidence, rules: Promotion) -> Judgement:
@@ -77,7 +77,7 @@ def judgement(evidence: Evidence, rules: Promotion) -> Judgement:
         cost_ratio=_ratio(evidence.candidate.cost, champion.cost, rules) if champion else None,
         looks=evidence.looks,
     )
-    return Judgement(**dict(findings), passed=not findings.hurdles, sentence=sentence(findings, evidence.told))
+    return Judgement(**dict(findings), passed=not findings.hurdles, sentence=sentence(findings, evidence.words))
 
 
 def _interval(estimate: Estimate) -> tuple[float, float]:

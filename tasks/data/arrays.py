@@ -72,3 +72,14 @@ def network_facts(folder: Path) -> dict[str, Any]:
     """
     found = facts(folder)
     return {name: found[name] for name in ("shape", "mean", "std")} | {"classes": len(found["classes"])}
+
+
+def incomparable(before: dict[str, Any], present: dict[str, Any]) -> str | None:
+    """Why a model that learned from data of the facts `before` has no answers for the `present` ones, or None."""
+    if before["shape"] != present["shape"]:
+        sizes = [" x ".join(map(str, facts["shape"])) for facts in (before, present)]
+        return f"its images were {sizes[0]}, and are {sizes[1]} now"
+    if before["classes"] != present["classes"]:
+        new, gone = (len({*b["classes"]} - {*a["classes"]}) for a, b in ((before, present), (present, before)))
+        return f"its classes were others ({new} new, {gone} gone)" if new or gone else "its classes had another order"
+    return None

@@ -168,7 +168,7 @@ def _earlier(work: Work, test: Part) -> dict[str, Any]:
     """What the model of the version before reaches on the present test part, or the reason why it cannot be asked."""
     before, present = (arrays.facts(work.inputs[name]) for name in ("earlier-data", "data"))
     said = {"version": before.get("version"), "present": present.get("version"), "seed": work.settings.seeds[0]}
-    if reason := incomparable(before, present):
+    if reason := arrays.incomparable(before, present):
         return said | {"reason": reason}
     if (model := _loaded(work.inputs["earlier"])) is None:
         return said | {"reason": "the present code no longer builds it"}
@@ -183,17 +183,6 @@ def _loaded(folder: Path) -> Any:
         return network.load(folder)
     except (ValueError, RequestError):
         return None
-
-
-def incomparable(before: dict[str, Any], present: dict[str, Any]) -> str | None:
-    """Why a model that learned from data of the facts `before` has no answers for the `present` ones, or None."""
-    if before["shape"] != present["shape"]:
-        sizes = [" x ".join(map(str, facts["shape"])) for facts in (before, present)]
-        return f"its images were {sizes[0]}, and are {sizes[1]} now"
-    if before["classes"] != present["classes"]:
-        new, gone = (len({*b["classes"]} - {*a["classes"]}) for a, b in ((before, present), (present, before)))
-        return f"its classes were others ({new} new, {gone} gone)" if new or gone else "its classes had another order"
-    return None
 
 
 def _size(folder: Path) -> int:

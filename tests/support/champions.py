@@ -1,6 +1,6 @@
 """Made-up champions: entries, decisions and answers of runs that nobody has made."""
 
-from tasks.comparison.schema.promotion import Judgement
+from tasks.comparison.schema.promotion import PASSED, REFUSED, Floor, Judgement
 from tasks.comparison.schema.values import Interval
 from tasks.registry.documents import Answer, Decision, Entry, NamedModel
 from tasks.settings.promotion import Promotion
@@ -33,7 +33,8 @@ def judgement(*, passed: bool = True, **changes) -> Judgement:
     """What the gate found of a candidate."""
     known = {
         "rules": Promotion(), "examples": 1000, "accuracy": 0.71, "interval": Interval(low=0.7, high=0.72),
-        "looks": 1, "passed": passed, "sentence": "The candidate is better." if passed else "The candidate is worse.",
+        "floor": Floor(majority=0.1 if passed else 0.9), "looks": 1, "passed": passed,
+        "sentence": f"{PASSED}it is better." if passed else f"{REFUSED}it is worse.",
     }  # fmt: skip
     return Judgement(**(known | changes))
 

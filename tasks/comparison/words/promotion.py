@@ -21,10 +21,11 @@ from tasks.comparison.words.wording import (
 )
 from tasks.settings.promotion import Promotion
 
+RULED_OUT = {True: "ruled out", False: "not ruled out"}
 WORK = {"prediction": "a prediction", "training": "a training"}
 
 
-class Told(NamedTuple):
+class Words(NamedTuple):
     """What the sentence says beside the numbers.
 
     Attributes:
@@ -46,30 +47,30 @@ def title(family: str, run: str) -> str:
     return f"{the_family(family)} of run {run}"
 
 
-def sentence(findings: Findings, told: Told) -> str:
+def sentence(findings: Findings, words: Words) -> str:
     """The decision with its reasons in one sentence, and a sentence for each thing that a reader must know."""
     notes = [
-        _no_champion(told) if findings.floor else "",
+        _no_champion(words) if findings.floor else "",
         _unknown_cost(findings.rules) if findings.lead and findings.cost_ratio is None else "",
-        ONE_SEED if told.seeds == 1 else "",
-        f"All was measured on a sample of {count(findings.examples)} images." if told.is_sample else "",
+        ONE_SEED if words.seeds == 1 else "",
+        f"All was measured on a sample of {count(findings.examples)} images." if words.is_sample else "",
         f"{count(findings.looks)} candidates were judged on this test part so far." if findings.looks > 1 else "",
     ]
-    return " ".join([f"{_decision(findings, told)}.", *filter(None, notes)])
+    return " ".join([f"{_decision(findings, words)}.", *filter(None, notes)])
 
 
-def _decision(findings: Findings, told: Told) -> str:
+def _decision(findings: Findings, words: Words) -> str:
     opening = REFUSED if findings.hurdles else PASSED
     if findings.lead is None:
-        return f"{opening}{_against_floor(findings, findings.floor or Floor(majority=0.0), told)}"
-    compared = _compared(findings.lead, findings, told)
+        return f"{opening}{_against_floor(findings, findings.floor or Floor(majority=0.0), words)}"
+    compared = _compared(findings.lead, findings, words)
     others = [_reason(hurdle, findings) for hurdle in findings.hurdles if hurdle != "lead"]
     if "lead" in findings.hurdles:
         return f"{opening}{'; '.join([compared, *others])}"
     return f"{opening}{'; '.join(others)}, although {compared}" if others else f"{opening}{compared}"
 
 
-def _against_floor(findings: Findings, floor: Floor, told: Told) -> str:
+def _against_floor(findings: Findings, floor: Floor, words: Words) -> str:
     """The candidate beside what needs no training; where it is refused, beside what it does not surely exceed."""
     lines = {"always answering the largest class": floor.majority, "the nearest centroid": floor.nearest_centroid}
     known = {name: share for name, share in lines.items() if share is not None}
@@ -79,39 +80,32 @@ def _against_floor(findings: Findings, floor: Floor, told: Told) -> str:
     low, high = (percent(bound) for bound in (findings.interval.low, findings.interval.high))
     reached = f"{percent(findings.accuracy)} ({confidence(ALPHA)} interval {low} to {high})"
     more = "which is not surely more than" if findings.hurdles else "more than"
-    return f"{told.candidate} reaches {reached}, {more} {named}"
+    return f"{words.candidate} reaches {reached}, {more} {named}"
 
 
-def _compared(lead: Lead, findings: Findings, told: Told) -> str:
+def _compared(lead: Lead, findings: Findings, words: Words) -> str:
     """The candidate beside the champion, and what the rule makes of it."""
-    champion, is_short = f"the champion, {told.champion},", "lead" in findings.hurdles
+    is_short, is_strict = "lead" in findings.hurdles, findings.rules.rule == "better"
     margin = f"{points(POINT * findings.rules.margin)} points"
-    if findings.rules.rule == "not_worse":
-        beside = _beside(lead, champion, "does not surely differ from")
-        return f"{told.candidate} {beside}{_loss(lead, margin, is_short)}"
-    surely = f", but not surely by more than {margin}" if is_short and lead.low > 0 else ""
-    return f"{told.candidate} {_beside(lead, champion, 'is not surely better than')}{surely}"
+    compared = _beside(lead, words, "is not surely better than" if is_strict else "does not surely differ from")
+    if is_strict:
+        return f"{compared}, but not surely by more than {margin}" if is_short and lead.low > 0 else compared
+    return compared if lead.low > 0 else f"{compared}: a loss of more than {margin} is {RULED_OUT[not is_short]}"
 
 
-def _beside(lead: Lead, champion: str, undecided: str) -> str:
+def _beside(lead: Lead, words: Words, undecided: str) -> str:
+    champion = f"the champion, {words.champion}"
     if lead.low <= 0 <= lead.high:
-        return f"{undecided} {champion.removesuffix(',')} ({_difference(lead)})"
+        return f"{words.candidate} {undecided} {champion} ({_difference(lead)})"
     low, high = (points(bound) for bound in sorted((abs(lead.low), abs(lead.high))))
     size = f"{points(abs(lead.estimate))} points ({confidence(ALPHA)} interval {low} to {high})"
-    return f"is {'better' if lead.low > 0 else 'worse'} than {champion} by {size}"
+    return f"{words.candidate} is {'better' if lead.low > 0 else 'worse'} than {champion}, by {size}"
 
 
 def _difference(lead: Lead) -> str:
     sign = "+" if lead.estimate > 0 else ""
     interval = f"{confidence(ALPHA)} interval {points(lead.low)} to {points(lead.high)}"
     return f"{sign}{points(lead.estimate)} points, {interval}"
-
-
-def _loss(lead: Lead, margin: str, is_short: bool) -> str:
-    """Whether a loss of more than the margin is ruled out, where there may be a loss."""
-    if lead.low > 0:
-        return ""
-    return f": a loss of more than {margin} is {'not ' if is_short else ''}ruled out"
 
 
 def _reason(hurdle: Hurdle, findings: Findings) -> str:
@@ -135,10 +129,10 @@ def _dear(findings: Findings) -> str:
     return f"{work} takes {taken} times as long as with the champion, and the rules allow {allowed} times"
 
 
-def _no_champion(told: Told) -> str:
-    if told.champion is None:
+def _no_champion(words: Words) -> str:
+    if words.champion is None:
         return "There is no champion yet."
-    return f"The champion, {told.champion}, cannot answer: {told.absent}. So the candidate counts as the first one."
+    return f"The champion, {words.champion}, cannot answer: {words.absent}. So the candidate counts as the first one."
 
 
 def _unknown_cost(rules: Promotion) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from tasks.comparison.between.changes import changes
@@ -153,13 +154,18 @@ def _names(request: Request) -> set[str]:
 
 def _hits(read: Read) -> Hitting:
     def hits(model: Model) -> Hits:
-        return np.stack([_right(read, each.predictions, each.predictions_sha256) for each in model.replicates])
+        pairs = [answers(read, each.predictions, each.predictions_sha256) for each in model.replicates]
+        return np.stack([truth == predicted for truth, predicted in pairs])
 
     return hits
 
 
-def _right(read: Read, key: str, digest: str) -> Any:
-    """Whether a model was right on each test example, bool [examples]."""
+def answers(read: Read, key: str, digest: str) -> tuple[NDArray, NDArray]:
+    """The true labels of the test examples, and a model's answers, [examples] each, from the predictions under `key`.
+
+    Raises:
+        DamagedError: they are not there, or not those of this `digest`.
+    """
     if not is_key(key):
         raise DamagedError("report.json", f"expected the key of predictions, received {key!r:.200}", AGAIN)
     try:
@@ -169,4 +175,4 @@ def _right(read: Read, key: str, digest: str) -> Any:
     if (received := sha256(body).hexdigest()) != digest:
         raise DamagedError(key, f"expected SHA-256 {digest}, received {received}", AGAIN)
     with np.load(io.BytesIO(body), allow_pickle=False) as stored:
-        return stored["y_true"] == stored["y_pred"]
+        return stored["y_true"], stored["y_pred"]

@@ -1,12 +1,8 @@
-"""What evaluate asks for, and which earlier models it can ask."""
-
-import pytest
+"""What evaluate asks for."""
 
 from tasks.settings.place import Place
-from tasks.stages.evaluate import incomparable, inputs, settings
+from tasks.stages.evaluate import inputs, settings
 from tests.support import synthetic
-
-FACTS = {"shape": [16, 16, 3], "classes": ["a", "b"]}
 
 
 def test_data_that_may_change_have_a_version_before():
@@ -30,18 +26,3 @@ def test_the_training_part_is_read_only_where_each_seed_has_its_own_partition():
     assert split - shared == {"train-images.npy", "train-labels.npy"}
     assert "split" not in settings(request, place).model_dump()
     assert settings(own, place).model_dump()["split"] is True
-
-
-@pytest.mark.parametrize(
-    ("now", "reason"),
-    [
-        ({}, None),
-        ({"classes": ["a", "b", "c"]}, "its classes were others (1 new, 0 gone)"),
-        ({"classes": ["a", "x"]}, "its classes were others (1 new, 1 gone)"),
-        ({"classes": ["b", "a"]}, "its classes had another order"),
-        ({"shape": [32, 32, 3]}, "its images were 16 x 16 x 3, and are 32 x 32 x 3 now"),
-    ],
-)
-def test_a_model_of_other_classes_or_images_is_not_asked(now, reason):
-    """A label means the same only where the classes are the same, one by one; the reason is said."""
-    assert incomparable(FACTS, FACTS | now) == reason

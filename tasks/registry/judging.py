@@ -1,0 +1,177 @@
+"""The gate at work: both sides' answers on the present test part are brought together, and judged.
+
+A model's published answers count where its own test part is the present one. Else its models are measured again. What
+is judged can be judged again from what is kept, without measuring anything.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from statistics import fmean
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.comparison.gate import Cost, Evidence, Side, judgement
+from tasks.comparison.schema.models import Replicate
+from tasks.comparison.schema.promotion import Floor, Judgement
+from tasks.comparison.schema.report import DatasetComparison
+from tasks.comparison.words.promotion import Words, title
+from tasks.data.arrays import incomparable
+from tasks.errors import DataError, RequestError
+from tasks.registry import candidates
+from tasks.registry.answers.given import AGAIN, Answers, Told, published, told
+from tasks.registry.answers.measured import CommonPart, kept, measure
+from tasks.registry.answers.prediction import NOT_BUILT
+from tasks.registry.documents import Decision, Entry, NamedModel
+from tasks.runs.order import reported
+from tasks.settings.promotion import Promotion
+from tasks.storage.contract import Store
+
+CANDIDATE, CHAMPION = "candidate", "champion"
+Say = Callable[[str], None]
+Measured = Callable[[str, NamedModel], str | None]  # the key of a side's measured answers; None where it has none
+
+
+class _Case(NamedTuple):
+    """What is judged: the sides, the rules, and how many candidates were judged on the test part, with this one."""
+
+    candidate: NamedModel
+    champion: NamedModel | None
+    rules: Promotion
+    looks: int
+
+
+class _Heard(NamedTuple):
+    """One side: what its report says, and its answers on the common test part, or why it has none."""
+
+    report: Told
+    answers: Answers | None
+    absent: str | None = None
+
+
+def judge(
+    store: Store, candidate: NamedModel, champion: Entry | None, rules: Promotion, looks: int, say: Say
+) -> tuple[Judgement, dict[str, str]]:
+    """The judgement of a candidate on the present test part, and the keys of answers that were measured for it.
+
+    Raises:
+        RequestError: no run has a result for the dataset, or the candidate cannot answer the present images.
+        DataError: what is needed is missing or damaged.
+        StoreError: the store cannot be reached, or measuring failed.
+    """
+    newest = candidates.candidate_of(store, candidates.newest(store, candidate.dataset), candidate.dataset)
+    home = candidate if candidate.test_part == newest.test_part else newest
+    part = CommonPart(home.test_part, home.run, home.artifacts["normalize"])
+    backend = told(store, candidate).comparison.request.backend
+    keys: dict[str, str] = {}
+
+    def measured(side: str, named: NamedModel) -> str | None:
+        if key := measure(store, named, part, backend, say):
+            keys[side] = key
+        return key
+
+    case = _Case(candidate, champion.model if champion else None, rules, looks)
+    return _judged(_Hearing(store, home, measured), case), keys
+
+
+def judge_again(store: Store, decision: Decision, champion: Entry | None) -> Judgement:
+    """The judgement of a decision, made again from published and kept answers; `champion` is the entry that it names.
+
+    Raises:
+        RequestError: a report that is needed is gone.
+        DataError: what is needed is missing or damaged.
+    """
+    found = decision.judgement
+    case = _Case(decision.candidate, champion.model if champion else None, found.rules, found.looks)
+    hearing = _Hearing(store, _home(store, decision), lambda side, _: decision.predictions.get(side))
+    return _judged(hearing, case)
+
+
+def _home(store: Store, decision: Decision) -> NamedModel:
+    """The candidate, or that of the newest run with the test part that the decision was made on."""
+    candidate = decision.candidate
+    if candidate.test_part == decision.test_part:
+        return candidate
+    for run in reported(store):
+        with suppress(RequestError, DataError):
+            named = candidates.candidate_of(store, run, candidate.dataset)
+            if named.test_part == decision.test_part:
+                return named
+    raise RequestError(f"{decision.asked}: expected a run with the test part {decision.test_part}, found none")
+
+
+class _Hearing:
+    """Both sides on one test part, which is that of the model `home`."""
+
+    def __init__(self, store: Store, home: NamedModel, measured: Measured):
+        self._store, self._test_part, self._measured = store, home.test_part, measured
+        self.home = told(store, home)
+
+    def heard(self, side: str, named: NamedModel) -> _Heard:
+        """What a side answers: as its report published it, or as it was measured for this."""
+        report = told(self._store, named)
+        if reason := incomparable(report.facts, self.home.facts):
+            return _Heard(report, None, reason)
+        if named.test_part == self._test_part:
+            return _Heard(report, published(self._store, report))
+        if key := self._measured(side, named):
+            return _Heard(report, kept(self._store, key, named))
+        return _Heard(report, None, NOT_BUILT)
+
+
+def _judged(hearing: _Hearing, case: _Case) -> Judgement:
+    candidate = hearing.heard(CANDIDATE, case.candidate)
+    if candidate.answers is None:
+        expected = f"run {case.candidate.run}: expected a model for the present images of {case.candidate.dataset}"
+        raise RequestError(f"{expected}, received one that cannot answer: {candidate.absent}; run the workflow again")
+    champion = hearing.heard(CHAMPION, case.champion) if case.champion else None
+    labels = candidate.answers.labels
+    evidence = Evidence(
+        labels=labels,
+        classes=hearing.home.section.classes,
+        candidate=_side(candidate.report, candidate.answers),
+        champion=_side(champion.report, champion.answers, labels) if champion and champion.answers else None,
+        floor=_floor(hearing.home.section, labels),
+        looks=case.looks,
+        words=_words(hearing, case, champion.absent if champion else None),
+    )
+    return judgement(evidence, case.rules)
+
+
+def _words(hearing: _Hearing, case: _Case, absent: str | None) -> Words:
+    """What the sentence says beside the numbers; `absent` is why the champion cannot answer."""
+    compared = [case.candidate, *([case.champion] if case.champion and not absent else [])]
+    return Words(
+        seeds=min(len(named.seeds) for named in compared),
+        candidate=title(case.candidate.family, case.candidate.run),
+        champion=title(case.champion.family, case.champion.run) if case.champion else None,
+        absent=absent,
+        is_sample=hearing.home.comparison.request.examples is not None,
+    )
+
+
+def _side(report: Told, answers: Answers, labels: NDArray | None = None) -> Side:
+    """A side whose answers are to the examples of these `labels`.
+
+    Raises:
+        DataError: they are to others.
+    """
+    if labels is not None and not np.array_equal(labels, answers.labels):
+        where = f"run {report.comparison.run}: predictions of {report.model.family}"
+        raise DataError(f"{where}: expected answers to the examples of the other side, received others; {AGAIN}")
+    names = ("latency_seconds", "inference_seconds_per_image", "train_seconds")
+    return Side(answers.hits, Cost(*(_mean(report.model.replicates, name) for name in names)))
+
+
+def _mean(replicates: Sequence[Replicate], name: str) -> float | None:
+    """Over all seeds; None where one does not know it."""
+    found = [getattr(replicate, name) for replicate in replicates]
+    return None if None in found else fmean(found)
+
+
+def _floor(section: DatasetComparison, labels: NDArray) -> Floor:
+    """What needs no training. Where the training part's classes are not known, the largest of the test part counts."""
+    baseline, centroid = section.baseline, getattr(section, "centroid", None)
+    majority = baseline.accuracy if baseline else float(np.bincount(labels).max() / len(labels))
+    return Floor(majority=majority, nearest_centroid=centroid.accuracy if centroid else None)
