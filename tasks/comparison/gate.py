@@ -96,6 +96,8 @@ def _lost(evidence: Evidence, champion: Side, rules: Promotion) -> tuple[ClassDi
 
     The intervals of all classes hold together, so that many classes do not make one of them fall by chance.
     """
+    if rules.max_class_drop is None:
+        return ()
     found = of_classes(evidence.candidate.hits, champion.hits, evidence.labels)
     lost = [
         ClassDifference(

@@ -21,6 +21,7 @@ from tests.bench.learning import learning
 from tests.bench.memory import memory
 from tests.bench.orchestration import orchestration
 from tests.bench.parsing import parsing
+from tests.bench.promotion import promotion
 from tests.bench.searching import searching
 from tests.bench.section import Section
 from tests.bench.snapshots import snapshots
@@ -37,7 +38,9 @@ def main() -> None:
     parser.add_argument("--reports", type=Path, default=Path("reports"), help="where the run's report is")
     parser.add_argument("--run", default="latest", help="what the first three parts are read of")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of growth, parsing and decoding")
-    parser.add_argument("--simulations", type=int, default=2_000, help="comparisons of a cell, for coverage")
+    parser.add_argument(
+        "--simulations", type=int, default=2_000, help="comparisons of a cell, for coverage and promotion"
+    )
     parser.add_argument("--images", type=int, default=50_000, help="JPEGs that decoding decodes")
     parser.add_argument("--gigabytes", type=float, default=20, help="of arrays on the disk, for memory")
     options = parser.parse_args()
@@ -50,6 +53,7 @@ def main() -> None:
         "search": searching,
         "growth": partial(growth, options.rounds),
         "coverage": partial(coverage, options.simulations, options.reports),
+        "promotion": partial(promotion, options.simulations),
         "parsing": partial(parsing, options.rounds),
         "snapshots": snapshots,
         "history": history,
