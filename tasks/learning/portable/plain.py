@@ -1,0 +1,64 @@
+"""A trained network as a model of Keras' own layers, which Keras loads without any code of this project.
+
+What this project adds to a layer is how it starts. So a trained layer is an ordinary one with its weights.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+OWNER = "keras."  # begins the modules of what Keras itself loads
+CODE = "Lambda"  # a layer that keeps code, which no careful reader runs
+INPUT, OUTPUT = "images", "probabilities"
+
+
+class NotPlainError(ValueError):
+    """The network does something that Keras' own layers do not."""
+
+
+def plain(trained: keras.Model, temperature: float) -> keras.Model:
+    """What `network.load` returns, with all that is done before and after it inside, of Keras' own layers alone.
+
+    It takes images, uint8 [n, h, w, c], and gives calibrated probabilities, float32 [n, classes]. Its five layers are
+    the input, the standardisation, the family's model, the division of the logits by `temperature`, and a softmax.
+
+    Raises:
+        NotPlainError: the family's model has a layer of another kind, or one that holds an object of another kind.
+    """
+    _, standardisation, core = trained.layers
+    images = keras.Input(trained.input_shape[1:], dtype="uint8", name=INPUT)
+    logits = _copied(core)(keras.layers.Normalization.from_config(standardisation.get_config())(images))
+    calibrated = keras.layers.Rescaling(1 / temperature, name="temperature")(logits)
+    return keras.Model(images, keras.layers.Softmax(name=OUTPUT)(calibrated), name=trained.name)
+
+
+def _copied(core: keras.Model) -> keras.Model:
+    """The family's model with the same weights, of Keras' own layers."""
+    try:
+        copy = keras.models.clone_model(core, clone_function=_plain_layer, recursive=True)
+    except ValueError as error:  # Keras clones no model that is a class of its own
+        raise NotPlainError(f"{core.name}: expected a model that is a graph of layers: {error}") from error
+    copy.set_weights(core.get_weights())
+    if foreign := sorted(set(_foreign(copy.get_config()))):
+        raise NotPlainError(f"{core.name}: expected objects of Keras alone, received {', '.join(foreign)}")
+    return copy
+
+
+def _plain_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """A new layer of the nearest class of Keras; how it would start does not matter, as it gets weights."""
+    kind: Any = type(layer)
+    own: Any = next(base for base in kind.__mro__ if base.__module__.startswith(OWNER))
+    if kind.call is not own.call or own is keras.layers.Layer:
+        raise NotPlainError(f"layer {layer.name}: expected one that computes as a layer of Keras, received {kind}")
+    return own.from_config({k: v for k, v in layer.get_config().items() if not k.endswith("_initializer")})
+
+
+def _foreign(value: Any) -> Iterator[str]:
+    """The classes in a configuration that are not Keras' own, or that keep code."""
+    if isinstance(value, dict):
+        module, name = value.get("module"), value.get("class_name")
+        if name and (name == CODE or not f"{module or OWNER}.".startswith(OWNER) or value.get("registered_name")):
+            yield str(name)
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
+        yield from _foreign(each)

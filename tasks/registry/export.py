@@ -1,0 +1,143 @@
+"""The export of a champion: its model as Keras and as ONNX with all preprocessing inside, and its model card.
+
+It is an artifact like those of the stages: its key covers all that it says and does, and its manifest comes last.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tasks.data.arrays import FACTS, files
+from tasks.errors import DataError
+from tasks.learning.portable.making import KERAS_FILE, ONNX_FILE, PATIENCE, TOLERANCE, VARIABLES, Made, Order, make
+from tasks.registry.card.text import card
+from tasks.registry.documents import NamedModel
+from tasks.registry.trained import Trained, artifact, replicate
+from tasks.report.between.contrast import in_store
+from tasks.runs.companion import answers
+from tasks.runs.records import now
+from tasks.storage.artifacts import Manifest, artifact_key, commit, digest_of, find_whole, materialized, read_file
+from tasks.storage.contract import Store
+from tasks.storage.provenance import code_digest, computing_libraries, lock_digest, versions
+
+STAGE = "export"
+CARD = "README.md"
+MAKERS = ("onnx", "onnxruntime", "tf2onnx")  # libraries that no result of a run depends on, so no other key has them
+BACKEND = "tensorflow"
+IMAGES, _ = files("test")
+Say = Callable[[str], None]
+
+
+class _Source(NamedTuple):
+    """What an export is made from: the trained replicate, the data that it is checked on, and what the card says."""
+
+    model: NamedModel
+    trained: Trained
+    weights: Manifest
+    data: Manifest
+    card: str
+
+
+def export(store: Store, model: NamedModel, say: Say) -> str:
+    """The key of the export of the model's replicate, which is made where the store does not have it whole.
+
+    Raises:
+        RequestError: the run of the model has no report.
+        DataError: an artifact is missing or damaged; or an exported file would not answer as the trained network does.
+        StoreError: the store cannot be reached.
+    """
+    weights, data = artifact(store, model, "train", model.replicate), artifact(store, model, "normalize")
+    with replicate(store, model, model.replicate) as trained:
+        text = card(in_store(store, model.run).comparison, model, trained.temperature)
+        source = _Source(model, trained, weights, data, text)
+        parts = _parts_of_key(store, source)
+        key = artifact_key(STAGE, **parts)
+        if find_whole(store, STAGE, key):
+            say(f"the export {key} is there already")
+        else:
+            say("exporting the model for Keras and ONNX; this takes about a minute")
+            _commit(store, source, parts, key)
+            say(f"exported as {key}")
+    return key
+
+
+def _parts_of_key(store: Store, source: _Source) -> dict[str, Any]:
+    """Everything that the export depends on."""
+    modules = (make.__module__, f"tasks.models.{source.model.family}")
+    return {
+        "settings": {"facts": _facts(store, source), "card": digest_of(source.card)},
+        "inputs": {"model": source.weights.digest, "data": source.data.digest},
+        "code": code_digest(modules),
+        "libraries": computing_libraries(modules, BACKEND) | _makers(),
+    }
+
+
+def _makers() -> dict[str, str]:
+    """The releases of MAKERS, by name."""
+    return {name: metadata.version(name) for name in MAKERS}
+
+
+def _facts(store: Store, source: _Source) -> dict[str, str]:
+    """What the ONNX file says of itself."""
+    model = source.model
+    return {
+        "dataset": model.dataset,
+        "classes": json.dumps(json.loads(read_file(store, source.data, FACTS))["classes"]),
+        "family": model.family,
+        "budget": str(model.budget),
+        "run": model.run,
+        "seed": str(source.trained.seed),
+        "version": model.version or "",
+        "temperature": repr(source.trained.temperature),
+    }
+
+
+def _commit(store: Store, source: _Source, parts: dict[str, Any], key: str) -> None:
+    """Make the files, check them, and store them."""
+    with tempfile.TemporaryDirectory(prefix="export-") as output, materialized(store, source.data, [IMAGES]) as data:
+        order = Order(
+            source.trained.folder,
+            data / IMAGES,
+            Path(output),
+            source.trained.temperature,
+            parts["settings"]["facts"],
+        )
+        made = _made(source.model, order)
+        Path(output, CARD).write_text(source.card, encoding="utf-8")
+        circumstances = {
+            "run": source.model.run,
+            "parents": {name: f"{each.stage}/{each.key}" for name, each in _parents(source).items()},
+            "at": now(),
+            "versions": versions() | _makers(),
+            "lock": lock_digest(),
+        }
+        summary = {"checked_on": "test", "differences": {n: d._asdict() for n, d in made.differences.items()}}
+        commit(store, STAGE, key, Path(output), parts | circumstances, summary)
+
+
+def _parents(source: _Source) -> dict[str, Manifest]:
+    return {"model": source.weights, "data": source.data}
+
+
+def _made(model: NamedModel, order: Order) -> Made:
+    """What a process under TensorFlow made.
+
+    Raises:
+        DataError: it made nothing, or something that answers other than the trained network.
+    """
+    what = f"export of {model.dataset}, {model.family} of {model.run}"
+    found, fault = answers(make, [order], VARIABLES, PATIENCE)
+    made = found[0] if found else Made(fault=fault)
+    if made.fault:
+        raise DataError(f"{what}: expected {KERAS_FILE} and {ONNX_FILE}, received none: {made.fault}")
+    for name, difference in made.differences.items():
+        if not difference.is_small:
+            raise DataError(
+                f"{what}: expected {name} to answer as the trained network, with probabilities within {TOLERANCE:g}; "
+                f"received a difference of {difference.largest:.3g}, and another class for "
+                f"{difference.unlike - difference.ties} images that are no ties"
+            )
+    return made
