@@ -33,6 +33,14 @@ Color = Literal["rgb", "grey"]
 Fit = Literal["crop", "pad", "stretch"]
 Share = Annotated[Number, Field(gt=0, lt=1)]
 Limit = Annotated[Number, Field(ge=0, le=1)]
+License = Annotated[
+    str,
+    matching(
+        "[a-z0-9][a-z0-9.+-]{0,49}", "a licence as Hugging Face names it, such as mit, cc-by-4.0, unknown or other"
+    ),
+]
+WebAddress = Annotated[Address, matching("https?://.+", "an address that begins with https://")]
+OTHER_LICENSE = "other"  # one that Hugging Face has no name for, so that the dataset's file must say it
 CHANNELS = {"rgb": 3, "grey": 1}
 MAX_CLASSES = 10_000
 MOST_HELD_BACK = 0.9  # of the images, by validation and test together
@@ -153,6 +161,7 @@ class Dataset(Frozen):
         sources: pinned files, each with its digest; a dataset has either these or `location`.
         location: a living source, which may change: a folder, a file, an archive, or an s3:// prefix.
         mirror_folder: where a mirror keeps the sources; the dataset's name where it is not said.
+        license, license_name, license_link: of the data, for a model card. "other" has a name, and may have a link.
     """
 
     name: Name
@@ -172,6 +181,9 @@ class Dataset(Frozen):
     augmentation: Augmentation = Augmentation()
     sources: tuple[Source, ...] = ()
     location: Address | None = None
+    license: License | None = None
+    license_name: Text | None = None
+    license_link: WebAddress | None = None
 
     @field_validator("classes")
     @classmethod
@@ -198,6 +210,14 @@ class Dataset(Frozen):
             raise ValueError("expected splits beside shape, and none beside image_size")
         if self.shape and not self.classes:
             raise ValueError("classes: expected the names of the classes beside shape")
+        return self
+
+    @model_validator(mode="after")
+    def _names_its_own_license(self):
+        if (self.license == OTHER_LICENSE) != (self.license_name is not None):
+            raise ValueError(f"expected license_name beside license = {OTHER_LICENSE!r}, and beside no other")
+        if self.license_link and not self.license_name:
+            raise ValueError("expected license_link beside license_name alone: a common licence needs none")
         return self
 
     @model_validator(mode="after")

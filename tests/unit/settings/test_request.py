@@ -229,6 +229,10 @@ def test_a_dataset_that_reaches_elsewhere_is_refused(tmp_path, old, new, expecte
         ("test = ['test_batch.bin']", "test = ['data_batch_1.bin']", "9: splits.test: expected no file of"),
         ("test = ['test_batch.bin']", "test = ['test_batch.bin', 'test_batch.bin']", "9: splits.test: .* each"),
         ("shape = [8, 8, 3]", "shape = [1024, 1024, 1024]", "4: shape: expected at most 16,777,216 values in an image"),
+        ("shape = [8", 'license = "MIT"\nshape = [8', "4: license: expected a licence as Hugging Face names it"),
+        ("shape = [8", 'license = "other"\nshape = [8', "expected license_name beside license = 'other'"),
+        ("shape = [8", 'license_name = "My own"\nshape = [8', "expected license_name beside license = 'other'"),
+        ("shape = [8", 'license_link = "/a/b"\nshape = [8', "4: license_link: expected an address that begins with"),
         ('/test_batch.bin" = "', '/test_batch.bin" = "x', "17: sources.0.members.*: expected the 64 hex digits"),
     ],
 )  # fmt: skip

@@ -89,9 +89,15 @@ def test_what_computing_costs_is_no_difference(changed):
 
 @pytest.mark.parametrize(
     "changed",
-    [{"title": "CIFAR ten"}, {"mirror_folder": "elsewhere"}, {"sources": ELSEWHERE}, {"location": "/home/me"}],
+    [
+        {"title": "CIFAR ten"},
+        {"mirror_folder": "elsewhere"},
+        {"sources": ELSEWHERE},
+        {"location": "/home/me"},
+        {"license": "mit"},
+    ],
 )
-def test_neither_a_title_nor_a_way_to_the_data_is_a_difference(changed):
+def test_neither_a_title_nor_a_way_to_the_data_nor_a_licence_is_a_difference(changed):
     """The digests of the files, or the version of the data, say whether they are others; no path is shown."""
     assert phrases(asked(datasets=(BEFORE.request.datasets[0].model_copy(update=changed),))) == []
 
@@ -117,7 +123,7 @@ def test_every_field_of_a_dataset_is_known_to_matter_or_not():
     """So that a new one is not forgotten."""
     arrays = BEFORE.request.datasets[0]
     images = arrays.model_copy(update={"shape": None, "image_size": (32, 32)})
-    passing = {"name", "title", "mirror_folder", "location"}
+    passing = {"name", "title", "mirror_folder", "location", "license", "license_name", "license_link"}
     known = {*arrays.substance(), *images.substance()} - {"files"} | {"sources"}
     assert known | passing == {*Dataset.model_fields}
     assert not known & passing
