@@ -14,7 +14,7 @@ from tasks.comparison.assembly import compare
 from tasks.comparison.evidence import Branch
 from tasks.report.documents import render
 from tasks.report.pages.lines import isolated
-from tasks.report.pages.markdown import _escaped
+from tasks.report.pages.markdown import escaped
 from tasks.report.pages.table import to_csv
 from tests.support import synthetic
 
@@ -145,10 +145,10 @@ def test_markdown_escapes_to_one_line_that_says_the_same(text):
 
     What is written from right to left has marks around it, which nobody sees.
     """
-    escaped = str(_escaped(text))
-    assert "\n" not in escaped
-    assert not re.search(r"(?<!\\)(?:\\\\)*\|", escaped)
-    assert re.sub(r"\\(.)", r"\1", escaped) == isolated(" ".join(text.split()))
+    shown = str(escaped(text))
+    assert "\n" not in shown
+    assert not re.search(r"(?<!\\)(?:\\\\)*\|", shown)
+    assert re.sub(r"\\(.)", r"\1", shown) == isolated(" ".join(text.split()))
 
 
 def test_the_table_has_a_row_for_every_replicate(documents):
