@@ -1,6 +1,7 @@
 """`predict`: what a dataset's champion, or another trained model, says of images."""
 
 import argparse
+import logging
 import os
 import re
 import sys
@@ -32,7 +33,7 @@ class Chosen(NamedTuple):
 
 
 class Count:
-    """How many files there were, and how many of them could not be read."""
+    """How many files are done, and how many of them could not be read."""
 
     def __init__(self) -> None:
         self.files = self.failed = 0
@@ -41,6 +42,10 @@ class Count:
         """Count these."""
         self.files += len(answers)
         self.failed += sum(answer.error is not None for answer in answers)
+
+    def words(self) -> str:
+        """The same for people; empty before the first one."""
+        return f"{self.files:,} files are done, {self.failed:,} of them could not be read" if self.files else ""
 
 
 def add(commands: Any) -> None:
@@ -81,7 +86,7 @@ def _predict(options: argparse.Namespace) -> None:
         print(f"asking {chosen.words}", file=sys.stderr, flush=True)
         known, engine = task(store, chosen.model), _engine(store, chosen, options, folder)
         count = Count()
-        bar.tell(lambda: f"{count.files:,} files are done, {count.failed:,} of them could not be read")
+        bar.tell(count.words)
         with outputs.opened(options.output, sys.stdout, known.classes) as write:
             for found in answers(asked(options.paths, sys.stdin.buffer), known, engine, options.batch):
                 write(found)
@@ -155,6 +160,7 @@ def _engine(store: Store, chosen: Chosen, options: argparse.Namespace, folder: P
     from tasks.registry.prediction.engines import keras_engine, onnx_engine
 
     known = make_known(os.environ, folder)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of each network that is asked
     if known.removed:
         print(f"not used, as they could change results: {', '.join(known.removed)}", file=sys.stderr)
     if options.engine == "keras":

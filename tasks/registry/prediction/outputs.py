@@ -73,12 +73,16 @@ def _line(answer: Answer, width: int) -> str:
 @contextmanager
 def _csv(path: Path) -> Iterator[Write]:
     """A table for a spreadsheet, which takes no text of it for a formula."""
-    with _appearing(path) as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
+    with _appearing(path) as file:
+        text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)
-        yield lambda answers: writer.writerows(
-            [inert(value) if isinstance(value, str) else value for value in answer] for answer in answers
-        )
+        try:
+            yield lambda answers: writer.writerows(
+                [inert(value) if isinstance(value, str) else value for value in answer] for answer in answers
+            )
+        finally:
+            text.detach()  # else it closes the file, which is not on the disk yet
 
 
 @contextmanager
