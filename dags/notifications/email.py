@@ -5,7 +5,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import cast
 
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from dags.notifications import delivery
 from dags.notifications.delivery import UndeliveredError
@@ -34,7 +34,7 @@ def send(channel: Channel, message: Message) -> None:
             # The hook's own way to send makes HTML of every text.
             client = cast(smtplib.SMTP, connected._smtp_client)
             client.send_message(letter(message, sender, channel.to))
-    except (smtplib.SMTPException, OSError) as error:
+    except (smtplib.SMTPException, AirflowException, OSError) as error:
         place = f"{hook.host}:{hook.port}"
         raise UndeliveredError(f"{channel.connection}: {place}: {type(error).__name__}: {error}") from None
 
