@@ -15,7 +15,7 @@ from dags.store_access import stored
 from tasks.settings.request import slug
 from tasks.settings.workflow import DAG_ID, HISTORY_PAGE, REPORT_PAGES, report_key
 
-FILES = ("report.html", "report.json", "report.md", "report.csv")
+FILES = ("report.html", "report.json", "report.md", "report.csv", "explore.ipynb")
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"

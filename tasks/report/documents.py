@@ -11,6 +11,7 @@ from tasks.comparison.schema.report import Comparison
 from tasks.report import pages
 from tasks.report.pages.html import to_html
 from tasks.report.pages.markdown import to_markdown
+from tasks.report.pages.notebook import to_notebook
 from tasks.report.pages.table import to_csv
 from tasks.settings.workflow import report_key
 from tasks.storage.artifacts import digest_of
@@ -23,7 +24,9 @@ DOCUMENTS = {
     "report.html": ("schema", "code", "jinja2", "matplotlib", "pillow", "machine"),
     "report.md": ("schema", "code", "jinja2"),
     "report.csv": ("schema", "code"),
+    "explore.ipynb": ("schema", "code", "jinja2"),
 }
+LATER = frozenset({"explore.ipynb"})  # those that a report of an early release may lack
 
 
 def render(comparison: Comparison) -> dict[str, bytes]:
@@ -33,6 +36,7 @@ def render(comparison: Comparison) -> dict[str, bytes]:
         "report.html": to_html(comparison),
         "report.md": to_markdown(comparison),
         "report.csv": to_csv(comparison),
+        "explore.ipynb": to_notebook(comparison),
     }
     return {name: text.encode() for name, text in documents.items()}
 

@@ -3,7 +3,7 @@
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from hashlib import sha256
 
 import numpy as np
@@ -13,7 +13,7 @@ from tasks.comparison.schema.models import Earlier, Replicate
 from tasks.comparison.schema.report import SCHEMA_VERSION, Comparison
 from tasks.learning.metrics import measure
 from tasks.report.audit import Audit
-from tasks.report.documents import CHECKSUMS, DOCUMENTS, made_by, prediction_files, render, renderer
+from tasks.report.documents import CHECKSUMS, DOCUMENTS, LATER, made_by, prediction_files, render, renderer
 from tasks.settings.reading.messages import complaints
 from tasks.settings.workflow import report_key
 from tasks.storage.contract import ObjectMissing
@@ -56,16 +56,22 @@ class PublishedReport:
         Without a `comparison` nothing says which predictions there must be: then every one that is there may be.
         """
         predictions = self._predictions() if comparison is None else prediction_files(comparison)
-        expected = {*DOCUMENTS, *predictions}
-        for name in sorted(self._names - expected - {CHECKSUMS}):
-            self._audit.findings.append(f"{name}: expected no such file in this report; remove it")
         lines = self._lines()
         listed = Counter(name for _, name in lines)
+        expected = {*DOCUMENTS, *predictions} - self._lacking(comparison, listed)
+        for name in sorted(self._names - expected - {CHECKSUMS}):
+            self._audit.findings.append(f"{name}: expected no such file in this report; remove it")
         for name in sorted(expected | listed.keys()):
             self._audit.expect("lines", f"{CHECKSUMS}: lines for {name}", 1, listed[name])
         for digest, name in lines:
             if (body := self.body(name)) is not None:
                 self._audit.expect("digests", f"{name}: SHA-256", digest, sha256(body).hexdigest())
+
+    def _lacking(self, comparison: Comparison | None, listed: Collection[str]) -> set[str]:
+        """The documents that an earlier release did not make, where one made this report."""
+        here, made = renderer(), comparison.environment.renderer if comparison else {}
+        earlier = {name for name in LATER if made_by(name, made) != made_by(name, here)}
+        return earlier - self._names - {*listed}
 
     def _predictions(self) -> set[str]:
         return {name for name in self._names if name.startswith("predictions/")}
@@ -94,10 +100,10 @@ class PublishedReport:
             others = [
                 f"{part} {made[part]} made it, and here is {here[part]}" for part in made if made[part] != here[part]
             ]
-            if others:
-                self._audit.unchecked.append(f"{name}: not made again: {'; '.join(others)}")
-            else:
+            if not others:
                 self._check_view(name, body)
+            elif name in self._names or name not in LATER:
+                self._audit.unchecked.append(f"{name}: not made again: {'; '.join(others)}")
 
     def _check_view(self, name: str, made: bytes) -> None:
         """Compare a document with the bytes that were `made` again."""

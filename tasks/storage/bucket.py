@@ -37,6 +37,7 @@ CONTENT_TYPES = {
     ".csv": "text/csv; charset=utf-8",
     ".md": "text/markdown; charset=utf-8",
     ".txt": "text/plain; charset=utf-8",
+    ".ipynb": "application/x-ipynb+json",
 }
 
 

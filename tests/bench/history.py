@@ -22,7 +22,14 @@ from tests.support import published_runs, synthetic
 
 RUNS = {"folder": 1_000, "bucket": 200}  # to the embedded server each of a run's 20 files is a request
 DATASETS = (synthetic.dataset(), synthetic.dataset("fashion_mnist", "Fashion-MNIST", 125_000))
-BESIDE = ("report.html", "report.md", "report.csv", "SHA256SUMS", *(f"predictions/{n}.npz" for n in range(12)))
+BESIDE = (
+    "report.html",
+    "report.md",
+    "report.csv",
+    "explore.ipynb",
+    "SHA256SUMS",
+    *(f"predictions/{n}.npz" for n in range(12)),
+)
 
 
 def history() -> Iterator[Section]:

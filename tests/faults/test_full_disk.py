@@ -127,5 +127,5 @@ def test_a_download_to_a_full_disk_says_so_and_goes_on_once_there_is_room(small_
         download(store, report, home, lambda progress: None)
     assert [path for path in home.rglob("*") if path.is_file()] == []
     ballast.unlink()
-    assert download(store, report, home, lambda progress: None) == 11
+    assert download(store, report, home, lambda progress: None) == 12
     assert not verify_folder(home).findings

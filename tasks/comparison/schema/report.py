@@ -1,8 +1,9 @@
 """The comparison of one run: the typed, versioned report whose JSON, `report.json`, is the source of truth.
 
-`report.html`, `report.md` and `report.csv` are views of it. Fractions (accuracy, F1, differences) are between 0 and 1,
-times in seconds, sizes in bytes. What is not known is null; NaN and infinity never appear. A field may be added without
-a new version; one that changes its meaning or goes makes a new `schema_version`. What contradicts itself is refused.
+`report.html`, `report.md` and `report.csv` are views of it, and `explore.ipynb` reads it. Fractions (accuracy, F1,
+differences) are between 0 and 1, times in seconds, sizes in bytes. What is not known is null; NaN and infinity never
+appear. A field may be added without a new version; one that changes its meaning or goes makes a new `schema_version`.
+What contradicts itself is refused.
 """
 
 from typing import Any, Literal

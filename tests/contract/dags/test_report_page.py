@@ -73,7 +73,7 @@ OTHERS = ["/r/secret.txt", "/%2e%2e/secret.txt", "/../secret.txt", "/r/..%2fsecr
 
 @pytest.mark.parametrize("path", OTHERS)
 def test_no_other_object_is_served(client, path):
-    """Four names of a run's folder, and no way out of it."""
+    """Five names of a run's folder, and no way out of it."""
     answer = client.get(path)
     assert answer.status_code == 404
     assert "content of" not in answer.text

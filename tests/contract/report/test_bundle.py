@@ -58,7 +58,7 @@ def test_presigned_links_open_the_documents_without_a_login(store, capfd):
     expiry = datetime.strptime(until.partition("until ")[2], "%Y-%m-%d %H:%M UTC,").replace(tzinfo=UTC)
     assert timedelta(minutes=110) < expiry - datetime.now(UTC) < timedelta(minutes=121)
     found = dict(line.split(" ", 1) for line in lines)
-    assert found.keys() == {"report.csv", "report.html", "report.json", "report.md"}
+    assert found.keys() == {"explore.ipynb", "report.csv", "report.html", "report.json", "report.md"}
     for name, address in found.items():
         answer = opened(address)
         assert (answer.status_code, answer.content) == (200, store.read(f"reports/quick-1/{name}")), answer.text[:300]
@@ -72,7 +72,7 @@ def test_a_document_that_is_missing_has_no_link(store):
     """A link to it would open an error."""
     kept = store.read("reports/quick-1/report.md")
     store.delete("reports/quick-1/report.md")
-    assert links(store, "quick-1", 60).keys() == {"report.csv", "report.html", "report.json"}
+    assert links(store, "quick-1", 60).keys() == {"explore.ipynb", "report.csv", "report.html", "report.json"}
     store.write("reports/quick-1/report.md", kept)
 
 

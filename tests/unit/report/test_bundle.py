@@ -50,7 +50,7 @@ def files(folder):
 
 def test_a_download_has_every_file_and_verifies(store, target):
     """Documents, predictions and SHA256SUMS, byte for byte, and `verify` of the folder agrees without the store."""
-    assert brought(store, target) == 11
+    assert brought(store, target) == 12
     stored = {key.removeprefix("reports/quick-1/"): store.read(key) for key in store.list("reports/quick-1/")}
     assert files(target) == stored
     assert not verify_folder(target).findings
@@ -65,7 +65,18 @@ def test_what_is_there_and_right_is_kept(store, target):
     assert brought(store, target) == 2
     assert brought(store, target) == 0
     assert {path: path.stat().st_mtime_ns for path in target.rglob("*.npz")} == times
-    assert len(files(target)) == 11
+    assert len(files(target)) == 12
+
+
+def test_a_report_of_a_release_without_a_notebook_is_brought(store, target):
+    """It has neither the file nor a line for it; a line without its file is damage all the same."""
+    store.delete("reports/quick-1/explore.ipynb")
+    with pytest.raises(DataError, match=r"received others: explore\.ipynb"):
+        published(store, "quick-1")
+    sums = store.read("reports/quick-1/SHA256SUMS").splitlines(keepends=True)
+    store.write("reports/quick-1/SHA256SUMS", b"".join(line for line in sums if b"explore" not in line))
+    assert brought(store, target) == 11
+    assert not verify_folder(target).findings
 
 
 def test_what_a_killed_download_left_goes(store, target):
@@ -74,14 +85,14 @@ def test_what_a_killed_download_left_goes(store, target):
     left.mkdir(parents=True)
     (left / "file").write_bytes(b"half")
     brought(store, target)
-    assert len(files(target)) == 11
+    assert len(files(target)) == 12
     assert not left.exists()
 
 
 def test_two_downloads_into_one_folder_leave_each_other_alone(store, target):
     """The second begins while the first is at work; both end with the whole report."""
-    assert brought(store, target, tell=lambda progress: brought(store, target)) == 11
-    assert len(files(target)) == 11
+    assert brought(store, target, tell=lambda progress: brought(store, target)) == 12
+    assert len(files(target)) == 12
     assert not list(target.glob(".download*"))
 
 
@@ -185,7 +196,7 @@ def test_the_progress_grows_to_the_whole(store, target):
     seen = []
     brought(store, target, tell=seen.append)
     size = sum(len(body) for name, body in files(target).items() if name != "SHA256SUMS")
-    assert seen[0]() == Progress(10, 10, size, size)
+    assert seen[0]() == Progress(11, 11, size, size)
 
 
 def test_a_bar_says_how_far_it_is():
@@ -220,7 +231,7 @@ def test_the_command_says_what_it_brought(store, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("STORE", store.uri)
     monkeypatch.chdir(tmp_path)
     assert main(["download", "latest"]) == 0
-    assert capsys.readouterr().out == "quick-1: the report of quick-1, 11 files, all verified; 11 were new\n"
+    assert capsys.readouterr().out == "quick-1: the report of quick-1, 12 files, all verified; 12 were new\n"
     assert main(["download", "quick-1", "elsewhere"]) == 0
     assert sorted(os.listdir("elsewhere")) == sorted(os.listdir("quick-1"))
 

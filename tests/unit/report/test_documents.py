@@ -79,8 +79,8 @@ def evil() -> dict[str, str]:
 
 
 def test_every_format_is_there(documents):
-    """The report comes as JSON, HTML, Markdown and CSV, and the page stays small."""
-    assert documents.keys() == {"report.json", "report.html", "report.md", "report.csv"}
+    """The report comes as JSON, HTML, Markdown, CSV and a notebook, and the page stays small."""
+    assert documents.keys() == {"report.json", "report.html", "report.md", "report.csv", "explore.ipynb"}
     assert len(documents["report.html"]) < 2_000_000
     assert json.loads(documents["report.json"])["run"] == "quick-1"
 

@@ -66,16 +66,27 @@ def test_an_honest_report_is_made_again(honest):
     """Every view is made again from report.json and has the same bytes; nothing was left unchecked."""
     audit = verify_folder(honest)
     assert (audit.findings, audit.unchecked) == ([], [])
-    assert audit.checked["documents made again"] == 4
+    assert audit.checked["documents made again"] == 5
 
 
-@pytest.mark.parametrize("name", ["report.html", "report.md", "report.csv"])
+@pytest.mark.parametrize("name", ["report.html", "report.md", "report.csv", "explore.ipynb"])
 def test_a_forged_view_with_its_digest_corrected_is_named(folder, name):
     """A view that says something else than report.json is found, whatever SHA256SUMS says."""
-    edit(folder, name, b"CNN" if name != "report.csv" else b"cnn", b"DNN")
+    edit(folder, name, {"report.csv": b"cnn", "explore.ipynb": b"McNemar"}.get(name, b"CNN"), b"DNN")
     said = findings(folder)
     assert f"{name}: expected the bytes that report.json gives" in said
     assert "SHA-256" not in said
+
+
+def test_only_a_report_of_an_earlier_release_may_lack_the_notebook(folder):
+    """This very release makes it, so that one without it and without its line has lost it."""
+    (folder / "explore.ipynb").unlink()
+    without_line(folder, "explore.ipynb")
+    assert f"{CHECKSUMS}: lines for explore.ipynb: expected 1, received 0" in findings(folder)
+    report = json.loads((folder / "report.json").read_text())
+    report["environment"]["renderer"]["code"] = "of an earlier release"
+    (folder / "report.json").write_text(json.dumps(report))
+    assert "explore.ipynb" not in findings(folder)
 
 
 def test_a_forged_view_without_its_line_is_named_twice(folder):
@@ -159,7 +170,7 @@ def test_an_older_report_is_said_to_have_another_version(folder):
 
 
 def test_another_release_is_not_checked_rather_than_forged(tmp_path):
-    """A page that another Matplotlib drew is said to be unchecked; the table and the Markdown are made again."""
+    """A page that another Matplotlib drew is said to be unchecked; the other documents are made again."""
     other = ENVIRONMENT.model_copy(update={"renderer": renderer() | {"matplotlib": "1.0"}})
     write(tmp_path, compare_all(tmp_path, synthetic.request(), other))
     (tmp_path / "report.html").write_bytes((tmp_path / "report.html").read_bytes() + b"\n")
@@ -170,7 +181,7 @@ def test_another_release_is_not_checked_rather_than_forged(tmp_path):
     assert audit.findings == []
     here = matplotlib.__version__
     assert audit.unchecked == [f"report.html: not made again: matplotlib 1.0 made it, and here is {here}"]
-    assert audit.checked["documents made again"] == 3
+    assert audit.checked["documents made again"] == 4
 
 
 def test_a_persons_settings_of_matplotlib_change_no_page():
