@@ -56,7 +56,8 @@ def waiting(dataset: str, title: str) -> Compose:
         decision = read(Decision, decision_key(dataset, slug(run_id)))
         if decision is None or not decision.judgement.passed or decision.approval != "human":
             return None
-        approve = f"{run_page(told.page, PROMOTE_DAG_ID, run_id)}/tasks/{quote(f'{dataset}.{APPROVE}')}/required_actions"
+        task = quote(f"{dataset}.{APPROVE}")
+        approve = f"{run_page(told.page, PROMOTE_DAG_ID, run_id)}/tasks/{task}/required_actions"
         return Message(
             occasions=WAITING,
             dag=PROMOTE_DAG_ID,

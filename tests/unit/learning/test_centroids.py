@@ -11,7 +11,7 @@ from tasks.learning.centroids import mean_image, nearest_accuracy
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 6), st.integers(1, 40))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_nearest_centroid_is_that_of_scikit_learn(seed, classes, examples):
     """Means and answers are those of scikit-learn, also where only a few values are in the memory at a time."""
     generator = np.random.default_rng(seed)

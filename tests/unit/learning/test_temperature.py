@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.learning import temperature
@@ -31,7 +31,6 @@ def scaled(truth, probabilities, at) -> float:
 
 
 @given(predictions())
-@settings(deadline=None)
 def test_the_likelihood_is_never_worse_than_without(given_):
     """The fitted temperature is within its bounds, and none on a grid has a smaller loss, 1 among them."""
     truth, probabilities = given_
@@ -44,7 +43,6 @@ def test_the_likelihood_is_never_worse_than_without(given_):
 
 
 @given(predictions(), st.floats(LEAST, MOST))
-@settings(deadline=None)
 def test_no_answer_changes(given_, at):
     """At any temperature the answers are the same, and the rows are distributions; at 1 they are what they were."""
     _, probabilities = given_
@@ -56,7 +54,6 @@ def test_no_answer_changes(given_, at):
 
 
 @given(predictions(), st.integers(0, 2**32 - 1))
-@settings(deadline=None)
 def test_the_order_of_the_examples_does_not_matter(given_, seed):
     """Other orders of the same examples have the same temperature."""
     truth, probabilities = given_
@@ -65,7 +62,6 @@ def test_the_order_of_the_examples_does_not_matter(given_, seed):
 
 
 @given(predictions(), st.floats(LEAST, MOST))
-@settings(deadline=None)
 def test_scores_in_pieces_are_those_of_the_whole(given_, at):
     """The scores at a temperature are what `measure` says of the scaled probabilities."""
     whole = measure(given_[0], apply(given_[1], at))

@@ -81,7 +81,8 @@ def test_a_model_is_loaded_only_with_the_bytes_of_its_manifest(tmp_path, changed
     config = load_configuration(make_configuration(tmp_path / "config"))
     request = resolve(config, Parameters(profile="smoke", replicates=1, datasets=("cifar10",)), "r")
     place = Place("cifar10", "cnn", request.seed)
-    _leave(store, "normalize", place.at("dataset"), ["test-images.npy", "test-labels.npy", "statistics.json"], tmp_path)
+    asked = evaluate.inputs(request, place.at("family"))["data"].files
+    _leave(store, "normalize", place.at("dataset"), asked, tmp_path)
     manifest = _leave(store, "train", place, ["model.weights.h5", "model.json"], tmp_path)
     seen: list[bool] = []
     stage = Stage("evaluate", evaluate.settings, evaluate.inputs, lambda work: seen.append(True) or {})

@@ -223,7 +223,8 @@ def test_slack_gets_no_more_than_it_shows():
 
 @pytest.mark.parametrize("kind", ["webhook", "slack"])
 @pytest.mark.parametrize(
-    ("code", "is_final"), [(301, True), (400, True), (404, True), (408, False), (429, False), (500, False), (503, False)]
+    ("code", "is_final"),
+    [(301, True), (400, True), (404, True), (408, False), (429, False), (500, False), (503, False)],
 )
 def test_what_no_retry_mends_is_not_tried_again(connect, receiver, kind, code, is_final):
     """A refusal fails at once. What is said of it names the host and the answer, and neither address nor secret."""
