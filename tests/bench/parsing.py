@@ -22,7 +22,7 @@ import json, time
 from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 wall, cpu = time.perf_counter(), time.process_time()
-from dags import compare_image_models, watch_data
+from dags import compare_image_models, promote_champion, watch_data
 cost = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
 dag = compare_image_models.dag
 print(json.dumps(cost | {"tasks": len(dag.tasks), "bytes": len(json.dumps(DagSerialization.to_dict(dag)))}))

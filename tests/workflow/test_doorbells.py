@@ -1,18 +1,13 @@
 """Runs that nobody asked for: a dataset has changed, and somebody rings, or `watch_data` finds out."""
 
-import secrets
-import time
-from datetime import UTC, datetime
-
 import pytest
 
 from tasks.local.airflow import Secrets
-from tasks.local.airflow_api import ACTIVE, AirflowApi
 from tasks.local.server import read_server
 from tests.support import photographs
+from tests.support.bells import COMPARISON, Bells, awaited
 from tests.support.living import add_living
 from tests.support.machine import Machine, stand_in_python
-from tests.support.patience import PATIENCE
 
 # Nothing starts by the clock in this test, and what starts is small.
 SITE = """
@@ -35,58 +30,6 @@ case " $* " in
 esac
 exec "{python}" "$@"
 """
-COMPARISON, WATCH = "compare_image_models", "watch_data"
-
-
-class Bells(AirflowApi):
-    """The API as whoever rings uses it, and as whoever listens."""
-
-    def ring(self, dataset):
-        """Ring from outside, as dags/README.md says."""
-        (asset,) = self._call("GET", f"/assets?name_pattern=dataset/{dataset}")["assets"]
-        self._call("POST", "/assets/events", {"asset_id": asset["id"]})
-
-    def look(self):
-        """Let `watch_data` look now; the states of its tasks when it is done."""
-        run = f"look-{secrets.token_hex(4)}"
-        body = {"dag_run_id": run, "logical_date": datetime.now(UTC).isoformat(), "conf": {}}
-        self._call("POST", f"/dags/{WATCH}/dagRuns", body)
-        return self.states(WATCH, self.ended(WATCH, run))
-
-    def runs(self, dag=COMPARISON):
-        return self._call("GET", f"/dags/{dag}/dagRuns?order_by=id")["dag_runs"]
-
-    def ended(self, dag, run):
-        """The run, once it is over."""
-        return awaited(lambda: next(r for r in self.runs(dag) if r["dag_run_id"] == run and r["state"] not in ACTIVE))
-
-    def next_run(self, before):
-        """The run that started by itself, once it is over and no other is at work."""
-        awaited(lambda: len(self.runs()) > before)
-        awaited(lambda: not self.active())
-        (run,) = self.runs()[before:]
-        return run
-
-    def states(self, dag, run):
-        """The state of every task of a run, by its id; of mapped tasks, all that occur."""
-        found = self._call("GET", f"/dags/{dag}/dagRuns/{run['dag_run_id']}/taskInstances?limit=100")["task_instances"]
-        states = {}
-        for task in found:
-            states.setdefault(task["task_id"], set()).add(task["state"])
-        return {task: "/".join(sorted(each)) for task, each in states.items()}
-
-
-def awaited(look):
-    """What `look` finds, once it finds something."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        try:
-            if found := look():
-                return found
-        except StopIteration:
-            pass
-        time.sleep(0.2)
-    raise AssertionError("waited in vain")
 
 
 @pytest.fixture(scope="module")

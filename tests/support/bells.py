@@ -1,0 +1,80 @@
+"""Airflow's REST API as whoever rings uses it, and as whoever listens for the runs that start by themselves."""
+
+import secrets
+import time
+from datetime import UTC, datetime
+
+from tasks.local.airflow_api import ACTIVE, AirflowApi
+from tests.support.patience import PATIENCE
+
+COMPARISON, WATCH, PROMOTION = "compare_image_models", "watch_data", "promote_champion"
+
+
+class Bells(AirflowApi):
+    """The API as whoever rings uses it, and as whoever listens."""
+
+    def ring(self, dataset):
+        """Ring from outside, as dags/README.md says."""
+        (asset,) = self._call("GET", f"/assets?name_pattern=dataset/{dataset}")["assets"]
+        self._call("POST", "/assets/events", {"asset_id": asset["id"]})
+
+    def start(self, dag, **form):
+        """Start a run of a DAG with these values of its form; its name."""
+        run = f"by-hand-{secrets.token_hex(4)}"
+        body = {"dag_run_id": run, "logical_date": datetime.now(UTC).isoformat(), "conf": form}
+        self._call("POST", f"/dags/{dag}/dagRuns", body)
+        return run
+
+    def look(self):
+        """Let `watch_data` look now; the states of its tasks when it is done."""
+        return self.states(WATCH, self.ended(WATCH, self.start(WATCH)))
+
+    def question(self, run):
+        """What a run of `promote_champion` asks, once it waits for the answer."""
+        path = f"/dags/{PROMOTION}/dagRuns/{run}/hitlDetails?state=awaiting_input&response_received=false"
+        return awaited(lambda: self._call("GET", path)["hitl_details"])[0]
+
+    def reply(self, question, option):
+        """Answer it."""
+        task = question["task_instance"]
+        path = f"/dags/{PROMOTION}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}/-1/hitlDetails"
+        self._call("PATCH", path, {"chosen_options": [option], "params_input": {}})
+
+    def runs(self, dag=COMPARISON):
+        return self._call("GET", f"/dags/{dag}/dagRuns?order_by=id")["dag_runs"]
+
+    def ended(self, dag, run):
+        """The run, once it is over."""
+        return awaited(lambda: next(r for r in self.runs(dag) if r["dag_run_id"] == run and r["state"] not in ACTIVE))
+
+    def next_run(self, before):
+        """The run that started by itself, once it is over and no other is at work."""
+        awaited(lambda: len(self.runs()) > before)
+        awaited(lambda: not self.active())
+        (run,) = self.runs()[before:]
+        return run
+
+    def pools(self):
+        """How many slots of each pool are taken."""
+        return {pool["name"]: pool["occupied_slots"] for pool in self._call("GET", "/pools")["pools"]}
+
+    def states(self, dag, run):
+        """The state of every task of a run, by its id; of mapped tasks, all that occur."""
+        found = self._call("GET", f"/dags/{dag}/dagRuns/{run['dag_run_id']}/taskInstances?limit=100")["task_instances"]
+        states = {}
+        for task in found:
+            states.setdefault(task["task_id"], set()).add(task["state"] or "none")
+        return {task: "/".join(sorted(each)) for task, each in states.items()}
+
+
+def awaited(look):
+    """What `look` finds, once it finds something."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
+            if found := look():
+                return found
+        except StopIteration:
+            pass
+        time.sleep(0.2)
+    raise AssertionError("waited in vain")

@@ -1,0 +1,147 @@
+"""A result, and the person who decides on it: asked in Airflow, by its UI or its REST API, and not for ever.
+
+The gate and the export stand in here for the real ones, which train nothing and take their time.
+"""
+
+import pytest
+
+from tasks.local.airflow import Secrets
+from tasks.local.server import read_server
+from tasks.registry import decisions
+from tasks.settings.request import slug
+from tasks.storage.location import open_store
+from tests.support.bells import COMPARISON, PROMOTION, Bells, awaited
+from tests.support.browser import Browser, needs_browser
+from tests.support.machine import Machine, stand_in_python
+
+DATASET = "cifar10"
+# A waiting task looks often.
+SITE = """
+[orchestration]
+schedule = ""
+scheduled_profile = "smoke"
+approval_look_seconds = 1
+[profiles.smoke.search]
+trials = 1
+shards = 1
+[profiles.smoke.training]
+replicates = 1
+"""
+STAND_IN = """#!/bin/sh
+case "$3" in
+  judge | promote) shift 2; exec "{python}" -m tests.support.stand_in_gate "{folder}" "$@" ;;
+esac
+exec "{python}" "$@"
+"""
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    """A person's machine, whose gate lets every result pass, and waits three days for an answer."""
+    folder = tmp_path_factory.mktemp("promotion")
+    machine = Machine(folder, STAGE_PYTHON=stand_in_python(folder, STAND_IN))
+    (machine.folder / "config" / "site.toml").write_text(SITE)
+    (machine.folder / "patience").write_text("72")
+    yield machine
+    machine.type("down")
+
+
+@pytest.fixture(scope="module")
+def bells(machine):
+    code, output = machine.type("up")
+    assert code == 0, output
+    return Bells(read_server(machine.state)["url"], Secrets.load(machine.state / "airflow").password)
+
+
+@pytest.fixture(scope="module")
+def became(machine, bells):
+    """What the store says of a run that is over: the answer, and who gave it."""
+    way = read_server(machine.state)["environment"]
+
+    def became(run):
+        bells.ended(PROMOTION, run)
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in way.items():
+                patch.setenv(name, value)
+            found = decisions.answer(open_store(way["STORE"]), DATASET, slug(run))
+        return found.answer, found.who
+
+    return became
+
+
+@pytest.fixture(scope="module")
+def asking(bells):
+    """A first result, and the run of `promote_champion` that it started, which asks."""
+    compared = bells.ended(COMPARISON, bells.start(COMPARISON, profile="smoke", datasets=[DATASET]))
+    (run,) = awaited(lambda: bells.runs(PROMOTION))
+    return compared, run, bells.question(run["dag_run_id"])
+
+
+def test_a_result_asks_and_holds_nothing_up(bells, asking):
+    """The comparison is over. Its dataset asks, without a slot of any pool, and no other dataset does."""
+    compared, run, question = asking
+    assert (compared["state"], bells.states(COMPARISON, compared)["candidates"]) == ("success", "success")
+    assert bells.states(PROMOTION, run) == {
+        "datasets": "success",
+        "cifar10.judge": "success",
+        "cifar10.approve": "awaiting_input",
+        "cifar10.promote": "none",
+        "fashion_mnist.judge": "skipped",
+        "fashion_mnist.approve": "skipped",
+        "fashion_mnist.promote": "skipped",
+    }
+    assert question["subject"] == "Make cnn the champion of CIFAR-10?"
+    assert f"/reports/{slug(compared['dag_run_id'])})" in question["body"]
+    assert set(bells.pools().values()) == {0}
+
+
+@pytest.fixture(scope="module")
+def newer(bells, asking):
+    """A second result, and the run that it started."""
+    bells.ended(COMPARISON, bells.start(COMPARISON, profile="smoke", datasets=[DATASET]))
+    _, run = awaited(lambda: runs if len(runs := bells.runs(PROMOTION)) > 1 else None)
+    bells.question(run["dag_run_id"])
+    return run["dag_run_id"]
+
+
+def test_a_newer_result_takes_the_place_of_the_one_that_waits(bells, asking, newer, became):
+    """Nobody has answered. The first run ends well, promotes nothing, and says why; the second one asks."""
+    run = asking[1]["dag_run_id"]
+    assert became(run) == ("superseded", "automatic")
+    ended = bells.ended(PROMOTION, run)
+    assert (ended["state"], bells.states(PROMOTION, ended)["cifar10.promote"]) == ("success", "skipped")
+
+
+@needs_browser
+def test_a_person_approves_in_the_ui(bells, newer, became, machine, tmp_path):
+    """On *Required Actions* stands the question, with its sentence, its link and its buttons; one click answers."""
+    url, password = read_server(machine.state)["url"], Secrets.load(machine.state / "airflow").password
+    with Browser(tmp_path / "profile") as browser:
+        browser.open(f"{url}/auth/login")
+        browser.fill("input[name=username]", "admin")
+        browser.fill("input[name=password]", password)
+        browser.click("button[type=submit]")
+        browser.sees("Dags")
+        browser.open(f"{url}/required_actions")
+        browser.sees("champion of CIFAR-10")
+        browser.picture(tmp_path / "list.png")
+    assert became(newer) == ("promoted", "admin")
+
+
+def test_a_person_refuses(bells, asking, became):
+    """Two runs wait at once; each gets its own answer by REST. A refusal is no failure, and is kept with its name."""
+    refused, approved = (bells.start(PROMOTION, datasets=[DATASET]) for _ in range(2))
+    questions = {run: bells.question(run) for run in (refused, approved)}
+    bells.reply(questions[refused], "Reject")
+    bells.reply(questions[approved], "Approve")
+    assert (became(refused), became(approved)) == (("rejected", "admin"), ("promoted", "admin"))
+    ended = bells.ended(PROMOTION, refused)
+    states = bells.states(PROMOTION, ended)
+    assert (ended["state"], states["cifar10.approve"], states["cifar10.promote"]) == ("success", "success", "skipped")
+    assert bells.states(PROMOTION, bells.ended(PROMOTION, approved))["cifar10.promote"] == "success"
+
+
+def test_nobody_answers(bells, asking, became, machine):
+    """When the time of the rules is over, the candidate is not promoted, and the record says so."""
+    (machine.folder / "patience").write_text("0.0001")
+    assert became(bells.start(PROMOTION, datasets=[DATASET])) == ("unanswered", "automatic")
