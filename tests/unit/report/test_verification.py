@@ -150,6 +150,8 @@ CONTRADICTION = "datasets.0.differences.0.cnn: expected an interval, a p-value a
         ((*MODEL, "calibration", "sure", "count"), 1, "models.1.calibration.sure: expected means of answers"),
         ((*MODEL, "calibration", "bins", 9, "accuracy"), 0.9, "models[cnn].calibration.bins[9].accuracy"),
         ((*MODEL, "replicates", 1, "log_loss"), 0.9, "models[cnn].replicates[1].log_loss"),
+        ((*MODEL, "replicates", 1, "calibrated_error"), 0.9, "models[cnn].replicates[1].calibrated_error"),
+        ((*MODEL, "replicates", 1, "temperature"), 3.0, "models[cnn].replicates[1].calibrated_log_loss"),
         ((*MODEL, "replicates", 1, "train_seconds"), 99.9, "models[cnn].spread.train_seconds.mean"),
         ((*DIFFERENCE, "estimate"), 0.9, CONTRADICTION),
         ((*DIFFERENCE, "low"), 0.01, "differences[cnn].low"),

@@ -41,10 +41,10 @@ def reliability_figure(dataset: DatasetComparison) -> str | None:
 
 
 def _accuracies(axes: Axes, found: Calibration, drawn: Look, label: str | None = None) -> None:
-    """The accuracies of a family; hollow, and in no legend, without a `label`."""
+    """The accuracies of a family; without a `label` hollow marks on a thin line, in no legend."""
     full = [each for each in found.bins if each.count]
     x, y = ([or_nan(getattr(each, name)) for each in full] for name in ("confidence", "accuracy"))
-    axes.plot(x, y, color=drawn.colour, linestyle=drawn.dash, linewidth=1.2)
+    axes.plot(x, y, color=drawn.colour, linestyle=drawn.dash, linewidth=1.2 if label else 0.7)
     most = max(each.count for each in full)
     sizes = [max(LEAST, MOST * (each.count / most) ** 0.5) for each in full]
     areas, fill = [size**2 for size in sizes], drawn.colour if label else "none"
