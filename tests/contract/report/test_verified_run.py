@@ -118,13 +118,14 @@ def test_the_mistakes_are_pictures_of_the_test_part(store):
 
 
 def test_what_only_the_artifacts_know_is_compared_too(store):
-    """A changed validation accuracy of a trial, a loss of an epoch, a fact of the data: each is named by its place."""
+    """A changed validation accuracy of a trial, a loss of an epoch, a floor, a fact of the data: each has its place."""
     key = "reports/r1/report.json"
     whole = store.read(key)
     document = json.loads(whole)
     cifar = document["datasets"][0]
     cifar["models"][0]["trials"][0]["score"] = 0.123
     cifar["models"][0]["replicates"][0]["history"][0]["loss"] = 0.123
+    cifar["centroid"]["accuracy"] = 0.123
     cifar["facts"]["counts"]["train"] = 123
     cifar["fairness"][0]["found"] = "data artifact of mine"
     try:
@@ -132,7 +133,13 @@ def test_what_only_the_artifacts_know_is_compared_too(store):
         said = "\n".join(verify_run(store, "r1").findings)
     finally:
         store.write(key, whole)
-    for named in ("trials[0].score", "history[1].loss", "facts.counts.train", "fairness[data].found"):
+    for named in (
+        "trials[0].score",
+        "history[1].loss",
+        "centroid.accuracy",
+        "facts.counts.train",
+        "fairness[data].found",
+    ):
         assert f"against the artifacts: datasets[cifar10].{named}" in said or f"{named}: expected" in said, said
 
 

@@ -50,7 +50,8 @@ def leave_branch(store, branch):
         own = replace(place, seed=search.seed)
         leave(store, replace(own, shard=0), "search", {}, settings=search.settings)
         leave(store, own, "choose", {"trials.json": search.trials, "best.json": search.best})
-    files = {"metrics.json": {"replicates": [replicate.evaluation for replicate in branch.replicates]}}
+    evaluations = [replicate.evaluation for replicate in branch.replicates]
+    files = {"metrics.json": {"replicates": evaluations, "nearest_centroid": branch.nearest_centroid}}
     for one in branch.replicates:
         trained = {"metrics.json": one.training, "history.json": one.history}
         leave(
@@ -103,6 +104,20 @@ def models(store):
 def flip(store, key):
     whole = store.read(key)
     store.write(key, whole[:40] + bytes([whole[40] ^ 1]) + whole[41:])
+
+
+def test_families_that_disagree_on_the_nearest_centroid_are_a_finding(tmp_path):
+    """It is no family's: every evaluation of a dataset has found the same, and `verify` says where one has not."""
+    asked = synthetic.request(replicates=2).model_copy(update={"run": REQUEST.run})
+    store = open_store((tmp_path / "store").as_uri())
+    write_request(store, asked)
+    leave(store, DATA, "normalize", IMAGES, summary=synthetic.facts(asked)["cifar10"])
+    ann, cnn = synthetic.everything(asked, examples=50)
+    leave_branch(store, ann)
+    leave_branch(store, replace(cnn, nearest_centroid=0.9))
+    report(asked, store)
+    found = "\n".join(verify_run(store, asked.run).findings)
+    assert "evaluate: cifar10: cnn: nearest_centroid: expected 0.28, received 0.9" in found
 
 
 @pytest.mark.parametrize("harm", [flip, FileStore.delete])
