@@ -11,12 +11,17 @@ from tasks.commands.store import named_store
 from tasks.errors import DataError, RequestError, UncheckedError, shown
 
 if TYPE_CHECKING:
+    from tasks.report.audit import Audit
     from tasks.report.between.contrast import Side
 
 VERIFY = "make a report's numbers and documents again, and check every file and digest within reach"
 DOWNLOAD = "bring a published report into a folder, and check every file"
 PRESIGN = "print links to a report's documents that work without a login until they expire"
 COMPARE = "name what differs between two runs, and which differences in their results exceed the noise"
+CHAMPIONS = "champions"
+VERIFIED = (
+    f"a folder with a downloaded report, the name of a run in the store, or `{CHAMPIONS}` for those of all datasets"
+)
 MAX_LINK_HOURS = 168
 RUN = "the name of a run in the store, or `latest`"
 TOLD = "a folder with a downloaded report, the name of a run in the store, or `latest`"
@@ -25,7 +30,7 @@ TOLD = "a folder with a downloaded report, the name of a run in the store, or `l
 def add(commands: Any) -> None:
     """Add them to the commands of a parser."""
     verify = commands.add_parser("verify", help=VERIFY, description=VERIFY)
-    verify.add_argument("report", help="a folder with a downloaded report, or the name of a run in the store")
+    verify.add_argument("report", help=VERIFIED)
     verify.set_defaults(run_command=_verify)
     download = commands.add_parser("download", help=DOWNLOAD, description=DOWNLOAD)
     download.add_argument("report", metavar="RUN", help=RUN)
@@ -56,15 +61,7 @@ def _hours(text: str) -> float:
 
 
 def _verify(options: argparse.Namespace) -> None:
-    from tasks.report.bundle import run_named
-    from tasks.report.verification import verify_folder, verify_run
-
-    folder = Path(options.report)
-    if folder.is_dir():
-        audit = verify_folder(folder)
-    else:
-        store = named_store()
-        audit = verify_run(store, run_named(store, options.report))
+    audit = _audit(options.report)
     for line in audit.findings:
         print(line)
     for line in audit.unchecked:
@@ -72,8 +69,28 @@ def _verify(options: argparse.Namespace) -> None:
     if audit.findings:
         raise DataError(f"{options.report}: {len(audit.findings)} things do not agree; looked at {audit}")
     if audit.unchecked:
-        raise UncheckedError(f"{options.report}: {len(audit.unchecked)} files were not checked; looked at {audit}")
+        raise UncheckedError(f"{options.report}: {len(audit.unchecked)} things were not checked; looked at {audit}")
     print(f"{options.report}: all agrees; looked at {audit}")
+
+
+def _audit(name: str) -> "Audit":
+    """What a verification of the folder, the run or the champions of this name found."""
+    from tasks.registry.verification import verify_champions
+    from tasks.report.audit import Audit
+    from tasks.report.bundle import run_named
+    from tasks.report.verification import verify_folder, verify_run
+
+    if Path(name).is_dir():
+        return verify_folder(Path(name))
+    store = named_store()
+    if name == CHAMPIONS:
+        audit = Audit()
+        verify_champions(store, audit)
+        return audit
+    run = run_named(store, name)
+    audit = verify_run(store, run)
+    verify_champions(store, audit, run)
+    return audit
 
 
 def _download(options: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tasks.comparison.schema.report import Comparison
+from tasks.settings.values import Frozen
 
 PRECISION = 1e-9  # relative: the order of a sum may differ between machines, but no digit that a reader sees
 
@@ -29,8 +29,8 @@ class Audit:
         if not _same(expected, received):
             self.findings.append(f"{where}: expected {_short(expected)}, received {_short(received)}")
 
-    def agree(self, what: str, reported: Comparison, recomputed: Comparison) -> None:
-        """Check every value of a report against the one that was computed again; `what` names the two."""
+    def agree(self, what: str, reported: Frozen, recomputed: Frozen) -> None:
+        """Check every value of a document against the one that was computed again; `what` names the two."""
         received = dict(leaves(reported.model_dump(mode="json")))
         expected = dict(leaves(recomputed.model_dump(mode="json")))
         for place in {**expected, **received}:

@@ -38,9 +38,7 @@ def main() -> None:
     parser.add_argument("--reports", type=Path, default=Path("reports"), help="where the run's report is")
     parser.add_argument("--run", default="latest", help="what the first three parts are read of")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of growth, parsing and decoding")
-    parser.add_argument(
-        "--simulations", type=int, default=2_000, help="comparisons of a cell, for coverage and promotion"
-    )
+    parser.add_argument("--simulations", type=int, default=2_000, help="of a cell, for coverage and promotion")
     parser.add_argument("--images", type=int, default=50_000, help="JPEGs that decoding decodes")
     parser.add_argument("--gigabytes", type=float, default=20, help="of arrays on the disk, for memory")
     options = parser.parse_args()

@@ -32,13 +32,23 @@ def request(run: str, **training: Any) -> Request:
 
 
 def made(
-    asked: Request, *, accuracy: float | None = None, trained_as: str = "", test_part: str | None = "t" * 40
+    asked: Request,
+    *,
+    accuracy: float | None = None,
+    trained_as: str = "",
+    test_part: str | None = "t" * 40,
+    ruined: int | None = None,
 ) -> tuple[Comparison, Files]:
-    """The report of a run, and its predictions by key; runs `trained_as` another share the models of their seeds."""
+    """The report of a run, and its predictions by key; runs `trained_as` another share the models of their seeds.
+
+    The models take every example of the class `ruined` for another one.
+    """
     files: Files = {}
     branches = []
     for branch in synthetic.everything(asked, accuracy=accuracy, examples=EXAMPLES):
         stored = with_predictions(branch, files.__setitem__, EXAMPLES, accuracy)
+        if ruined is not None:
+            stored = _ruined(asked, stored, files, ruined)
         seeds = tuple(_trained(seed, branch.family, trained_as or asked.run) for seed in stored.replicates)
         branches.append(replace(stored, replicates=seeds, test_part=test_part))
     facts, records = synthetic.facts(asked), synthetic.records(asked)
@@ -58,6 +68,24 @@ def with_predictions(
         np.savez_compressed(stream, y_true=truth, y_pred=replicate.y_pred, y_prob=probabilities)
         write(replicate.predictions, stream.getvalue())
         replicates.append(replace(replicate, predictions_sha256=sha256(stream.getvalue()).hexdigest()))
+    return replace(branch, replicates=tuple(replicates))
+
+
+def _ruined(asked: Request, branch: Branch, files: Files, label: int) -> Branch:
+    """The branch, whose models answer with the next class where the true one is `label`; its files are replaced."""
+    replicates = []
+    for replicate in branch.replicates:
+        with np.load(io.BytesIO(files[replicate.predictions])) as stored:
+            truth, probabilities = stored["y_true"], stored["y_prob"].copy()
+        rows, other = truth == label, (label + 1) % probabilities.shape[1]
+        probabilities[rows, other] += 1.0
+        probabilities[rows] /= probabilities[rows].sum(axis=1, keepdims=True)
+        about = asked.dataset(branch.dataset)
+        new = synthetic.measured(asked, about, branch.family, replicate.seed, truth, probabilities)
+        stream = io.BytesIO()
+        np.savez_compressed(stream, y_true=truth, y_pred=new.y_pred, y_prob=probabilities)
+        files[replicate.predictions] = stream.getvalue()
+        replicates.append(replace(new, predictions_sha256=sha256(stream.getvalue()).hexdigest()))
     return replace(branch, replicates=tuple(replicates))
 
 

@@ -16,7 +16,8 @@ Four things are particular here:
 * Where models hardly ever disagree, or err, an interval counts a few made-up examples too (`sample.py`).
 * The degrees of freedom of the seeds are the mean of Welch's and of their least possible number. Welch's alone give too
   narrow intervals for two or three seeds whose spreads differ: 93.8 % in place of 95 %. Where one side has fewer seeds,
-  as one of two runs may have, both count as if they had so few.
+  as one of two runs may have, both count as if they had so few. Beside a side of one seed, the other one's spread is
+  all that is known.
 
 `make bench PARTS=coverage` measures how often the interval covers the truth.
 """
@@ -193,13 +194,18 @@ def _estimate(columns: NDArray, sides: Sequence[Hits], added: Added) -> Estimate
         single, counted = parts.examples + parts.rest, examples * (parts.examples + parts.rest) / found
     return Estimate(
         samples=(Sample(float(columns.mean()), single, counted, parts.seeds_of_mean / examples, added),),
-        freedom=_freedom(found + parts.seeds_of_mean, parts.excess, seeds, examples),
+        freedom=_freedom(found + parts.seeds_of_mean, parts.excess, _spread_by(sides), examples),
         seed_variance=parts.seeds / examples,
         example_variance=parts.examples,
         rest_variance=parts.rest,
         seeds=seeds,
         examples=examples,
     )
+
+
+def _spread_by(sides: Sequence[Hits]) -> int:
+    """The smallest number of seeds of a side that has several: a single one tells nothing of their spread."""
+    return min((len(side) for side in sides if len(side) > 1), default=1)
 
 
 def _freedom(total: float, excess: Sequence[float], seeds: int, examples: int) -> float:

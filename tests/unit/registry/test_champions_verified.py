@@ -1,0 +1,184 @@
+"""Champions verified: a whole ledger is, and whatever was forged, damaged or dropped is a finding."""
+
+import io
+import json
+from collections.abc import Callable
+from hashlib import sha256
+
+import numpy as np
+import pytest
+
+from tasks.registry import decisions, ledger
+from tasks.registry.candidates import candidate_of
+from tasks.registry.documents import Decision, Entry
+from tasks.registry.judging import judge
+from tasks.registry.verification import verify_champions
+from tasks.report.audit import Audit
+from tasks.settings.promotion import Promotion
+from tasks.storage.artifacts import commit
+from tasks.storage.contract import Store
+from tests.support.champions import DATASET, answer, entry
+from tests.support.published_runs import made, put, request
+
+FOLDER = f"champions/{DATASET}/"
+WHEN = "2026-11-29T10:00:00.000+00:00"
+
+
+@pytest.fixture
+def champions(store, tmp_path) -> Store:
+    """Two promotions, a refusal and a rollback, with the artifacts of both champions."""
+    accuracies = {"first": 0.6, "worse": 0.5, "second": 0.8}
+    for number, (run, accuracy) in enumerate(accuracies.items()):
+        put(store, *made(request(run).model_copy(update={"seed": 100 * number}), accuracy=accuracy))
+    first = promoted(store, tmp_path, 1, "first")
+    decide(store, "asked-worse", "worse", first)
+    promoted(store, tmp_path, 2, "second", first)
+    back = entry(3, model=first.model, kind="rollback", restores=1, decision=None, export=first.export)
+    ledger.append(store, back)
+    return store
+
+
+def decide(store: Store, asked: str, run: str, champion: Entry | None = None) -> Decision:
+    """Judge the candidate of a run, and keep that."""
+    candidate = candidate_of(store, run, DATASET)
+    judgement, predictions = judge(store, candidate, champion, Promotion(), 1, print)
+    number = champion.number if champion else None
+    made = Decision(
+        asked=asked, test_part=candidate.test_part, candidate=candidate, champion=number, predictions=predictions,
+        judgement=judgement, approval="human", when=WHEN,
+    )  # fmt: skip
+    return decisions.keep_decision(store, made)
+
+
+def promoted(store: Store, folder, number: int, run: str, champion: Entry | None = None) -> Entry:
+    """Make the candidate of a run the champion; its artifacts are made up."""
+    candidate = decide(store, f"asked-{run}", run, champion).candidate
+    for name, key in {**candidate.artifacts, "export": f"export-{run}"}.items():
+        made = folder / run / name
+        made.mkdir(parents=True)
+        (made / "file").write_text(f"{run} {name}", encoding="utf-8")
+        commit(store, name.partition("/")[0], key, made, {}, {})
+    ledger.append(store, new := entry(number, run, model=candidate, decision=f"asked-{run}"))
+    decisions.keep_answer(store, DATASET, answer(f"asked-{run}", "promoted", number=number))
+    return new
+
+
+def findings(store: Store, run: str | None = None) -> list[str]:
+    """What a verification finds; nothing may stay unchecked."""
+    audit = Audit()
+    verify_champions(store, audit, run)
+    assert not audit.unchecked
+    return audit.findings
+
+
+def changed(store: Store, key: str, change: Callable[[dict], object]) -> None:
+    """Change a document in the store, and write it as it was written."""
+    document = json.loads(store.read(key))
+    change(document)
+    store.write(key, json.dumps(document).encode())
+
+
+def test_whole_champions_agree(champions):
+    """Every document is read, every artifact too, and every judgement is made again."""
+    audit = Audit()
+    verify_champions(champions, audit)
+    assert (audit.findings, audit.unchecked) == ([], [])
+    assert audit.checked["artifacts of champions"] > 8
+    assert audit.checked["values"] > 50
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("0001.json", lambda d: d["model"].update(budget=9), "0001.json: model: expected"),
+        ("0002.json", lambda d: d.update(decision="nobody"), "0002.json: expected the decision that it names"),
+        ("0002.json", lambda d: d.update(decision="asked-worse"), "its candidate passed, or a person chose it"),
+        ("0003.json", lambda d: d.update(restores=7), "0003.json: expected an earlier entry that it restores"),
+        ("0003.json", lambda d: d.update(export="other"), "0003.json: export: expected"),
+        ("0002.json", lambda d: d.update(number=5), "expected number 2 of cifar10, received 5"),
+        ("decisions/asked-second.json", lambda d: d["judgement"].update(looks=4), "judgement: sentence: expected"),
+        ("decisions/asked-second.json", lambda d: d["judgement"].update(accuracy=0.81), "judgement"),
+        ("decisions/asked-second.json", lambda d: d["judgement"]["lead"].update(low=0.1), "judgement: lead.low"),
+        ("decisions/asked-worse.json", lambda d: d["judgement"].update(passed=True), "expected a document Decision"),
+        ("decisions/asked-worse.json", lambda d: d.update(champion=9), "expected the champion number 9"),
+        ("decisions/asked-worse.json", lambda d: d["candidate"].update(family="mixer"), "cannot be judged again"),
+        ("decisions/asked-first.answer.json", lambda d: d.update(number=2), "entries of its decision"),
+        ("decisions/asked-first.answer.json", lambda d: d.update(answer="rejected"), "entries of its decision"),
+    ],
+)
+def test_a_forged_number_is_found(champions, name, change, said):
+    """Each document follows from the others, and the numbers of a judgement from the answers."""
+    changed(champions, f"{FOLDER}{name}", change)
+    assert any(said in line for line in findings(champions)), findings(champions)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("0001.json", "0001.json: expected an entry of the ledger, found none"),
+        ("0002.json", "0002.json: expected an entry of the ledger, found none"),
+        ("decisions/asked-first.json", "expected the decision that it names, found none: asked-first"),
+        ("decisions/asked-second.json", "expected an answer to a decision, found no such decision"),
+    ],
+)
+def test_a_dropped_document_is_found(champions, name, said):
+    """The numbers have no gaps, and every answer and entry has its decision."""
+    champions.delete(f"{FOLDER}{name}")
+    assert any(said in line for line in findings(champions))
+
+
+def test_a_dropped_last_entry_is_found(champions):
+    """The answer says that there was a promotion."""
+    for number in (2, 3):
+        champions.delete(f"{FOLDER}000{number}.json")
+    assert any(
+        "asked-second.answer.json: entries of its decision: expected [2]" in line for line in findings(champions)
+    )
+
+
+def test_a_document_that_nobody_knows_is_found(champions):
+    """Nothing else lies among the champions."""
+    champions.write(f"{FOLDER}note.txt", b"")
+    assert findings(champions) == [f"{FOLDER}note.txt: expected no such document among the champions; remove it"]
+
+
+@pytest.mark.parametrize("stage", ["train", "export"])
+def test_a_changed_byte_of_an_artifact_is_found(champions, stage):
+    """One of a model, and one of an export; so is an artifact that is gone."""
+    key = next(key for key in champions.list(f"artifacts/{stage}/") if key.endswith("/file"))
+    champions.write(key, champions.read(key)[:-1] + b"!")
+    assert any(f"{key}: expected SHA-256" in line for line in findings(champions))
+    champions.delete(key)
+    assert any(f"{key}: expected the file that its manifest names" in line for line in findings(champions))
+
+
+def test_another_answer_in_published_predictions_is_found(champions):
+    """Even where the report names the digest of the new file."""
+    key = next(key for key in champions.list("reports/second/predictions/") if "-ann-" in key)
+    old = champions.read(key)
+    with np.load(io.BytesIO(old)) as stored:
+        arrays = dict(stored)
+    arrays["y_pred"][:100] = (arrays["y_true"][:100] + 1) % 10
+    new = io.BytesIO()
+    np.savez_compressed(new, **arrays)
+    champions.write(key, new.getvalue())
+    report = champions.read("reports/second/report.json")
+    digests = (sha256(body).hexdigest().encode() for body in (old, new.getvalue()))
+    champions.write("reports/second/report.json", report.replace(*digests))
+    assert any("asked-second.json: judgement: accuracy" in line for line in findings(champions))
+
+
+def test_of_one_run_only_its_own_documents_are_checked(champions):
+    """A forged decision on another run's candidate is no finding of this run."""
+    changed(champions, f"{FOLDER}decisions/asked-second.json", lambda document: document["judgement"].update(looks=4))
+    assert findings(champions, "first") == []
+    assert findings(champions, "second") != []
+
+
+def test_a_judgement_whose_report_is_gone_is_not_checked(champions):
+    """It is named, and no finding: reports may be deleted."""
+    champions.delete("reports/worse/report.json")
+    audit = Audit()
+    verify_champions(champions, audit)
+    assert audit.findings == []
+    assert [line.partition(":")[0] for line in audit.unchecked] == [f"{FOLDER}decisions/asked-worse.json"]
