@@ -47,6 +47,11 @@ def the_change(number: int) -> Callable[[str, Path], bool]:
     return instant
 
 
+def a_second_seed_gets_its_events(event: str, path: Path) -> bool:
+    """Files of events for TensorBoard stand, and the next one has its bytes under another name."""
+    return event == "os.rename" and "tfevents" in path.name and "seed-1" in path.parts
+
+
 def die_before(instant: Callable[[str, Path], bool]) -> None:
     """Kill this process by SIGKILL before the first rename, link or removal of which `instant` is true.
 

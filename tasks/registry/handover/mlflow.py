@@ -1,0 +1,139 @@
+"""A run as runs of MLflow: one for the whole, below it one for each family, and below that one for each seed.
+
+Every one of them has the tag `like_for_like.run`. That of the whole gets its tag `like_for_like.complete`, the digest
+of the bundle, last of all. So a second hand-over finds it and does nothing. One that was killed, or that handed over
+another report of this run, leaves runs without this tag: the next one moves them to MLflow's trash and begins again.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from tasks.errors import RequestError, redacted
+from tasks.registry.handover.bundle import Bundle
+from tasks.registry.handover.content import PREFIX, BranchRun, Content, SeedRun, Values, content
+
+RUN, COMPLETE = f"{PREFIX}run", f"{PREFIX}complete"
+PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"  # MLflow's own tags: its pages show both
+NUMBERS_AT_ONCE = 1_000  # of one request; MLflow takes no more
+TOLD = 4_900  # characters of a tag, and 500 of a parameter: older servers take no more
+TOLD_OF_A_PARAMETER = 500
+PAGE = 1_000
+MISSING = "expected the package mlflow-skinny, found none; type pip install 'mlflow-skinny>=3.5'"
+
+
+def hand_over(bundle: Bundle, uri: str, experiment: str) -> str:
+    """Bring the run to the MLflow server, or the place, at `uri`, and say what was done.
+
+    Raises:
+        RequestError: MLflow is not installed, or refuses what it was asked.
+        ConnectionError: the server cannot be reached, or fails; a retry may help.
+    """
+    try:
+        from mlflow import MlflowClient
+        from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
+    except ImportError as error:
+        raise RequestError(f"{MISSING} ({error.name})") from None
+    MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)  # the address may hold a password
+    with _in_our_words(uri):
+        return _Transfer(MlflowClient(tracking_uri=uri), experiment, bundle, redacted(uri)).bring()
+
+
+@contextmanager
+def _in_our_words(uri: str) -> Iterator[None]:
+    """What MLflow and its HTTP client raise, as errors of this project. Their messages may hold the address."""
+    from mlflow.exceptions import MlflowException
+    from requests import RequestException
+
+    try:
+        yield
+    except MlflowException as error:
+        said = f"{uri}: expected MLflow to take the run, received: {str(error).splitlines()[0]}"
+        if 400 <= error.get_http_status_code() < 500:
+            raise RequestError(f"{said}; mend that, or name another place (--to)") from None
+        raise ConnectionError(redacted(f"{said}; try again when the server is well")) from None
+    except RequestException as error:
+        received = type(error).__name__
+        raise ConnectionError(redacted(f"{uri}: expected an MLflow server, received: {received}; try again")) from None
+
+
+class _Transfer:
+    """One run on its way to MLflow."""
+
+    def __init__(self, client: Any, experiment: str, bundle: Bundle, where: str):
+        self._client, self._bundle, self._where = client, bundle, where
+        self._run: Content = content(bundle.comparison)
+        self._experiment = self._experiment_named(experiment)
+        self._moment = round(1000 * self._run.created)  # MLflow counts milliseconds
+
+    def _experiment_named(self, name: str) -> str:
+        """The id of the experiment, which is made where there is none."""
+        found = self._client.get_experiment_by_name(name)
+        if found and found.lifecycle_stage != "active":
+            wanted = "restore it in MLflow, or name another one (MLFLOW_EXPERIMENT_NAME)"
+            raise RequestError(f"{self._where}: expected an active experiment {name!r}, found a deleted one; {wanted}")
+        return str(found.experiment_id if found else self._client.create_experiment(name))
+
+    def bring(self) -> str:
+        """Bring all of it, unless it is there."""
+        there = self._there()
+        if any(run.data.tags.get(COMPLETE) == self._bundle.digest for run in there):
+            return f"{self._where}: run {self._run.run} is there already, nothing was done"
+        for run in there:
+            self._client.delete_run(run.info.run_id)
+        whole = self._begun(self._run.run, self._run.tags | {NOTE: "\n\n".join(self._run.verdicts)}, None)
+        self._log(whole, self._run.parameters, [])
+        for path in self._bundle.documents:
+            self._client.log_artifact(whole, str(path))
+        for branch in self._run.branches:
+            self._bring_branch(branch, whole)
+        self._client.set_terminated(whole, "FINISHED", self._moment)
+        self._client.set_tag(whole, COMPLETE, self._bundle.digest)
+        seeds = sum(len(branch.seeds) for branch in self._run.branches)
+        return f"{self._where}: run {self._run.run}, {len(self._run.branches)} families' results and {seeds} seeds"
+
+    def _there(self) -> list[Any]:
+        """All runs of this run that MLflow has, whole or not."""
+        asked, found, token = f"tags.`{RUN}` = '{self._run.run}'", [], None
+        while True:
+            page = self._client.search_runs([self._experiment], asked, max_results=PAGE, page_token=token)
+            found += page
+            if not (token := page.token):
+                return found
+
+    def _bring_branch(self, branch: BranchRun, whole: str) -> None:
+        note = {NOTE: branch.error} if branch.error else {}
+        run = self._begun(branch.place, branch.tags | note, whole)
+        self._log(run, branch.parameters, self._numbers(branch.numbers, 0, 0.0))
+        for seed in branch.seeds:
+            self._bring_seed(seed, run)
+        self._client.set_terminated(run, "FAILED" if branch.error else "FINISHED", self._moment)
+
+    def _bring_seed(self, seed: SeedRun, parent: str) -> None:
+        run = self._begun(seed.place, seed.tags, parent)
+        numbers = [n for each in seed.moments for n in self._numbers(each.numbers, each.epoch, each.after)]
+        last = seed.moments[-1] if seed.moments else None
+        step, after = (last.epoch, last.after) if last else (0, 0.0)
+        self._log(run, seed.parameters, numbers + self._numbers(seed.final, step, after))
+        self._client.log_artifact(run, str(self._bundle.folder / seed.predictions), "predictions")
+        self._client.set_terminated(run, "FINISHED", self._moment + round(1000 * after))
+
+    def _begun(self, name: str, tags: dict[str, str], parent: str | None) -> str:
+        """The id of a new run."""
+        known = {key: value[:TOLD] for key, value in tags.items()} | ({PARENT: parent} if parent else {})
+        made = self._client.create_run(self._experiment, self._moment, known, name)
+        return str(made.info.run_id)
+
+    def _numbers(self, numbers: dict[str, float], step: int, after: float) -> list[Any]:
+        from mlflow.entities import Metric
+
+        moment = self._moment + round(1000 * after)
+        return [Metric(name, float(number), moment, step) for name, number in numbers.items()]
+
+    def _log(self, run: str, parameters: Values, numbers: Sequence[Any]) -> None:
+        from mlflow.entities import Param
+
+        told = [Param(name, str(value)[:TOLD_OF_A_PARAMETER]) for name, value in parameters.items()]
+        self._client.log_batch(run, params=told)
+        for start in range(0, len(numbers), NUMBERS_AT_ONCE):
+            self._client.log_batch(run, metrics=numbers[start : start + NUMBERS_AT_ONCE])
