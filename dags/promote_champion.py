@@ -11,11 +11,13 @@ A run starts when `compare_image_models` has a result. A run that waits ends whe
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, TaskGroup, task
+from airflow.sdk import DAG, TaskGroup, TriggerRule, task
 from airflow.sdk.definitions.param import ParamsDict
 
 from dags.approval import Approval
 from dags.assets import CANDIDATES, asked, bells, candidate
+from dags.notifications.operators import notify
+from dags.notifications.promotion import DECIDED, WAITING, decided, waiting
 from dags.site import surroundings
 from dags.stage_operators import RETRIED, command
 from dags.trigger_form import several
@@ -53,7 +55,16 @@ def promotion(dataset: str) -> list[Any]:
             command(PROMOTE, ORCHESTRATION, dataset=dataset, env=answer),
         ]
         tasks[0] >> approve >> tasks[-1]
+        tell_of(dataset, title, tasks)
     return tasks
+
+
+def tell_of(dataset: str, title: str, tasks: list[Any]) -> None:
+    """Tell people that a candidate waits, while it does, and what became of it."""
+    told = CONFIGURATION.notifications
+    asking = waiting(dataset, title)  # nobody where the gate let no candidate pass
+    tasks[0] >> notify(told, asking, WAITING, group="notify_waiting", rule=TriggerRule.ALL_SUCCESS)
+    tasks[-1] >> notify(told, decided(dataset, title), DECIDED)
 
 
 with DAG(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import BaseOperator, TaskGroup
+from airflow.sdk import BaseOperator, TaskGroup, TriggerRule
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.notifications.message import Message
@@ -53,19 +53,28 @@ class Notification(BaseOperator):
         self.log.info("told: %s", message.heading)
 
 
-def notify(told: Notifications, compose: Compose, occasions: Collection[Occasion], group: str = "notify") -> list[Any]:
-    """The tasks of the channels that hear one of `occasions`, in a group; nothing where there are none."""
+def notify(
+    told: Notifications,
+    compose: Compose,
+    occasions: Collection[Occasion],
+    *,
+    group: str = "notify",
+    rule: TriggerRule = TriggerRule.ALL_DONE_SETUP_SUCCESS,
+) -> list[Any]:
+    """The tasks of the channels that hear one of `occasions`, in a group; nothing where there are none.
+
+    By the `rule` of teardown tasks they start however what is before them ended.
+    """
     if not (channels := told.hearing(*occasions)):
         return []
     with TaskGroup(group, tooltip="Tell people. What happens here does not change how the run ends."):
-        return [
-            Notification(
-                task_id=name,
-                channel=channel,
-                told=told,
-                compose=compose,
-                doc_md=f"Tell people by {channel.kind}: {', '.join(channel.on)}. Skipped where nothing of it happened.",
-                **PATIENCE,
-            ).as_teardown()
-            for name, channel in channels.items()
-        ]
+        tasks = [_telling(name, channel, told, compose) for name, channel in channels.items()]
+    for task in tasks:
+        task.trigger_rule = rule
+    return tasks
+
+
+def _telling(name: str, channel: Channel, told: Notifications, compose: Compose) -> Any:
+    words = f"Tell people by {channel.kind}: {', '.join(channel.on)}. Skipped where nothing of it happened."
+    task = Notification(task_id=name, channel=channel, told=told, compose=compose, doc_md=words, **PATIENCE)
+    return task.as_teardown()

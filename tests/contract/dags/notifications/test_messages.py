@@ -97,7 +97,7 @@ def test_a_run_before_that_cannot_be_read_changes_nothing(store, body):
     """Its report was cleared away, or is damaged: whether the verdict changed is not known."""
     published(store, "sunday", accuracy=0.8)
     published(store, RUN_ID)
-    store.delete([report_key("sunday", "report.json")])
+    store.delete(report_key("sunday", "report.json"))
     if body:
         store.write(report_key("sunday", "report.json"), body)
     assert comparison.at_end(context(complete="success"), TOLD).occasions == ()

@@ -93,6 +93,20 @@ def test_telling_does_not_decide_how_a_run_ends(read):
     assert state_of(read()["compare_image_models"]) == ["complete"]
 
 
+def test_each_dataset_tells_of_its_candidate(read):
+    """That one waits, beside the task that waits, where the gate let it pass; what became of it, however that ended."""
+    dag = read(TEAM, HOOK)["promote_champion"]
+    found = {name: (task.upstream_task_ids, task.trigger_rule.value) for name, task in telling(dag).items()}
+    ended = ({"cifar10.promote"}, "all_done_setup_success")
+    assert {name: each for name, each in found.items() if name.startswith("cifar10.")} == {
+        "cifar10.notify_waiting.team": ({"cifar10.judge"}, "all_success"),
+        "cifar10.notify.team": ended,
+        "cifar10.notify.hook": ended,
+    }
+    assert len(found) == 6
+    assert state_of(dag) == ["cifar10.promote", "fashion_mnist.promote"]
+
+
 def test_late_runs_have_a_dag_of_their_own(read):
     """It starts by the deadline alone. The task that sets it waits for nothing."""
     dags = read(TEAM, HOOK, LATE)
