@@ -3,9 +3,10 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from tasks.report.bundle import Progress
+if TYPE_CHECKING:  # it imports all that draws a report
+    from tasks.report.bundle import Progress
 
 WIDTH = 24  # characters of the bar itself
 REDRAWN_SECONDS = 0.2  # on a terminal
@@ -37,7 +38,7 @@ class ProgressBar:
         if self._is_terminal:
             self._say(ERASE)
 
-    def follow(self, progress: Callable[[], Progress | None]) -> None:
+    def follow(self, progress: "Callable[[], Progress | None]") -> None:
         """From now on say what `progress` of a transfer returns."""
         self.tell(lambda: drawn(progress()))
 
@@ -55,7 +56,7 @@ class ProgressBar:
         self._stream.flush()
 
 
-def drawn(progress: Progress | None) -> str:
+def drawn(progress: "Progress | None") -> str:
     """The line: `[######..................]  25 %  4.0 of 16.0 MB, file 3 of 12`; empty where nothing is known."""
     if progress is None:
         return ""

@@ -17,15 +17,13 @@ CHANGED = ("PreconditionFailed", "412")
 class Objects(BucketAccess):
     """What lies at s3://bucket/prefix/, or the object s3://bucket/key, through the standard AWS variables.
 
-    An address without a slash at its end is a prefix too, when there are objects below it. `remedy` is what a person
-    does about a wrong address.
+    An address without a slash at its end is a prefix too, when there are objects below it.
     """
 
-    def __init__(self, address: str, retries: RetryPolicy = PATIENT, remedy: str = CORRECT):
+    def __init__(self, address: str, retries: RetryPolicy = PATIENT):
         bucket, _, key = address.removeprefix("s3://").partition("/")
         super().__init__(bucket, retries=retries)
         self.where, self._place, self._top = f"location {address}", key, ""
-        self._remedy = remedy
 
     def listing(self) -> Listing:
         """See Location."""
@@ -60,4 +58,4 @@ class Objects(BucketAccess):
         fault = super()._fault(key, error)
         if isinstance(fault, ObjectMissing):
             return UnsettledError(f"{self.where}: {shown(key)} vanished while it was read")
-        return fault if is_temporary(error) else DataError(str(fault).replace("correct STORE", self._remedy))
+        return fault if is_temporary(error) else DataError(str(fault).replace("correct STORE", CORRECT))

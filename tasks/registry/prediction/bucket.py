@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tasks.data.part import is_hidden
-from tasks.data.sources.locations import Entry
+from tasks.data.sources.locations import CORRECT, Entry
 from tasks.data.sources.objects import Objects
 from tasks.errors import DataError, UnsettledError
 from tasks.registry.prediction.file import NO_FILES, Asked, UnreadableError, check_size, on_disk, unreadable
@@ -21,11 +21,11 @@ def objects(address: str) -> Iterator[Asked]:
     Raises:
         StoreError: the server cannot be reached, now or at a later object.
     """
-    location = Objects(address, remedy=REMEDY)
+    location = Objects(address)
     try:
         listing = location.listing()
     except DataError as error:
-        yield unreadable(address, str(error))
+        yield unreadable(address, _reason(error))
         return
     entries = sorted(entry for entry in listing.entries if not is_hidden(entry.name))
     if not entries:
@@ -43,7 +43,7 @@ def _archived(location: Objects, entry: Entry, address: str) -> Iterator[Asked]:
         try:
             location.bring(entry, file, lambda _: None)
         except (DataError, UnsettledError) as error:
-            yield unreadable(address, str(error))
+            yield unreadable(address, _reason(error))
             return
         yield from members(str(file), address)
 
@@ -55,5 +55,10 @@ def _read(location: Objects, entry: Entry) -> bytes:
         try:
             location.bring(entry, file, lambda _: None)
         except (DataError, UnsettledError) as error:
-            raise UnreadableError(str(error)) from None
+            raise UnreadableError(_reason(error)) from None
         return on_disk(str(file)).read()
+
+
+def _reason(error: Exception) -> str:
+    """Why something cannot be read, for who typed the address: no dataset's file has it."""
+    return str(error).replace(CORRECT, REMEDY)

@@ -1,0 +1,100 @@
+"""`predict --engine onnx` in a process of its own: an exported model, and nothing of what trained it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from PIL import Image
+
+from tasks.data.arrays import FACTS
+from tasks.project import PROJECT
+from tasks.registry import ledger
+from tasks.storage.artifacts import commit
+from tests.support import champions
+from tests.support.champions import DATASET
+from tests.support.patience import PATIENCE
+from tests.support.stage_commands import in_a_process
+
+CLASSES = ["red", "green", "blue"]
+
+
+@pytest.fixture
+def exported(tmp_path, store):
+    """A champion whose exported model answers with the most of an image's colours; the environment that leads to it."""
+    normalized, model = tmp_path / "normalized", tmp_path / "model"
+    for folder in (normalized, model):
+        folder.mkdir()
+    (normalized / FACTS).write_text(json.dumps({"classes": CLASSES, "shape": [4, 4, 3]}))
+    onnx.save(_model(), model / "model.onnx")
+    made = {"settings": {}}
+    data = commit(store, "normalize", "n" * 40, normalized, made, {})
+    commit(store, "export", "e" * 40, model, made, {})
+    named = champions.model(artifacts={"normalize": data.key})
+    ledger.append(store, champions.entry(1, model=named, export="e" * 40))
+    return {"STORE": store.uri}
+
+
+def _model():
+    """From images, uint8 [n, 4, 4, 3], to the softmax of the mean of each channel, [n, 3]."""
+    nodes = [
+        helper.make_node("Cast", ["images"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["numbers"], ["means"], axes=[1, 2], keepdims=0),
+        helper.make_node("Softmax", ["means"], ["probabilities"], axis=1),
+    ]
+    images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", 4, 4, 3])
+    probabilities = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 3])
+    graph = helper.make_graph(nodes, "colours", [images], [probabilities])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Five images, each of one colour."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number, channel in enumerate((2, 0, 1, 1, 2)):
+        pixels = np.zeros((4, 4, 3), np.uint8)
+        pixels[..., channel] = 1 + number
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return folder
+
+
+def test_an_export_answers(exported, pictures, tmp_path):
+    """With its own classes, in batches, from the images as they are."""
+    output = tmp_path / "a.jsonl"
+    options = ("--engine", "onnx", "--batch", "2", "--output", str(output))
+    done = in_a_process(exported, "predict", DATASET, str(pictures), *options)
+    assert done.code == 0, done.output
+    rows = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [row["class"] for row in rows] == ["blue", "red", "green", "green", "blue"]
+    assert rows[0]["probability"] == pytest.approx(np.e / (np.e + 2))
+    assert rows[0]["second"] == "red"
+
+
+def test_it_imports_nothing_that_trains(exported, pictures, tmp_path):
+    """Neither TensorFlow nor Keras nor SciPy, which take seconds, is imported by the whole command."""
+    script = (
+        "import sys; from tasks.__main__ import main; "
+        f"code = main(['predict', {DATASET!r}, {str(pictures)!r}, '--engine', 'onnx']); "
+        "print('imported:', sorted({'tensorflow', 'keras', 'keras_tuner', 'jax', 'scipy', 'sklearn', 'boto3', "
+        "'matplotlib', 'onnx'} & sys.modules.keys())); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=PROJECT, env=os.environ | exported, timeout=PATIENCE, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "imported: []" in done.stdout
+
+
+def test_a_lost_export_is_named(exported, pictures, store):
+    """With exit code 65, and what to do."""
+    store.delete(f"artifacts/export/{'e' * 40}/manifest.json")
+    done = in_a_process(exported, "predict", DATASET, str(pictures), "--engine", "onnx")
+    assert done.code == 65
+    assert "expected model.onnx in artifacts/export/" in done.output
