@@ -131,9 +131,8 @@ def test_a_dropped_last_entry_is_found(champions):
     """The answer says that there was a promotion."""
     for number in (2, 3):
         champions.delete(f"{FOLDER}000{number}.json")
-    assert any(
-        "asked-second.answer.json: entries of its decision: expected [2]" in line for line in findings(champions)
-    )
+    said = "asked-second.answer.json: entries of its decision: expected [2]"
+    assert any(said in line for line in findings(champions))
 
 
 def test_a_document_that_nobody_knows_is_found(champions):
