@@ -49,16 +49,23 @@ def check(output: Path) -> None:
 
 @contextmanager
 def _lines(stream: TextIO, classes: Sequence[str]) -> Iterator[Write]:
-    """A line for each answer. The name comes last, as it may be long; nothing of it can move a terminal's cursor."""
+    """A line for each answer. The name comes last, as it may be long; nothing of it can move a terminal's cursor.
+
+    Where the reader goes, as `head` does, the block ends and nothing more is said.
+    """
     width = max(len(shown(label)) for label in (*classes, "second"))
     heads = [f"{head:{width + SHARE}}" for head in ("class", "second", "third")]
-    stream.write(f"{'  '.join(heads)}  name\n")
 
     def write(answers: Sequence[Answer]) -> None:
         stream.writelines(f"{_line(answer, width)}\n" for answer in answers)
         stream.flush()
 
-    yield write
+    try:
+        stream.write(f"{'  '.join(heads)}  name\n")
+        yield write
+    except BrokenPipeError:
+        with open(os.devnull, "wb") as nowhere:  # for what waits in the stream, and for the log
+            os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def _line(answer: Answer, width: int) -> str:

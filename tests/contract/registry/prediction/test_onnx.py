@@ -98,3 +98,20 @@ def test_a_lost_export_is_named(exported, pictures, store):
     done = in_a_process(exported, "predict", DATASET, str(pictures), "--engine", "onnx")
     assert done.code == 65
     assert "expected model.onnx in artifacts/export/" in done.output
+
+
+def test_a_reader_that_has_seen_enough_ends_it(exported, pictures):
+    """As `head` does: what reads the lines goes, and the command ends without a word."""
+    line = [sys.executable, "-m", "tasks", "predict", DATASET, "-", "--engine", "onnx", "--batch", "1"]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(line, cwd=PROJECT, env=os.environ | exported, text=True, **pipes) as process:
+        name = f"{pictures}/0.png\n"
+        process.stdin.write(name)
+        process.stdin.flush()
+        assert [process.stdout.readline().split()[0] for _ in range(2)] == ["class", "blue"]
+        process.stdout.close()
+        process.stdin.write(2 * name)
+        process.stdin.close()
+        said = process.stderr.read()
+        assert process.wait(PATIENCE) == 0, said
+    assert said.splitlines() == [f"asking champion 1 of {DATASET}: cnn of quick-1 (250,000 parameters)"]
