@@ -65,7 +65,7 @@ class Approval(HITLOperator):
             return _answer("approved", AUTOMATIC)
         until = datetime.now(UTC) + question.patience
         # Airflow takes subject and body from here. What stands in the task's constructor was known before the decision.
-        self.subject = f"Make {question.family} the champion of {self.title}?"
+        self.subject = f"Make the new {question.family.upper()} the champion of {self.title}?"
         self.body = body(question, until)
         try:
             super().execute(context)

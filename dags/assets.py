@@ -34,10 +34,13 @@ def _asset(name: str) -> Asset:
 
 
 class Doorbells(AssetAny):
-    """Any of these assets, in few words: Airflow writes out the schedule of a DAG for every edge that it reads."""
+    """Any of these assets, in few words: Airflow writes out, and hashes, the schedule of a DAG for every edge of it."""
 
     def __repr__(self) -> str:
         return f"Doorbells of {len(self.objects)}"
+
+    def __hash__(self) -> int:
+        return hash(len(self.objects))
 
 
 def bells(assets: Iterable[Asset]) -> Doorbells | None:

@@ -96,8 +96,9 @@ class Browser:
         wanted = f"[...document.links].find(it => it.innerText.trim() === {json.dumps(text)})"
         return self._awaited(f"({wanted} || {{}}).href", text)
 
-    def picture(self, to: Path) -> Path:
-        """A PNG of what the window shows."""
+    def picture_of(self, text: str, to: Path) -> Path:
+        """A PNG of what the window shows, once it shows a text."""
+        self.sees(text)
         to.write_bytes(base64.b64decode(self._ask("Page.captureScreenshot")["data"]))
         return to
 
