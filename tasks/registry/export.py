@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tasks.data.arrays import FACTS, files
-from tasks.errors import DataError
+from tasks.errors import DataError, DiscreetError
 from tasks.learning.portable.making import KERAS_FILE, ONNX_FILE, PATIENCE, TOLERANCE, VARIABLES, Made, Order, make
 from tasks.registry.card.text import card
 from tasks.registry.documents import NamedModel
@@ -24,11 +24,18 @@ from tasks.storage.contract import Store
 from tasks.storage.provenance import code_digest, computing_libraries, lock_digest, versions
 
 STAGE = "export"
-CARD = "README.md"
+CARD, CLASSES = "README.md", "classes.json"
 MAKERS = ("onnx", "onnxruntime", "tf2onnx")  # libraries that no result of a run depends on, so no other key has them
 BACKEND = "tensorflow"
 IMAGES, _ = files("test")
+FORMAT = 1  # of the artifact: another one has other files, or files with other content
 Say = Callable[[str], None]
+
+
+class NoAnswerError(DiscreetError):
+    """The process that exports ended without an answer, for lack of memory say. A retry may succeed."""
+
+    exit_code = 1
 
 
 class _Source(NamedTuple):
@@ -47,6 +54,7 @@ def export(store: Store, model: NamedModel, say: Say) -> str:
     Raises:
         RequestError: the run of the model has no report.
         DataError: an artifact is missing or damaged; or an exported file would not answer as the trained network does.
+        NoAnswerError: the process that makes the files did not end by itself.
         StoreError: the store cannot be reached.
     """
     weights, data = artifact(store, model, "train", model.replicate), artifact(store, model, "normalize")
@@ -68,8 +76,8 @@ def _parts_of_key(store: Store, source: _Source) -> dict[str, Any]:
     """Everything that the export depends on."""
     modules = (make.__module__, f"tasks.models.{source.model.family}")
     return {
-        "settings": {"facts": _facts(store, source), "card": digest_of(source.card)},
-        "inputs": {"model": source.weights.digest, "data": source.data.digest},
+        "settings": {"format": FORMAT, "facts": _facts(store, source), "card": digest_of(source.card)},
+        "inputs": {each.stage: each.digest for each in (source.weights, source.data)},
         "code": code_digest(modules),
         "libraries": computing_libraries(modules, BACKEND) | _makers(),
     }
@@ -107,9 +115,10 @@ def _commit(store: Store, source: _Source, parts: dict[str, Any], key: str) -> N
         )
         made = _made(source.model, order)
         Path(output, CARD).write_text(source.card, encoding="utf-8")
+        Path(output, CLASSES).write_text(parts["settings"]["facts"]["classes"], encoding="utf-8")
         circumstances = {
             "run": source.model.run,
-            "parents": {name: f"{each.stage}/{each.key}" for name, each in _parents(source).items()},
+            "parents": {each.stage: f"{each.stage}/{each.key}" for each in (source.weights, source.data)},
             "at": now(),
             "versions": versions() | _makers(),
             "lock": lock_digest(),
@@ -118,19 +127,18 @@ def _commit(store: Store, source: _Source, parts: dict[str, Any], key: str) -> N
         commit(store, STAGE, key, Path(output), parts | circumstances, summary)
 
 
-def _parents(source: _Source) -> dict[str, Manifest]:
-    return {"model": source.weights, "data": source.data}
-
-
 def _made(model: NamedModel, order: Order) -> Made:
     """What a process under TensorFlow made.
 
     Raises:
         DataError: it made nothing, or something that answers other than the trained network.
+        NoAnswerError: it was killed, or took too long.
     """
     what = f"export of {model.dataset}, {model.family} of {model.run}"
     found, fault = answers(make, [order], VARIABLES, PATIENCE)
-    made = found[0] if found else Made(fault=fault)
+    if not found:
+        raise NoAnswerError(f"{what}: {fault}; promote it again")
+    (made,) = found
     if made.fault:
         raise DataError(f"{what}: expected {KERAS_FILE} and {ONNX_FILE}, received none: {made.fault}")
     for name, difference in made.differences.items():

@@ -40,7 +40,8 @@ License = Annotated[
     ),
 ]
 WebAddress = Annotated[Address, matching("https?://.+", "an address that begins with https://")]
-OTHER_LICENSE = "other"  # one that Hugging Face has no name for, so that the dataset's file must say it
+# What Hugging Face calls one that its list does not have, and one that nobody states.
+OTHER_LICENSE, UNKNOWN_LICENSE = "other", "unknown"
 CHANNELS = {"rgb": 3, "grey": 1}
 MAX_CLASSES = 10_000
 MOST_HELD_BACK = 0.9  # of the images, by validation and test together
@@ -182,7 +183,7 @@ class Dataset(Frozen):
     sources: tuple[Source, ...] = ()
     location: Address | None = None
     license: License | None = None
-    license_name: Text | None = None
+    license_name: License | None = None
     license_link: WebAddress | None = None
 
     @field_validator("classes")

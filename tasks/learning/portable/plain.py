@@ -9,7 +9,6 @@ from typing import Any
 import keras
 
 OWNER = "keras."  # begins the modules of what Keras itself loads
-CODE = "Lambda"  # a layer that keeps code, which no careful reader runs
 INPUT, OUTPUT = "images", "probabilities"
 
 
@@ -40,8 +39,6 @@ def _copied(core: keras.Model) -> keras.Model:
     except ValueError as error:  # Keras clones no model that is a class of its own
         raise NotPlainError(f"{core.name}: expected a model that is a graph of layers: {error}") from error
     copy.set_weights(core.get_weights())
-    if foreign := sorted(set(_foreign(copy.get_config()))):
-        raise NotPlainError(f"{core.name}: expected objects of Keras alone, received {', '.join(foreign)}")
     return copy
 
 
@@ -51,14 +48,20 @@ def _plain_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
     own: Any = next(base for base in kind.__mro__ if base.__module__.startswith(OWNER))
     if kind.call is not own.call or own is keras.layers.Layer:
         raise NotPlainError(f"layer {layer.name}: expected one that computes as a layer of Keras, received {kind}")
-    return own.from_config({k: v for k, v in layer.get_config().items() if not k.endswith("_initializer")})
+    settings = {name: value for name, value in layer.get_config().items() if not name.endswith("_initializer")}
+    foreign = ["a function"] if own is keras.layers.Lambda else sorted(set(_foreign(settings)))
+    if foreign:
+        raise NotPlainError(f"layer {layer.name}: expected objects of Keras alone, received {', '.join(foreign)}")
+    return own.from_config(settings)
 
 
 def _foreign(value: Any) -> Iterator[str]:
-    """The classes in a configuration that are not Keras' own, or that keep code."""
+    """The objects in a layer's configuration that are not Keras' own."""
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from _foreign(each)
     if isinstance(value, dict):
-        module, name = value.get("module"), value.get("class_name")
-        if name and (name == CODE or not f"{module or OWNER}.".startswith(OWNER) or value.get("registered_name")):
-            yield str(name)
-    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
-        yield from _foreign(each)
+        is_own = f"{value.get('module', OWNER)}.".startswith(OWNER) and not value.get("registered_name")
+        if "class_name" in value and not is_own:
+            yield str(value["class_name"])
+        yield from _foreign(list(value.values()))

@@ -20,7 +20,7 @@ from tasks.registry.card.metadata import metadata
 from tasks.registry.documents import NamedModel
 from tasks.report.pages.markdown import escaped
 from tasks.report.pages.templates import ENDS, templates
-from tasks.settings.dataset import OTHER_LICENSE, Dataset
+from tasks.settings.dataset import OTHER_LICENSE, UNKNOWN_LICENSE, Dataset
 
 TEMPLATE = "card.md.j2"
 SCORES = {
@@ -45,7 +45,8 @@ def card(comparison: Comparison, model: NamedModel, temperature: float) -> str:
     environment.loader = FileSystemLoader(Path(__file__).parent)
     environment.filters |= {"licence": licence, "gpus": gpus}
     values = _values(comparison, model)
-    return environment.get_template(TEMPLATE).render(comparison=comparison, temperature=temperature, **values) + "\n"
+    text = environment.get_template(TEMPLATE).render(comparison=comparison, temperature=temperature, **values)
+    return f"{text.rstrip()}\n"
 
 
 def _values(comparison: Comparison, model: NamedModel) -> dict[str, Any]:
@@ -59,6 +60,7 @@ def _values(comparison: Comparison, model: NamedModel) -> dict[str, Any]:
         "about": about,
         "data": next((each for each in comparison.data if each.name == model.dataset), None),
         "hyperparameters": replicate.hyperparameters or result.hyperparameters,
+        "trials": [trial for trial in result.trials if trial.search in (None, replicate.seed)],
         "examples": sum(each.support for each in scored),
         "scored": scored,
         "listed": _listed(scored),
@@ -103,6 +105,8 @@ def licence(about: Dataset) -> str:
     """The licence of the data in words."""
     if about.license is None:
         return "not stated in the dataset's file"
+    if about.license == UNKNOWN_LICENSE:
+        return "unknown: the authors of the data state none"
     if about.license == OTHER_LICENSE:
         return f"{about.license_name}; see {about.license_link}" if about.license_link else str(about.license_name)
     return about.license
