@@ -172,6 +172,6 @@ def _mean(replicates: Sequence[Replicate], name: str) -> float | None:
 
 def _floor(section: DatasetComparison, labels: NDArray) -> Floor:
     """What needs no training. Where the training part's classes are not known, the largest of the test part counts."""
-    baseline, centroid = section.baseline, getattr(section, "centroid", None)
+    baseline, centroid = section.baseline, section.centroid
     majority = baseline.accuracy if baseline else float(np.bincount(labels).max() / len(labels))
     return Floor(majority=majority, nearest_centroid=centroid.accuracy if centroid else None)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 from tasks.errors import DataError, RequestError
-from tasks.registry import decisions, ledger
+from tasks.registry import decisions, export, ledger
 from tasks.registry.decisions import BY_HAND, KEPT
 from tasks.registry.documents import Answer, Decision, Entry
 from tasks.registry.judging import judge_again
@@ -19,7 +19,6 @@ from tasks.storage.artifacts import find, verify
 from tasks.storage.contract import Store
 from tasks.storage.documents import DamagedError
 
-EXPORT = "export"  # the stage of a champion's exported model and card
 Document = TypeVar("Document")
 
 
@@ -96,7 +95,7 @@ class _Documents:
 def _used(entry: Entry) -> set[tuple[str, str]]:
     """Stage and key of every artifact that a champion is made of."""
     made = {(name.partition("/")[0], key) for name, key in entry.model.artifacts.items()}
-    return made | ({(EXPORT, entry.export)} if entry.export else set())
+    return made | ({(export.STAGE, entry.export)} if entry.export else set())
 
 
 def _check_artifacts(documents: _Documents, named: set[tuple[str, str]], verified: set[tuple[str, str]]) -> None:
