@@ -46,7 +46,7 @@ class Postgres:
 def private_cluster(bin_folder: Path) -> Iterator[Postgres]:
     """A new cluster that runs during the block; nothing is left of it."""
     with tempfile.TemporaryDirectory(prefix="like-for-like-postgres-") as folder:
-        server = Postgres(bin_folder, _free_port(), secrets.token_urlsafe(16))
+        server = Postgres(bin_folder, free_port(), secrets.token_urlsafe(16))
         _create(server, Path(folder))
         try:
             _control(server, Path(folder), "start", "-l", f"{folder}/log", "-o", _options(server, folder))
@@ -83,7 +83,7 @@ def _as_owner(server: Postgres, folder: Path, program: str, *arguments: str) -> 
     subprocess.run(line, cwd=folder, check=True, stdout=subprocess.DEVNULL, timeout=2 * PATIENCE)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -67,15 +67,24 @@ def _of_branch(created: float, branch: BranchRun) -> Iterator[tuple[float, int, 
 
 def _of_seed(created: float, seed: SeedRun) -> Iterator[tuple[float, int, Any]]:
     """Hyper-parameters first, then every epoch, then what the trained model reaches."""
-    from tensorboard.plugins.hparams.summary_v2 import hparams_pb
-
-    yield created, 0, hparams_pb(seed.parameters, trial_id=seed.place, start_time_secs=created)
+    yield created, 0, _hyperparameters(created, seed)
     for moment in seed.moments:
         for name, number in moment.numbers.items():
             yield created + moment.after, moment.epoch, _scalar(name, number)
     last = seed.moments[-1] if seed.moments else None
     for name, number in seed.final.items():
         yield created + (last.after if last else 0), last.epoch if last else 0, _scalar(name, number)
+
+
+def _hyperparameters(created: float, seed: SeedRun) -> Any:
+    """Those of a seed, in an order that is the same in every process."""
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+    from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+
+    summary = hparams_pb(seed.parameters, trial_id=seed.place, start_time_secs=created)
+    told = summary.value[0].metadata.plugin_data
+    told.content = HParamsPluginData.FromString(told.content).SerializeToString(deterministic=True)
+    return summary
 
 
 def _scalar(name: str, number: float) -> Any:
