@@ -18,6 +18,7 @@ PACKAGES = ("tasks", "dags")
 OFFERED = {
     "compare_image_models": ("dags.compare_image_models", "dag"),
     "promote_champion": ("dags.promote_champion", "dag"),
+    "late_runs": ("dags.late_runs", "dag"),  # None where a run may take any time
     "watch_data": ("dags.watch_data", "dag"),  # None where no dataset can change
     "ReportPlugin": ("dags.plugins.report_page", "ReportPlugin"),
 }

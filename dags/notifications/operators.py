@@ -4,7 +4,6 @@ They come after all else and decide nothing. Airflow leaves teardown tasks out o
 the tasks before them ended: so a dead channel fails no run, and a failed run stays a failed one.
 """
 
-import importlib
 import os
 from collections.abc import Callable, Collection
 from datetime import timedelta
@@ -13,10 +12,12 @@ from typing import Any
 from airflow.sdk import BaseOperator, TaskGroup, TriggerRule
 from airflow.sdk.exceptions import AirflowSkipException
 
+from dags.notifications import email, slack, webhook
 from dags.notifications.message import Message
 from tasks.environment import put_back
 from tasks.settings.notifications import Channel, Notifications, Occasion
 
+SENDING = {"email": email.send, "webhook": webhook.send, "slack": slack.send}
 Compose = Callable[[Any, Notifications], Message | None]
 # What every such task has, whatever the DAG's own defaults are. A channel that is down delays a run's end by 3 minutes.
 PATIENCE: dict[str, Any] = {
@@ -49,7 +50,7 @@ class Notification(BaseOperator):
             raise AirflowSkipException(f"nothing of {', '.join(self.channel.on)} happened: nobody is told")
         # A channel may be beyond the proxy of this machine, which passed through Airflow under another name.
         os.environ.update(put_back(os.environ))
-        importlib.import_module(f"dags.notifications.{self.channel.kind}").send(self.channel, message)
+        SENDING[self.channel.kind](self.channel, message)
         self.log.info("told: %s", message.heading)
 
 

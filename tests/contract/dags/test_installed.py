@@ -12,7 +12,22 @@ import pytest
 from tasks.project import PROJECT
 from tests.support.living import add_living
 
-LINE = "from like_for_like import compare_image_models, promote_champion, watch_data  # the Airflow DAGs\n"
+LINE = "from like_for_like import compare_image_models, late_runs, promote_champion, watch_data  # the Airflow DAGs\n"
+HOOK = 'channels.hook = { kind = "webhook", connection = "nowhere", on = ["always"] }\n'
+# Run the task of the channel, in a run in which `plan` failed.
+TELL = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from airflow.dag_processing.dagbag import DagBag
+task = DagBag(Path(sys.argv[1])).dags["compare_image_models"].get_task("notify.hook")
+crumbs = [{"task_id": "plan", "state": "failed", "operator": "LocalStage"}]
+ti = SimpleNamespace(get_task_breadcrumbs=lambda dag_id, run_id: crumbs)
+try:
+    task.execute({"run_id": "monday", "ti": ti})
+except Exception as error:
+    print(f"{type(error).__name__}: {error}")
+"""
 THEIRS = """
 from airflow.sdk import DAG
 from tasks.own import NAME
@@ -67,13 +82,25 @@ def test_one_process_reads_their_dags_and_ours(stranger):
 
 
 def test_the_same_line_brings_all_dags(stranger):
-    """Where a dataset of the site may change, the DAG that watches it is there too."""
+    """Where a dataset of the site may change, or a run may be late, the DAG that looks at it is there too."""
     site = stranger.parent / "home" / "like_for_like"
     (site / "datasets").mkdir(parents=True)
     add_living(site, "flowers", stranger.parent / "photos", reader="idx")
+    (site / "site.toml").write_text(f"[notifications]\nexpected_hours = 3.0\n{HOOK}")
     found = json.loads(python(stranger, READ, WORKFLOW_CONFIG=""))
-    ours = ["compare_image_models", "promote_champion", "watch_data"]
+    ours = ["compare_image_models", "late_runs", "promote_champion", "watch_data"]
     assert (found["dags"], found["errors"]) == (["a_dag", *ours, "z_dag"], {})
+
+
+def test_a_task_finds_all_it_needs(stranger):
+    """A task that tells people works when `tasks` and `dags` are theirs again: here, as far as its connection."""
+    site = stranger.parent / "home" / "like_for_like"
+    site.mkdir(parents=True)
+    (site / "site.toml").write_text(f"[notifications]\n{HOOK}")
+    store = (stranger.parent / "store").as_uri()
+    assert python(stranger, TELL, WORKFLOW_CONFIG="", STORE=store).startswith(
+        "AirflowFailException: connection: expected an Airflow connection named 'nowhere'"
+    )
 
 
 def test_importing_it_changes_nothing(stranger):
