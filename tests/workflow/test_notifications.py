@@ -7,13 +7,15 @@ from urllib.parse import quote
 
 import pytest
 
-from dags.notifications.webhook import SIGNATURE, signature
 from tasks.local.airflow import Secrets
 from tasks.local.server import read_server
+from tests.support.bells import COMPARISON, PROMOTION, Bells, awaited
 from tests.support.http_server import answer, server
+from tests.support.lazy import Lazy
 from tests.support.machine import Machine, stand_in_python
 from tests.support.mail_server import mail_server
-from tests.workflow.test_doorbells import COMPARISON, Bells, awaited
+
+webhook = Lazy("dags.notifications.webhook")
 
 PAGE, KEY = "https://airflow.example.org", "the-key-of-the-signature"
 # Nothing starts by the clock. Every run has taken too long as soon as it starts. Nobody made the connection of `gone`.
@@ -33,10 +35,13 @@ channels.team = {{ kind = "email", connection = "team_mail", to = ["team@example
 channels.hook = {{ kind = "webhook", connection = "team_hook", on = ["failed", "partial"] }}
 channels.gone = {{ kind = "slack", connection = "nobody_made_it", on = ["always"] }}
 """
-# One family cannot be searched as long as the folder holds a file `broken`.
+# One family cannot be searched as long as the folder holds a file `broken`. The gate lets every result pass.
 STAND_IN = """#!/bin/sh
 case " $* " in
   *" search "*" --family cnn "*) [ -e "{folder}/broken" ] && exit 65 ;;
+esac
+case "$3" in
+  judge | promote) shift 2; exec "{python}" -m tests.support.stand_in_gate "{folder}" "$@" ;;
 esac
 exec "{python}" "$@"
 """
@@ -50,7 +55,7 @@ class Hook:
 
     def __call__(self, handler: BaseHTTPRequestHandler):
         body = handler.rfile.read(int(handler.headers["Content-Length"]))
-        self.received.append((handler.headers[SIGNATURE], body))
+        self.received.append((handler.headers[webhook.SIGNATURE], body))
         answer(handler, status=500 if len(self.received) == 1 else 200)
 
 
@@ -72,6 +77,7 @@ def machine(tmp_path_factory):
     folder = tmp_path_factory.mktemp("notifications")
     machine = Machine(folder, STAGE_PYTHON=stand_in_python(folder, STAND_IN))
     (machine.folder / "config" / "site.toml").write_text(SITE)
+    (machine.folder / "patience").write_text("72")
     yield machine
     machine.type("down")
 
@@ -172,7 +178,7 @@ def test_a_failing_receiver_is_tried_again(channels, partial):
     assert body == again
     for given in (first, second):
         seconds = int(given.removeprefix("t=").partition(",")[0])
-        assert given == signature(body, KEY, seconds)
+        assert given == webhook.signature(body, KEY, seconds)
     told = json.loads(body)
     assert (told["run"], told["occasions"]) == (partial["dag_run_id"], ["failed", "partial"])
     assert told["failed"] == ["fashion_mnist.search_cnn"]
@@ -186,6 +192,26 @@ def test_a_run_that_takes_too_long_is_told_of_once(office, channels, good):
     office.ended("late_runs", good["dag_run_id"])
     _, (letter,) = letters(channels, good)
     assert letter.get_content().startswith(f"Run {good['dag_run_id']} takes longer than 1e-06 hours")
+
+
+def test_a_candidate_is_told_of_while_it_waits(office, channels, good):
+    """The letter arrives before anybody has answered, and leads to the approval. The answer is told, too."""
+    (run,) = awaited(lambda: office.runs(PROMOTION))[:1]
+    question = office.question(run["dag_run_id"])
+    (letter,) = awaited(lambda: letters(channels, run)[0])
+    assert office.states(PROMOTION, run)["cifar10.approve"] == "awaiting_input"
+    assert letter["Subject"] == "Like for Like: a candidate for CIFAR-10 waits for approval"
+    assert "/tasks/cifar10.approve/required_actions" in letter.get_content()
+    office.reply(question, "Approve")
+    run = office.ended(PROMOTION, run["dag_run_id"])
+    assert letters(channels, run)[0][1]["Subject"] == "Like for Like: CIFAR-10 has a new champion"
+    states = office.states(PROMOTION, run)
+    assert (run["state"], states["cifar10.notify.team"], states["cifar10.notify.gone"]) == (
+        "success",
+        "success",
+        "failed",
+    )
+    assert (states["fashion_mnist.notify_waiting.team"], states["fashion_mnist.notify.team"]) == ("skipped", "skipped")
 
 
 def test_no_secret_is_in_a_log(machine, channels, partial):
