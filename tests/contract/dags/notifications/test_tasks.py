@@ -112,6 +112,7 @@ def test_late_runs_have_a_dag_of_their_own(read):
     dags = read(TEAM, HOOK, LATE)
     dag, deadline = dags["late_runs"], dags["compare_image_models"].get_task("deadline")
     assert list(telling(dag)) == ["notify.team"]
+    assert {task.task_type for task in telling(dag).values()} | {deadline.task_type} == {*task_states.TELLING}
     assert (dag.is_paused_upon_creation, dag.timetable.can_be_scheduled) == (False, False)
     assert (deadline.upstream_task_ids, deadline.is_teardown) == (set(), True)
 
@@ -157,9 +158,10 @@ def test_what_does_not_concern_a_channel_is_skipped(task, occasions):
 
 
 def test_a_failed_channel_is_no_failed_task_of_a_run():
-    """`complete` and messages count the tasks that work, and a dataset may be called as the group of the others."""
+    """Nor is a deadline that nobody set. `complete` and messages count the tasks that work, and a dataset may be called as the group of the others."""
     crumbs = [
         {"task_id": "notify.team", "state": "failed", "operator": "Notification"},
+        {"task_id": "deadline", "state": "failed", "operator": "Deadline"},
         {"task_id": "notify.fetch", "state": "failed", "operator": "LocalStage"},
     ]
     ti = SimpleNamespace(get_task_breadcrumbs=lambda dag_id, run_id: crumbs)
