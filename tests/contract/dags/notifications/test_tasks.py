@@ -158,7 +158,7 @@ def test_what_does_not_concern_a_channel_is_skipped(task, occasions):
 
 
 def test_a_failed_channel_is_no_failed_task_of_a_run():
-    """Nor is a deadline that nobody set. `complete` and messages count the tasks that work, and a dataset may be called as the group of the others."""
+    """Nor is a deadline that nobody set. Others are, whatever their dataset is called."""
     crumbs = [
         {"task_id": "notify.team", "state": "failed", "operator": "Notification"},
         {"task_id": "deadline", "state": "failed", "operator": "Deadline"},
