@@ -12,7 +12,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, TaskGroup, TriggerRule
 from airflow.sdk.exceptions import AirflowSkipException
 
-from dags.notifications import email, slack, webhook
+from dags.notifications.channels import email, slack, webhook
 from dags.notifications.message import Message
 from tasks.environment import put_back
 from tasks.settings.notifications import Channel, Notifications, Occasion

@@ -15,7 +15,7 @@ from tests.support.lazy import Lazy
 from tests.support.machine import Machine, stand_in_python
 from tests.support.mail_server import mail_server
 
-webhook = Lazy("dags.notifications.webhook")
+webhook = Lazy("dags.notifications.channels.webhook")
 
 PAGE, KEY = "https://airflow.example.org", "the-key-of-the-signature"
 # Nothing starts by the clock. Every run has taken too long as soon as it starts. Nobody made the connection of `gone`.

@@ -12,12 +12,12 @@ from tests.support.http_server import answer, in_turn, server, silent_server
 from tests.support.lazy import Lazy
 from tests.support.mail_server import mail_server
 
-delivery = Lazy("dags.notifications.delivery")
-email = Lazy("dags.notifications.email")
+delivery = Lazy("dags.notifications.channels.delivery")
+email = Lazy("dags.notifications.channels.email")
 exceptions = Lazy("airflow.sdk.exceptions")
 message = Lazy("dags.notifications.message")
-slack = Lazy("dags.notifications.slack")
-webhook = Lazy("dags.notifications.webhook")
+slack = Lazy("dags.notifications.channels.slack")
+webhook = Lazy("dags.notifications.channels.webhook")
 
 TO = ("team@example.org", "lead@example.org")
 KEY = "a-key-that-nobody-knows"
@@ -233,7 +233,7 @@ def test_what_no_retry_mends_is_not_tried_again(connect, receiver, kind, code, i
         connect(conn_type="http", host=f"{url}/{PLACE}", password=SECRET)
         raised = exceptions.AirflowFailException if is_final else delivery.UndeliveredError
         with pytest.raises(raised, match=rf"127\.0\.0\.1: expected an answer of 200 to 299, received {code}") as caught:
-            Lazy(f"dags.notifications.{kind}").send(channel(kind), told())
+            Lazy(f"dags.notifications.channels.{kind}").send(channel(kind), told())
     assert len(received) == 1
     assert SECRET not in str(caught.value)
     assert PLACE not in str(caught.value)
@@ -247,7 +247,7 @@ def test_a_server_that_is_down_is_tried_again(connect, kind):
     host = "127.0.0.1" if kind == "email" else f"http://127.0.0.1:{port}/{PLACE}"
     connect(**mailing(port) | {"host": host, "password": SECRET})
     with pytest.raises(delivery.UndeliveredError, match=r"127\.0\.0\.1") as caught:
-        Lazy(f"dags.notifications.{kind}").send(channel(kind), told())
+        Lazy(f"dags.notifications.channels.{kind}").send(channel(kind), told())
     assert SECRET not in str(caught.value)
     assert PLACE not in str(caught.value)
     assert caught.value.__suppress_context__
@@ -261,14 +261,14 @@ def test_a_server_that_never_answers_is_not_waited_for(connect, monkeypatch, kin
         host = "127.0.0.1" if kind == "email" else url
         connect(**mailing(int(url.rpartition(":")[2]), timeout=1, retry_limit=0) | {"host": host, "password": SECRET})
         with pytest.raises(delivery.UndeliveredError):
-            Lazy(f"dags.notifications.{kind}").send(channel(kind), told())
+            Lazy(f"dags.notifications.channels.{kind}").send(channel(kind), told())
 
 
 @pytest.mark.parametrize("kind", ["email", "webhook", "slack"])
 def test_a_connection_that_is_not_there_is_named(kind):
     """No retry helps; the message says what does."""
     with pytest.raises(exceptions.AirflowFailException, match="named 'the_connection', found none; `airflow connect"):
-        Lazy(f"dags.notifications.{kind}").send(channel(kind), told())
+        Lazy(f"dags.notifications.channels.{kind}").send(channel(kind), told())
 
 
 @pytest.mark.parametrize("missing", ["host", "password"])
@@ -279,7 +279,7 @@ def test_a_hook_needs_a_host_and_a_password(connect, kind, missing):
     del fields[missing]
     connect(**fields)
     with pytest.raises(exceptions.AirflowFailException, match=f"connection the_connection: expected a {missing}"):
-        Lazy(f"dags.notifications.{kind}").send(channel(kind), told())
+        Lazy(f"dags.notifications.channels.{kind}").send(channel(kind), told())
 
 
 @pytest.mark.parametrize(

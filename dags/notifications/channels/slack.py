@@ -6,7 +6,7 @@ to `services`. Its password is the rest: whoever knows that may write to the cha
 
 import json
 
-from dags.notifications import delivery
+from dags.notifications.channels import delivery
 from dags.notifications.message import Message
 from tasks.settings.notifications import Channel
 

@@ -10,7 +10,7 @@ import hmac
 import json
 import time
 
-from dags.notifications import delivery
+from dags.notifications.channels import delivery
 from dags.notifications.message import Message
 from tasks.settings.notifications import Channel
 

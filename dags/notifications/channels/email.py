@@ -7,8 +7,8 @@ from typing import cast
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from dags.notifications import delivery
-from dags.notifications.delivery import UndeliveredError
+from dags.notifications.channels import delivery
+from dags.notifications.channels.delivery import UndeliveredError
 from dags.notifications.message import NAME, Message
 from tasks.settings.notifications import Channel
 
