@@ -31,7 +31,7 @@ class Judgement(Part):
 
 
 class Decision(Part):
-    """What the gate decided (tasks/registry/documents.py)."""
+    """What the gate decided (tasks/registry/champions/documents.py)."""
 
     candidate: Candidate
     judgement: Judgement

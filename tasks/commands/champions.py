@@ -18,8 +18,8 @@ from tasks.settings.values import parse, visible
 from tasks.settings.workflow import JUDGE, PROMOTE
 
 if TYPE_CHECKING:
-    from tasks.registry.documents import Decision, NamedModel
-    from tasks.registry.promotion import Approval, Export
+    from tasks.registry.champions.documents import Decision, NamedModel
+    from tasks.registry.champions.promotion import Approval, Export
     from tasks.settings.promotion import Promotion
     from tasks.storage.contract import Store
 
@@ -61,7 +61,7 @@ def _add_by_hand(actions: Any) -> None:
 
 
 def _judge(options: argparse.Namespace) -> None:
-    from tasks.registry import decisions
+    from tasks.registry.champions import decisions
 
     asked, dataset, store = slug(options.run), options.dataset, named_store()
     decision = decisions.decision(store, dataset, asked) or _judged(store, asked, dataset)
@@ -76,7 +76,7 @@ def _judge(options: argparse.Namespace) -> None:
 
 def _judged(store: "Store", asked: str, dataset: str) -> "Decision":
     """The decision on the newest candidate, which is made now."""
-    from tasks.registry import candidates, decisions
+    from tasks.registry.champions import candidates, decisions
 
     candidate, rules = candidates.candidate_of(store, candidates.newest(store, dataset), dataset), _rules()
     decisions.require_another(store, candidate)
@@ -91,8 +91,8 @@ def _rules() -> "Promotion":
 
 
 def _promote(options: argparse.Namespace) -> None:
-    from tasks.registry import decisions, promotion
-    from tasks.registry.marks import mark_history
+    from tasks.registry.champions import decisions, promotion
+    from tasks.registry.champions.marks import mark_history
 
     asked, dataset, store = slug(options.run), options.dataset, named_store()
     decision = decisions.decision(store, dataset, asked)
@@ -111,7 +111,7 @@ def _approval() -> "Approval | None":
     Raises:
         RequestError: it is no approval.
     """
-    from tasks.registry.promotion import Approval
+    from tasks.registry.champions.promotion import Approval
 
     text = os.environ.get("APPROVAL")
     try:
@@ -134,8 +134,8 @@ def _export_to(store: "Store") -> "Export":
 
 
 def _promote_by_hand(options: argparse.Namespace) -> None:
-    from tasks.registry import candidates, decisions, promotion
-    from tasks.registry.marks import mark_history
+    from tasks.registry.champions import candidates, decisions, promotion
+    from tasks.registry.champions.marks import mark_history
     from tasks.report.bundle import run_named
 
     why, store = _why(options), named_store()
@@ -158,8 +158,8 @@ def _promote_by_hand(options: argparse.Namespace) -> None:
 
 
 def _rollback(options: argparse.Namespace) -> None:
-    from tasks.registry import promotion
-    from tasks.registry.marks import mark_history
+    from tasks.registry.champions import promotion
+    from tasks.registry.champions.marks import mark_history
 
     consent = promotion.Consent(login_name(), _why(options) or "no reason was given")
     store = named_store()
@@ -182,20 +182,20 @@ def _why(options: argparse.Namespace) -> str | None:
 
 
 def _show(options: argparse.Namespace) -> None:
-    from tasks.registry.chronicle import portrait
+    from tasks.registry.champions.chronicle import portrait
 
     _print_each(options.dataset, portrait)
 
 
 def _history(options: argparse.Namespace) -> None:
-    from tasks.registry.chronicle import chronicle
+    from tasks.registry.champions.chronicle import chronicle
 
     _print_each(options.dataset, chronicle)
 
 
 def _print_each(dataset: str | None, lines: "Callable[[Store, str], list[str]]") -> None:
     """Print what there is of one dataset, or of each that has something."""
-    from tasks.registry import ledger
+    from tasks.registry.champions import ledger
 
     store = named_store()
     names = [dataset] if dataset else ledger.datasets(store)

@@ -15,7 +15,7 @@ from tasks.runs.scratch import scratch
 from tasks.storage.contract import Store
 
 if TYPE_CHECKING:
-    from tasks.registry.documents import NamedModel
+    from tasks.registry.champions.documents import NamedModel
     from tasks.registry.prediction.answers import Answer, Engine
 
 PREDICT = "say which class images belong to, by the champion of a dataset or by another trained model"
@@ -122,7 +122,7 @@ def _chosen(store: Store, options: argparse.Namespace) -> Chosen:
     Raises:
         RequestError: there is none.
     """
-    from tasks.registry import ledger
+    from tasks.registry.champions import ledger
 
     if options.model:
         model = _named(store, options)
@@ -141,7 +141,7 @@ def _chosen(store: Store, options: argparse.Namespace) -> Chosen:
 
 
 def _named(store: Store, options: argparse.Namespace) -> "NamedModel":
-    from tasks.registry.candidates import named
+    from tasks.registry.champions.candidates import named
     from tasks.report.bundle import run_named
 
     asked = MODEL.fullmatch(options.model)

@@ -75,7 +75,7 @@ def _verify(options: argparse.Namespace) -> None:
 
 def _audit(name: str) -> "Audit":
     """What a verification of the folder, the run or the champions of this name found."""
-    from tasks.registry.verification import verify_champions
+    from tasks.registry.champions.verification import verify_champions
     from tasks.report.audit import Audit
     from tasks.report.bundle import run_named
     from tasks.report.verification import verify_folder, verify_run

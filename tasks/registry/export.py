@@ -14,7 +14,7 @@ from tasks.data.arrays import FACTS, files
 from tasks.errors import DataError, DiscreetError
 from tasks.learning.portable.making import KERAS_FILE, ONNX_FILE, PATIENCE, TOLERANCE, VARIABLES, Made, Order, make
 from tasks.registry.card.text import card
-from tasks.registry.documents import NamedModel
+from tasks.registry.champions.documents import NamedModel
 from tasks.registry.trained import Trained, artifact, replicate
 from tasks.report.between.contrast import in_store
 from tasks.runs.companion import answers

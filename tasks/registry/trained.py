@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from tasks.data.arrays import FACTS
 from tasks.errors import DataError
-from tasks.registry.documents import NamedModel
+from tasks.registry.champions.documents import NamedModel
 from tasks.settings.dataset import CHANNELS, Canvas, Color, Shape
 from tasks.storage.artifacts import Manifest, find, materialized, read_file
 from tasks.storage.contract import Store

@@ -6,7 +6,7 @@ A branch whose artifacts are damaged is such a row too. Then the stage writes th
 from tasks.comparison.assembly import compare
 from tasks.comparison.evidence import Branch
 from tasks.errors import DataError
-from tasks.registry.marks import mark_history
+from tasks.registry.champions.marks import mark_history
 from tasks.report.between.contrast import since_before
 from tasks.report.collection import code_of, collect, environment, facts_of, legible, pictures_of
 from tasks.report.completion import completed

@@ -15,8 +15,8 @@ import pytest
 
 from tasks.errors import DataError
 from tasks.project import PROJECT
-from tasks.registry import candidates, decisions, ledger
-from tasks.registry.promotion import Approval, Consent, conclude, rollback
+from tasks.registry.champions import candidates, decisions, ledger
+from tasks.registry.champions.promotion import Approval, Consent, conclude, rollback
 from tasks.runs.order import publish
 from tasks.storage.artifacts import find_whole
 from tasks.storage.bucket import S3Store

@@ -2,7 +2,7 @@
 
 from tasks.comparison.schema.promotion import PASSED, REFUSED, Floor, Judgement
 from tasks.comparison.schema.values import Interval
-from tasks.registry.documents import Answer, Decision, Entry, NamedModel
+from tasks.registry.champions.documents import Answer, Decision, Entry, NamedModel
 from tasks.settings.promotion import Promotion
 
 DATASET = "cifar10"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tasks.__main__ import main
 from tasks.commands.store import named_store
-from tasks.registry.decisions import keep_answer, keep_decision
+from tasks.registry.champions.decisions import keep_answer, keep_decision
 from tasks.runs.order import latest
 from tasks.settings.promotion import Promotion
 from tasks.settings.request import slug

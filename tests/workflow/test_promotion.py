@@ -7,7 +7,7 @@ import pytest
 
 from tasks.local.airflow import Secrets
 from tasks.local.server import read_server
-from tasks.registry import decisions
+from tasks.registry.champions import decisions
 from tasks.settings.request import slug
 from tasks.storage.location import open_store
 from tests.support.bells import COMPARISON, PROMOTION, Bells, awaited

@@ -17,7 +17,7 @@ from tasks.comparison.words.wording import plural
 from tasks.errors import DataError
 from tasks.registry.card import use
 from tasks.registry.card.metadata import metadata
-from tasks.registry.documents import NamedModel
+from tasks.registry.champions.documents import NamedModel
 from tasks.report.pages.markdown import escaped
 from tasks.report.pages.templates import ENDS, templates
 from tasks.settings.dataset import OTHER_LICENSE, UNKNOWN_LICENSE, Dataset

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.errors import DataError, RequestError
 from tasks.learning.temperature import apply
-from tasks.registry.documents import NamedModel
+from tasks.registry.champions.documents import NamedModel
 from tasks.registry.prediction.answers import Engine
 from tasks.registry.trained import Trained, replicate
 from tasks.storage.artifacts import find, read_file

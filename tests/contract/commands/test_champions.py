@@ -2,8 +2,8 @@
 
 import pytest
 
-from tasks.registry import decisions, ledger
-from tasks.registry.candidates import candidate_of
+from tasks.registry.champions import decisions, ledger
+from tasks.registry.champions.candidates import candidate_of
 from tests.support import champions
 from tests.support.champions import DATASET
 from tests.support.published_runs import several

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from tasks.project import PROJECT
-from tasks.registry.decisions import keep_decision
+from tasks.registry.champions.decisions import keep_decision
 from tasks.settings.loading import load_configuration
 from tasks.settings.request import slug
 from tasks.settings.workflow import decision_key

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tasks.errors import DataError
 from tasks.learning.temperature import apply
-from tasks.registry.candidates import candidate_of
+from tasks.registry.champions.candidates import candidate_of
 from tasks.registry.export import STAGE, export
 from tasks.settings.workflow import report_key
 from tasks.storage.artifacts import find, find_whole, materialize, read_file

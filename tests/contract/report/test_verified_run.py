@@ -268,7 +268,7 @@ def test_a_history_that_cannot_be_written_does_not_fail_the_report(made, store, 
     def broken(*_):
         raise ValueError("a report of another kind")
 
-    monkeypatch.setattr("tasks.registry.marks.keep_history", broken)
+    monkeypatch.setattr("tasks.registry.champions.marks.keep_history", broken)
     with caplog.at_level(logging.WARNING):
         assert in_this_process(made, "report", "--run", "r1") == 0
     assert "the history is not brought up to date: ValueError: a report of another kind" in caplog.text

@@ -14,8 +14,8 @@ from pyarrow import parquet
 
 from tasks.data import arrays
 from tasks.learning.temperature import apply
-from tasks.registry import ledger
-from tasks.registry.candidates import candidate_of
+from tasks.registry.champions import ledger
+from tasks.registry.champions.candidates import candidate_of
 from tasks.registry.trained import artifact
 from tasks.storage.artifacts import materialized, read_file
 from tasks.storage.location import open_store

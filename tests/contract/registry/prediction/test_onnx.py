@@ -13,7 +13,7 @@ from PIL import Image
 
 from tasks.data.arrays import FACTS
 from tasks.project import PROJECT
-from tasks.registry import ledger
+from tasks.registry.champions import ledger
 from tasks.storage.artifacts import commit
 from tests.support import champions
 from tests.support.champions import DATASET

@@ -8,7 +8,7 @@ import yaml
 from tasks.errors import DataError
 from tasks.registry.card import use
 from tasks.registry.card.text import card
-from tasks.registry.documents import NamedModel
+from tasks.registry.champions.documents import NamedModel
 from tests.support import synthetic
 from tests.support.published_runs import made
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from tasks.errors import DataError, RequestError, UnsettledError
-from tasks.registry import decisions, ledger
-from tasks.registry.documents import Answer, Decision, Entry, NamedModel
+from tasks.registry.champions import decisions, ledger
+from tasks.registry.champions.documents import Answer, Decision, Entry, NamedModel
 from tasks.runs.order import published_number
 from tasks.runs.records import now
 from tasks.settings.values import Frozen, Text

@@ -6,7 +6,7 @@ from statistics import fmean
 from tasks.comparison.schema.models import Model
 from tasks.comparison.schema.report import Comparison, DatasetComparison
 from tasks.errors import DataError, RequestError
-from tasks.registry.documents import NamedModel
+from tasks.registry.champions.documents import NamedModel
 from tasks.report.between.contrast import in_store
 from tasks.runs.order import reported
 from tasks.runs.requests import read_request

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tasks.errors import DataError, RequestError
-from tasks.registry import decisions, ledger
-from tasks.registry.promotion import Approval, Consent, conclude, promote, rollback
+from tasks.registry.champions import decisions, ledger
+from tasks.registry.champions.promotion import Approval, Consent, conclude, promote, rollback
 from tasks.runs.order import publish
 from tests.support import champions
 from tests.support.champions import DATASET

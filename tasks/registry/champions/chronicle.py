@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 from tasks.comparison.schema.promotion import Judgement
 from tasks.comparison.words.wording import count, percent
-from tasks.registry import decisions, ledger
-from tasks.registry.decisions import Case
-from tasks.registry.documents import Entry, NamedModel
+from tasks.registry.champions import decisions, ledger
+from tasks.registry.champions.decisions import Case
+from tasks.registry.champions.documents import Entry, NamedModel
 from tasks.storage.contract import Store
 
 GATE = "the gate"

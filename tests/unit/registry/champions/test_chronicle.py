@@ -1,7 +1,7 @@
 """What a person reads of champions in a terminal."""
 
-from tasks.registry import decisions, ledger
-from tasks.registry.chronicle import chronicle, portrait
+from tasks.registry.champions import decisions, ledger
+from tasks.registry.champions.chronicle import chronicle, portrait
 from tests.support import champions
 from tests.support.champions import DATASET
 

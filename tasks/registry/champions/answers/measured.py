@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tasks.data import arrays
-from tasks.registry.answers.given import Answers, together
-from tasks.registry.answers.prediction import NOT_BUILT, Task, answer
-from tasks.registry.documents import NamedModel
+from tasks.registry.champions.answers.asking import NOT_BUILT, Task, answer
+from tasks.registry.champions.answers.published import Answers, together
+from tasks.registry.champions.documents import NamedModel
 from tasks.runs.companion import answers
 from tasks.runs.records import now, recorded_manifest
 from tasks.settings.workflow import JUDGE

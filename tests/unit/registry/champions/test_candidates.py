@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.errors import DataError, RequestError
-from tasks.registry.candidates import candidate_of, dataset_of, named, newest, same_models
+from tasks.registry.champions.candidates import candidate_of, dataset_of, named, newest, same_models
 from tests.support import synthetic
 from tests.support.published_runs import made, put, request, several
 

@@ -6,7 +6,7 @@ from itertools import chain
 import pytest
 
 from tasks.errors import RequestError
-from tasks.registry import ledger
+from tasks.registry.champions import ledger
 from tasks.storage.documents import DamagedError
 from tests.support.champions import DATASET, entry, model
 

@@ -5,8 +5,8 @@ from functools import partial
 
 from tasks.comparison.schema.history import Promoted
 from tasks.errors import DataError
-from tasks.registry import ledger
-from tasks.registry.documents import Entry
+from tasks.registry.champions import ledger
+from tasks.registry.champions.documents import Entry
 from tasks.report.between.history import keep_history
 from tasks.storage.contract import Store
 

@@ -9,7 +9,7 @@ import re
 from pydantic import TypeAdapter, ValidationError
 
 from tasks.errors import RequestError, shown
-from tasks.registry.documents import Entry
+from tasks.registry.champions.documents import Entry
 from tasks.settings.values import Name
 from tasks.storage.contract import ObjectMissing, Store
 from tasks.storage.documents import DamagedError, read_document

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from tasks.errors import RequestError, UnchangedError
-from tasks.registry import ledger
-from tasks.registry.candidates import candidate_of, newest, same_models
-from tasks.registry.documents import Answer, Decision, NamedModel
+from tasks.registry.champions import ledger
+from tasks.registry.champions.candidates import candidate_of, newest, same_models
+from tasks.registry.champions.documents import Answer, Decision, NamedModel
 from tasks.runs.records import now
 from tasks.settings.promotion import Promotion
 from tasks.settings.workflow import decision_key
@@ -100,7 +100,7 @@ def decide(store: Store, asked: str, candidate: NamedModel, rules: Promotion, sa
     Raises:
         DataError: what the gate needs is missing or damaged.
     """
-    from tasks.registry.judging import judge
+    from tasks.registry.champions.judging import judge
 
     dataset = candidate.dataset
     champion, test_part = ledger.present(store, dataset), present_test_part(store, dataset)

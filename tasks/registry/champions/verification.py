@@ -9,10 +9,11 @@ from functools import partial
 from typing import TypeVar
 
 from tasks.errors import DataError, RequestError
-from tasks.registry import decisions, export, ledger
-from tasks.registry.decisions import BY_HAND, KEPT
-from tasks.registry.documents import Answer, Decision, Entry
-from tasks.registry.judging import judge_again
+from tasks.registry import export
+from tasks.registry.champions import decisions, ledger
+from tasks.registry.champions.decisions import BY_HAND, KEPT
+from tasks.registry.champions.documents import Answer, Decision, Entry
+from tasks.registry.champions.judging import judge_again
 from tasks.report.audit import Audit
 from tasks.settings.workflow import JUDGE
 from tasks.storage.artifacts import find, verify

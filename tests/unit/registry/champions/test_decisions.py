@@ -3,8 +3,8 @@
 import pytest
 
 from tasks.errors import RequestError, UnchangedError
-from tasks.registry import decisions, ledger
-from tasks.registry.decisions import BY_HAND, require_another, require_undecided
+from tasks.registry.champions import decisions, ledger
+from tasks.registry.champions.decisions import BY_HAND, require_another, require_undecided
 from tasks.settings.promotion import Promotion
 from tasks.storage.documents import DamagedError
 from tests.support import champions

@@ -10,7 +10,7 @@ from tasks.comparison.schema.models import Model
 from tasks.comparison.schema.report import Comparison, DatasetComparison
 from tasks.comparison.statistics.crossed import Hits
 from tasks.errors import DataError
-from tasks.registry.documents import NamedModel
+from tasks.registry.champions.documents import NamedModel
 from tasks.report.between.contrast import AGAIN, answers, in_store
 from tasks.storage.contract import Store
 

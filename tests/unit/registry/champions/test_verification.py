@@ -8,11 +8,11 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from tasks.registry import decisions, ledger
-from tasks.registry.candidates import candidate_of
-from tasks.registry.documents import Decision, Entry
-from tasks.registry.judging import judge
-from tasks.registry.verification import verify_champions
+from tasks.registry.champions import decisions, ledger
+from tasks.registry.champions.candidates import candidate_of
+from tasks.registry.champions.documents import Decision, Entry
+from tasks.registry.champions.judging import judge
+from tasks.registry.champions.verification import verify_champions
 from tasks.report.audit import Audit
 from tasks.settings.promotion import Promotion
 from tasks.storage.artifacts import commit

@@ -19,11 +19,11 @@ from tasks.comparison.schema.report import DatasetComparison
 from tasks.comparison.words.promotion import Words, title
 from tasks.data.arrays import incomparable
 from tasks.errors import DataError, RequestError
-from tasks.registry import candidates
-from tasks.registry.answers.given import AGAIN, Answers, Told, published, told
-from tasks.registry.answers.measured import CommonPart, kept, measure
-from tasks.registry.answers.prediction import NOT_BUILT
-from tasks.registry.documents import Decision, Entry, NamedModel
+from tasks.registry.champions import candidates
+from tasks.registry.champions.answers.asking import NOT_BUILT
+from tasks.registry.champions.answers.measured import CommonPart, kept, measure
+from tasks.registry.champions.answers.published import AGAIN, Answers, Told, published, told
+from tasks.registry.champions.documents import Decision, Entry, NamedModel
 from tasks.runs.order import reported
 from tasks.settings.promotion import Promotion
 from tasks.storage.contract import Store

@@ -3,8 +3,8 @@
 import pytest
 
 from tasks.errors import DataError, RequestError
-from tasks.registry.candidates import candidate_of
-from tasks.registry.judging import judge
+from tasks.registry.champions.candidates import candidate_of
+from tasks.registry.champions.judging import judge
 from tasks.settings.promotion import Promotion
 from tests.support.champions import DATASET, entry
 from tests.support.published_runs import made, put, request

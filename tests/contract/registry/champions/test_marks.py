@@ -2,8 +2,8 @@
 
 import logging
 
-from tasks.registry import ledger
-from tasks.registry.marks import mark_history
+from tasks.registry.champions import ledger
+from tasks.registry.champions.marks import mark_history
 from tasks.report.between.history import HISTORY
 from tasks.settings.workflow import HISTORY_PAGE
 from tests.support import published_runs
