@@ -24,8 +24,9 @@ import os, runpy, signal, sys
 left = int(sys.argv.pop(1))
 def watch(event, details):
     global left
-    sent = details[1] if event == "http.client.send" else None
-    left -= isinstance(sent, bytes) and sent.startswith(b"POST /api/2.0/mlflow/runs/create")
+    if event != "http.client.send" or not isinstance(details[1], bytes):
+        return
+    left -= details[1].startswith(b"POST /api/2.0/mlflow/runs/create")
     if left < 0:
         os.kill(os.getpid(), signal.SIGKILL)
 sys.addaudithook(watch)
