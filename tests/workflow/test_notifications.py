@@ -48,15 +48,16 @@ exec "{python}" "$@"
 
 
 class Hook:
-    """A receiver of webhooks that fails the first time."""
+    """A receiver of webhooks that fails at the first attempt of each document."""
 
     def __init__(self):
         self.received = []
 
     def __call__(self, handler: BaseHTTPRequestHandler):
         body = handler.rfile.read(int(handler.headers["Content-Length"]))
+        is_new = body not in (known for _, known in self.received)
         self.received.append((handler.headers[webhook.SIGNATURE], body))
-        answer(handler, status=500 if len(self.received) == 1 else 200)
+        answer(handler, status=500 if is_new else 200)
 
 
 class Office(Bells):
@@ -174,13 +175,14 @@ def test_telling_hides_no_failed_run(office, partial):
 def test_a_failing_receiver_is_tried_again(channels, partial):
     """It answers 500 first. The second attempt brings the same document, under a signature of its own."""
     _, hook, _ = channels
-    (first, body), (second, again) = hook.received
+    run = partial["dag_run_id"]
+    (first, body), (second, again) = (each for each in hook.received if json.loads(each[1])["run"] == run)
     assert body == again
     for given in (first, second):
         seconds = int(given.removeprefix("t=").partition(",")[0])
         assert given == webhook.signature(body, KEY, seconds)
     told = json.loads(body)
-    assert (told["run"], told["occasions"]) == (partial["dag_run_id"], ["failed", "partial"])
+    assert (told["run"], told["occasions"]) == (run, ["failed", "partial"])
     assert told["failed"] == ["fashion_mnist.search_cnn"]
     assert told["headline"] == told["verdicts"][0]
 
@@ -200,11 +202,11 @@ def test_a_candidate_is_told_of_while_it_waits(office, channels, good):
     question = office.question(run["dag_run_id"])
     (letter,) = awaited(lambda: letters(channels, run)[0])
     assert office.states(PROMOTION, run)["cifar10.approve"] == "awaiting_input"
-    assert letter["Subject"] == "Like for Like: a candidate for CIFAR-10 waits for approval"
+    assert letter["Subject"] == "Like for Like: a candidate for Tiny CIFAR waits for approval"
     assert "/tasks/cifar10.approve/required_actions" in letter.get_content()
     office.reply(question, "Approve")
     run = office.ended(PROMOTION, run["dag_run_id"])
-    assert letters(channels, run)[0][1]["Subject"] == "Like for Like: CIFAR-10 has a new champion"
+    assert letters(channels, run)[0][1]["Subject"] == "Like for Like: Tiny CIFAR has a new champion"
     states = office.states(PROMOTION, run)
     assert (run["state"], states["cifar10.notify.team"], states["cifar10.notify.gone"]) == (
         "success",
