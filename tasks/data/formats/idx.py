@@ -42,8 +42,8 @@ def _array(path: Path) -> NDArray[np.uint8]:
                 raise DataError(f"{path.name}: expected an IDX file of unsigned bytes, received another header")
             sizes = [int.from_bytes(stream.read(4)) for _ in range(rank)]
             expected = math.prod(sizes)
-            if expected > MAX_BYTES:
-                raise DataError(f"{path.name}: expected at most {MAX_BYTES:,} bytes, the header says {sizes}")
+            if not 0 < expected <= MAX_BYTES:
+                raise DataError(f"{path.name}: expected 1 to {MAX_BYTES:,} bytes, the header says {sizes}")
             body = stream.read(expected + 1)  # the extra byte shows that a file is too long; the rest is never unpacked
     except (OSError, EOFError, ValueError, zlib.error) as error:
         if isinstance(error, DataError):
