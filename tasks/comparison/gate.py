@@ -73,6 +73,7 @@ def judgement(evidence: Evidence, rules: Promotion) -> Judgement:
         interval=Interval(low=min(max(low, 0.0), accuracy.mean), high=max(min(high, 1.0), accuracy.mean)),
         lead=_lead(evidence.candidate, champion) if champion else None,
         floor=None if champion else evidence.floor,
+        seeds=max(len(side.hits) for side in (evidence.candidate, champion) if side),
         lost_classes=_lost(evidence, champion, rules) if champion else (),
         cost_ratio=_ratio(evidence.candidate.cost, champion.cost, rules) if champion else None,
         looks=evidence.looks,

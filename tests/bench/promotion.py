@@ -16,7 +16,7 @@ from tasks.settings.promotion import Promotion
 from tests.bench.section import Row, Section
 from tests.support.crossed_models import Cell, answers
 
-SEEDS = ((1, 1), (2, 2), (3, 3), (5, 5), (3, 5), (2, 10))  # of the candidate and of the champion
+SEEDS = ((2, 2), (3, 3), (5, 5), (3, 5), (2, 10))  # of the candidate and of the champion
 EXAMPLES = (300, 2_000, 10_000)
 SPREADS = (0.02, 0.1, 0.3)  # of a seed's logit; real runs show 0.02
 ACCURACY, CORRELATION = 0.88, 0.95
@@ -37,7 +37,7 @@ def promotion(rounds: int) -> Iterator[Section]:
     yield Section("Equal candidates, over the kinds of at least two seeds", [_summary(rows)])
     series = [_series(spread, rounds // 4) for spread in SPREADS]
     yield Section(f"{CANDIDATES} equal candidates in a row, 3 seeds, 2,000 examples", series)
-    better = product(SEEDS[1:4], EXAMPLES, SPREADS[:2])
+    better = product(SEEDS[:3], EXAMPLES, SPREADS[:2])
     yield Section("Candidates that are better by a point", [_better(*case, rounds // 4) for case in better])
 
 

@@ -33,7 +33,7 @@ def judgement(*, passed: bool = True, **changes) -> Judgement:
     """What the gate found of a candidate."""
     known = {
         "rules": Promotion(), "examples": 1000, "accuracy": 0.71, "interval": Interval(low=0.7, high=0.72),
-        "floor": Floor(majority=0.1 if passed else 0.9), "looks": 1, "passed": passed,
+        "floor": Floor(majority=0.1 if passed else 0.9), "seeds": 3, "looks": 1, "passed": passed,
         "sentence": f"{PASSED}it is better." if passed else f"{REFUSED}it is worse.",
     }  # fmt: skip
     return Judgement(**(known | changes))

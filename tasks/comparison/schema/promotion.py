@@ -11,7 +11,7 @@ from tasks.settings.values import Frozen
 
 POINT = 0.01  # one percentage point
 PASSED, REFUSED = "Passed: ", "Refused: "  # begin every sentence
-Hurdle = Literal["floor", "lead", "classes", "cost"]
+Hurdle = Literal["floor", "seeds", "lead", "classes", "cost"]
 
 
 class Floor(Frozen):
@@ -49,6 +49,7 @@ class Findings(Frozen):
         accuracy, interval: of the candidate, a mean over its seeds.
         lead: over the champion; null where there is none to compare with.
         floor: what the candidate had to beat where there is no champion; null where there is one.
+        seeds: of the side with more of them. Where each side has one, nothing tells how much another training differs.
         lost_classes: those whose recall falls by more than the rules allow, noise considered.
         cost_ratio: the candidate's cost over the champion's, as the rules name it; null where it is not known.
         looks: candidates that were judged on this test part, with this one.
@@ -60,6 +61,7 @@ class Findings(Frozen):
     interval: Interval
     lead: Lead | None = None
     floor: Floor | None = None
+    seeds: Count
     lost_classes: tuple[ClassDifference, ...] = ()
     cost_ratio: Number | None = None
     looks: Count
@@ -69,6 +71,7 @@ class Findings(Frozen):
         """What the candidate did not clear, in the order in which people are told; nothing where it may be promoted."""
         failed: dict[Hurdle, bool] = {
             "floor": self.floor is not None and self.interval.low <= self.floor.highest,
+            "seeds": self.lead is not None and self.seeds < 2,
             "lead": self.lead is not None and self.lead.low <= least_lead(self.rules),
             "classes": bool(self.lost_classes),
             "cost": is_too_dear(self.rules, self.cost_ratio),

@@ -52,7 +52,7 @@ def sentence(findings: Findings, words: Words) -> str:
     notes = [
         _no_champion(words) if findings.floor else "",
         _unknown_cost(findings.rules) if findings.lead and findings.cost_ratio is None else "",
-        ONE_SEED if words.seeds == 1 else "",
+        ONE_SEED if words.seeds == 1 and "seeds" not in findings.hurdles else "",
         f"All was measured on a sample of {count(findings.examples)} images." if words.is_sample else "",
         f"{count(findings.looks)} candidates were judged on this test part so far." if findings.looks > 1 else "",
     ]
@@ -110,6 +110,8 @@ def _difference(lead: Lead) -> str:
 
 def _reason(hurdle: Hurdle, findings: Findings) -> str:
     """Why a candidate is refused beside its accuracy."""
+    if hurdle == "seeds":
+        return "each side has one seed, which cannot tell how much another training would differ"
     return _dear(findings) if hurdle == "cost" else _lost(findings.lost_classes, findings.rules)
 
 

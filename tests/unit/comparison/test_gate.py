@@ -97,6 +97,16 @@ def test_each_side_may_have_seeds_of_its_own():
     assert judged(BETTER[:2], WORSE).passed
 
 
+def test_one_seed_a_side_promotes_nobody():
+    """Nothing tells then how much another training would differ; with several seeds on one side, something does."""
+    refused = judged(BETTER[:1], WORSE[:1], seeds=1)
+    assert refused.hurdles == ("seeds",)
+    assert refused.sentence.startswith("Refused: each side has one seed, which cannot tell how much another training")
+    assert "although the CNN of run full-2 is better" in refused.sentence
+    assert judged(BETTER[:1], None, seeds=1).passed
+    assert judged(BETTER[:1], WORSE, seeds=1).passed
+
+
 @pytest.mark.parametrize(
     ("pair", "rules", "said"),
     [
