@@ -34,7 +34,7 @@ def promotion(rounds: int) -> Iterator[Section]:
     cases = list(product(SEEDS, EXAMPLES, SPREADS))
     rows = [_equal(*case, rounds, number) for number, case in enumerate(cases)]
     yield Section("Equal candidates that `better` promotes", rows)
-    yield Section("Equal candidates, over the kinds of at least two seeds", [_summary(rows)])
+    yield Section("Equal candidates, over all kinds", [_summary(rows)])
     series = [_series(spread, rounds // 4) for spread in SPREADS]
     yield Section(f"{CANDIDATES} equal candidates in a row, 3 seeds, 2,000 examples", series)
     better = product(SEEDS[:3], EXAMPLES, SPREADS[:2])
@@ -48,7 +48,7 @@ def _equal(seeds: tuple[int, int], examples: int, spread: float, rounds: int, nu
 
 
 def _summary(rows: list[Row]) -> Row:
-    wrong = [row["promoted, %"] for row in rows if not row["seeds"].startswith("1 ")]
+    wrong = [row["promoted, %"] for row in rows]
     return {"kinds": len(wrong), "mean, %": float(np.mean(wrong)), "least, %": min(wrong), "most, %": max(wrong)}
 
 
