@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from numpy.typing import NDArray
 
+from tasks.comparison.pairing import class_differences
 from tasks.comparison.schema.differences import ClassDifference
 from tasks.comparison.schema.promotion import Findings, Floor, Judgement, Lead, is_lost
 from tasks.comparison.schema.values import Interval
@@ -100,18 +101,7 @@ def _lost(evidence: Evidence, champion: Side, rules: Promotion) -> tuple[ClassDi
     if rules.max_class_drop is None:
         return ()
     found = of_classes(evidence.candidate.hits, champion.hits, evidence.labels)
-    lost = [
-        ClassDifference(
-            name=evidence.classes[each.label],
-            support=each.estimate.examples,
-            estimate=each.estimate.mean,
-            low=each.low,
-            high=each.high,
-            p_value=each.p_value,
-        )
-        for each in found
-        if is_lost(rules, each.high)
-    ]
+    lost = class_differences([each for each in found if is_lost(rules, each.high)], evidence.classes)
     return tuple(sorted(lost, key=lambda each: each.estimate))
 
 

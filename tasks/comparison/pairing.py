@@ -15,7 +15,7 @@ from tasks.comparison.fairness import same_examples
 from tasks.comparison.schema.differences import ClassDifference, Difference, SeedTest, conclusion
 from tasks.comparison.schema.models import Baseline, Centroid, Earlier, Margin
 from tasks.comparison.statistics import design, looks
-from tasks.comparison.statistics.classes import of_classes
+from tasks.comparison.statistics.classes import ClassEstimate, of_classes
 from tasks.comparison.statistics.crossed import Estimate, of_difference
 from tasks.comparison.statistics.level import ALPHA
 from tasks.comparison.statistics.p_values import combine, holm, mcnemar
@@ -115,6 +115,12 @@ def _estimate(pair: _Pair) -> Estimate:
     return of_difference(hits(pair.family, pair.seeds), hits(pair.reference, pair.seeds))
 
 
+def _classes(pair: _Pair, level: float) -> list[ClassEstimate]:
+    """The differences of recall; `level` is that of all classes together."""
+    labels = pair.reference.replicates[0].y_true
+    return of_classes(hits(pair.family, pair.seeds), hits(pair.reference, pair.seeds), labels, level)
+
+
 def _difference(pair: _Pair, evidence: _Evidence, p_value: float, equivalence: float) -> Difference:
     found = evidence.estimate
     low, high = (min(max(bound, -1.0), 1.0) for bound in found.interval(evidence.level))
@@ -135,17 +141,15 @@ def _difference(pair: _Pair, evidence: _Evidence, p_value: float, equivalence: f
         chance_of_next=design.chance_of_next(found),
         cost=cost(pair.family, pair.reference, found.mean if concluded in ("better", "worse") else None),
         seeds=tuple(evidence.tests),
-        classes=_classes(pair, evidence.level),
+        classes=class_differences(_classes(pair, evidence.level), pair.classes),
     )
 
 
-def _classes(pair: _Pair, level: float) -> tuple[ClassDifference, ...]:
-    """The differences of recall; `level` is that of all classes together."""
-    labels = pair.reference.replicates[0].y_true
-    found = of_classes(hits(pair.family, pair.seeds), hits(pair.reference, pair.seeds), labels, level)
+def class_differences(found: Sequence[ClassEstimate], names: Sequence[str]) -> tuple[ClassDifference, ...]:
+    """The differences of recall as a report has them; `names` are those of all classes, by label."""
     return tuple(
         ClassDifference(
-            name=pair.classes[each.label],
+            name=names[each.label],
             support=each.estimate.examples,
             estimate=each.estimate.mean,
             low=each.low,
