@@ -4,7 +4,9 @@ import secrets
 import time
 from datetime import UTC, datetime
 
+from tasks.local.airflow import Secrets
 from tasks.local.airflow_api import ACTIVE, AirflowApi
+from tasks.local.server import read_server
 from tests.support.patience import PATIENCE
 
 COMPARISON, WATCH, PROMOTION = "compare_image_models", "watch_data", "promote_champion"
@@ -12,6 +14,13 @@ COMPARISON, WATCH, PROMOTION = "compare_image_models", "watch_data", "promote_ch
 
 class Bells(AirflowApi):
     """The API as whoever rings uses it, and as whoever listens."""
+
+    @classmethod
+    def of(cls, machine):
+        """The API of the server of a machine, which is brought up."""
+        code, output = machine.type("up")
+        assert code == 0, output
+        return cls(read_server(machine.state)["url"], Secrets.load(machine.state / "airflow").password)
 
     def ring(self, dataset):
         """Ring from outside, as dags/README.md says."""

@@ -2,8 +2,6 @@
 
 import pytest
 
-from tasks.local.airflow import Secrets
-from tasks.local.server import read_server
 from tests.support import photographs
 from tests.support.bells import COMPARISON, Bells, awaited
 from tests.support.living import add_living
@@ -49,9 +47,7 @@ def machine(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def bells(machine):
-    code, output = machine.type("up")
-    assert code == 0, output
-    return Bells(read_server(machine.state)["url"], Secrets.load(machine.state / "airflow").password)
+    return Bells.of(machine)
 
 
 @pytest.fixture(scope="module")

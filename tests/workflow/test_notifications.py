@@ -7,8 +7,6 @@ from urllib.parse import quote
 
 import pytest
 
-from tasks.local.airflow import Secrets
-from tasks.local.server import read_server
 from tests.support.bells import COMPARISON, PROMOTION, Bells, awaited
 from tests.support.http_server import answer, server
 from tests.support.lazy import Lazy
@@ -95,9 +93,7 @@ def channels():
 @pytest.fixture(scope="module")
 def office(machine, channels):
     mail, _, url = channels
-    code, output = machine.type("up")
-    assert code == 0, output
-    office = Office(read_server(machine.state)["url"], Secrets.load(machine.state / "airflow").password)
+    office = Office.of(machine)
     extra = {"from_email": "like-for-like@example.org", "disable_ssl": True, "disable_tls": True}
     office.connect(
         connection_id="team_mail", conn_type="smtp", host="127.0.0.1", port=mail.port, extra=json.dumps(extra)

@@ -48,9 +48,7 @@ def machine(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def bells(machine):
-    code, output = machine.type("up")
-    assert code == 0, output
-    return Bells(read_server(machine.state)["url"], Secrets.load(machine.state / "airflow").password)
+    return Bells.of(machine)
 
 
 @pytest.fixture(scope="module")
