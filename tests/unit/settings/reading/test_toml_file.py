@@ -68,7 +68,7 @@ def test_a_location_has_the_line_of_its_key(file, location, line):
         (
             "site.toml",
             "datasets = {}\n",
-            r"site.toml:1: datasets: expected one of orchestration, downloads, standards, promotion, notifications, prof",
+            r"site.toml:1: datasets: expected one of orchestration, downloads, standards, promotion, notifications",
         ),
         ("site.toml", 'runners = ["x"]\n', r"site.toml:1: runners: expected one of orchestration"),
         ("site.toml", '[orchestration]\nscheduled_profile = "Quick"', r"site.toml:2: .*scheduled_profile: .* quick\?"),
