@@ -37,7 +37,7 @@ def test_what_was_added_is_in_the_configuration_the_form_and_the_dag(monkeypatch
     assert form["families"].resolve(["linear"]) == ["linear"]
     bag = DagBag(PROJECT / "dags")
     assert bag.import_errors == {}
-    (dag,) = bag.dags.values()
+    dag = bag.dags["compare_image_models"]
     names = ["mine.fetch", "mine.train_linear", "mine.train_cnn", "cifar10.evaluate_linear"]
     assert {type(dag.get_task("plan")).__module__} == {"dags.runners.bare"}
     assert all(dag.has_task(name) for name in names)

@@ -65,7 +65,7 @@ def test_the_same_images_from_anywhere_are_the_same_arrays(folder, normalized, t
         normalized(tmp_path / "parquet", "r5", "parquet"),
         normalized(photographs.as_npz(folder, tmp_path / "a.npz", canvas), "r6", "npz"),
     ]
-    assert len(found[0][0]) == 7  # images and labels of three parts, and the examples
+    assert len(found[0][0]) == 8  # images and labels of three parts, the examples, and the mean images
     assert [digests == found[0][0] for digests, _ in found] == [True] * 6
     versions = [facts["version"] for _, facts in found]
     assert len(set(versions[:4])) == 1
