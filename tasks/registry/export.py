@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 
 from tasks.data.arrays import FACTS, files
 from tasks.errors import DataError, DiscreetError
-from tasks.learning.portable.making import KERAS_FILE, ONNX_FILE, PATIENCE, TOLERANCE, VARIABLES, Made, Order, make
+from tasks.learning.portable.difference import TOLERANCE
+from tasks.learning.portable.making import PATIENCE, VARIABLES, Made, make
+from tasks.learning.portable.order import KERAS_FILE, ONNX_FILE, Order
 from tasks.registry.card.text import card
 from tasks.registry.champions.documents import NamedModel
 from tasks.registry.trained import Trained, artifact, replicate

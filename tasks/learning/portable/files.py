@@ -11,10 +11,12 @@ import onnxruntime
 from tasks.learning import network
 from tasks.learning.mapped import pieces, row_bytes
 from tasks.learning.portable import graph
-from tasks.learning.portable.making import BATCH, KERAS_FILE, ONNX_FILE, Difference, Order, difference
+from tasks.learning.portable.difference import Difference, difference
+from tasks.learning.portable.order import KERAS_FILE, ONNX_FILE, Order
 from tasks.learning.portable.plain import INPUT, OUTPUT, plain
 from tasks.learning.temperature import apply
 
+BATCH = 512  # images
 Answers = Callable[[np.ndarray], np.ndarray]  # from images, uint8 [n, h, w, c], to probabilities [n, k]
 
 

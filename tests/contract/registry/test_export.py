@@ -110,7 +110,7 @@ def test_a_file_that_answers_otherwise_is_not_stored(runs, monkeypatch):
     """The export fails with what was expected and what was received, and leaves nothing under its key."""
     store, models, _ = runs
     before = {*store.list("artifacts/export/")}
-    monkeypatch.setattr("tasks.learning.portable.making.TOLERANCE", -1.0)
+    monkeypatch.setattr("tasks.learning.portable.difference.TOLERANCE", -1.0)
     monkeypatch.setattr("tasks.registry.export.FORMAT", 0)  # under another key, so that it is made
     with pytest.raises(DataError, match=r"expected model\.\w+ to answer as the trained network, .* received a diff"):
         export(store, models["ann"], print)

@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from tasks.learning.portable.making import BATCH, KERAS_FILE, ONNX_FILE, VARIABLES, Order, make
+from tasks.learning.portable.making import VARIABLES, make
+from tasks.learning.portable.order import KERAS_FILE, ONNX_FILE, Order
 from tasks.project import PROJECT
 from tasks.runs.companion import answers
 from tasks.settings.training import Tricks
@@ -80,7 +81,7 @@ def test_the_files_answer_as_the_network(name, tmp_path):
 
 def test_images_are_read_in_pieces(tmp_path, monkeypatch):
     """More images than a batch and than a piece: each is compared once, the last ones too."""
-    order = trained(tmp_path, "cnn", n=2 * BATCH + 3)
+    order = trained(tmp_path, "cnn", n=2 * files.BATCH + 3)
     whole = files.write(order)
     monkeypatch.setattr("tasks.learning.mapped.PIECE", 1)
     assert files.write(order)[ONNX_FILE] == whole[ONNX_FILE]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks.learning.portable.making import Difference, difference
+from tasks.learning.portable.difference import Difference, difference
 
 TRUTH = np.array([[0.7, 0.2, 0.1], [0.5, 0.5 - 1e-6, 1e-6], [0.4, 0.35, 0.25]])
 
