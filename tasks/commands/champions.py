@@ -5,13 +5,14 @@ import json
 import logging
 import os
 import secrets
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tasks.commands.store import named_store
 from tasks.environment import login_name
-from tasks.errors import DataError, RequestError, UnchangedError, UnsettledError, shown
+from tasks.errors import DataError, DiscreetError, RequestError, UnchangedError, UnsettledError, shown
 from tasks.settings.loading import config_folder
 from tasks.settings.request import slug
 from tasks.settings.values import parse, visible
@@ -28,6 +29,7 @@ SHOW = "show the present champion of a dataset, or of all"
 HISTORY = "list every champion of a dataset, every decision of the gate and what became of it"
 BY_HAND = "judge the candidate of a run by the configured rule, and make it the champion"
 ROLLBACK = "bring an earlier champion of a dataset back; that is one more entry of its history"
+INSIST = "--anyway --why TEXT"
 ASKED = "the run of promote_champion that asks, as Airflow names it"
 
 
@@ -49,7 +51,7 @@ def _add_by_hand(actions: Any) -> None:
         look.set_defaults(run_command=run_command)
     by_hand = actions.add_parser("promote", help=BY_HAND, description=BY_HAND)
     by_hand.add_argument("run", metavar="RUN", help="the name of a run in the store, or `latest`")
-    by_hand.add_argument("--dataset", help="where the run has several")
+    by_hand.add_argument("--dataset", help="one of the run's datasets (default: each of them)")
     by_hand.add_argument("--why", help="the reason, for the history")
     by_hand.add_argument("--anyway", action="store_true", help="promote what the gate refuses; needs --why")
     by_hand.set_defaults(run_command=_promote_by_hand)
@@ -134,27 +136,64 @@ def _export_to(store: "Store") -> "Export":
 
 
 def _promote_by_hand(options: argparse.Namespace) -> None:
-    from tasks.registry.champions import candidates, decisions, promotion
+    from tasks.registry.champions import candidates
     from tasks.registry.champions.marks import mark_history
     from tasks.report.bundle import run_named
+    from tasks.report.progress_bar import ProgressBar
 
     why, store = _why(options), named_store()
     if options.anyway and not why:
         raise RequestError("--anyway: expected the reason beside it, for the history; add --why TEXT")
     run = run_named(store, options.run)
-    candidate = candidates.candidate_of(store, run, options.dataset or candidates.dataset_of(store, run))
+    names = [options.dataset] if options.dataset else candidates.datasets_of(store, run)
+    if options.anyway and len(names) > 1:
+        raise RequestError(f"--anyway: expected one dataset, run {run} has {len(names)}; add --dataset {names[0]}")
+    failed: list[DiscreetError] = []
+    with ProgressBar(sys.stderr, "judging and exporting"):
+        for name in names:
+            try:
+                _promote_one(store, candidates.candidate_of(store, run, name), why, insist=options.anyway)
+            except (DataError, UnchangedError, UnsettledError) as error:
+                failed.append(error)
+    mark_history(store)
+    _raise_worst(failed, len(names))
+
+
+def _promote_one(store: "Store", candidate: "NamedModel", why: str | None, *, insist: bool) -> None:
+    """Judge a candidate, and make it the champion where it passes, or where a person insists.
+
+    Raises:
+        DataError: the gate refuses it.
+        UnchangedError: it is the champion already.
+        UnsettledError: another one was promoted meanwhile.
+    """
+    from tasks.registry.champions import decisions, promotion
+
     decisions.require_another(store, candidate)
     asked = f"{decisions.BY_HAND}{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     decision = decisions.decide(store, asked, candidate, _rules(), logging.info)
-    print(decision.judgement.sentence)
-    if not decision.judgement.passed and not options.anyway:
-        raise DataError(f"{candidate.dataset}: the gate refuses run {run}; to insist, add: --anyway --why TEXT")
+    print(f"{candidate.dataset}: {decision.judgement.sentence}", flush=True)
+    if not decision.judgement.passed and not insist:
+        raise DataError(f"{candidate.dataset}: the gate refuses run {candidate.run}; to insist, add: {INSIST}")
     consent = promotion.Consent(login_name(), why or decision.judgement.sentence)
     answer = promotion.promote(store, decision, consent, _export_to(store))
-    mark_history(store)
     if answer.answer != "promoted":
         raise UnsettledError(f"{answer.sentence} Try again")
-    print(answer.sentence)
+    print(answer.sentence, flush=True)
+
+
+def _raise_worst(failed: "list[DiscreetError]", datasets: int) -> None:
+    """Raise what went wrong, after a line for each other dataset that has no new champion.
+
+    A champion that is one already is nothing wrong, unless there was nothing else to do.
+    """
+    wrong = [error for error in failed if not isinstance(error, UnchangedError)]
+    raised = next(iter(wrong or (failed if len(failed) == datasets else [])), None)
+    for error in failed:
+        if error is not raised:
+            print(error)
+    if raised:
+        raise raised
 
 
 def _rollback(options: argparse.Namespace) -> None:

@@ -48,17 +48,16 @@ def named(store: Store, run: str, dataset: str, family: str, budget: int | None 
     return _best(in_store(store, run).comparison, dataset, family, budget)
 
 
-def dataset_of(store: Store, run: str) -> str:
-    """The dataset of a run that has one.
+def datasets_of(store: Store, run: str) -> list[str]:
+    """The datasets of a run that have a result, by name.
 
     Raises:
-        RequestError: it has no report, or several datasets.
+        RequestError: it has no report, or no result.
         DataError: its report cannot be read.
     """
-    found = sorted({each.name for each in in_store(store, run).comparison.datasets})
-    if len(found) == 1:
-        return found[0]
-    raise RequestError(f"run {run}: expected one dataset, found {len(found)}; say which: --dataset {'|'.join(found)}")
+    if found := sorted({section.name for section, _ in _results(in_store(store, run).comparison)}):
+        return found
+    raise RequestError(f"run {run}: expected a result of some dataset, found none; run the workflow again")
 
 
 def same_models(first: NamedModel, second: NamedModel) -> bool:

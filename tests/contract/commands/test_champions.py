@@ -4,9 +4,9 @@ import pytest
 
 from tasks.registry.champions import decisions, ledger
 from tasks.registry.champions.candidates import candidate_of
-from tests.support import champions
+from tests.support import champions, synthetic
 from tests.support.champions import DATASET
-from tests.support.published_runs import several
+from tests.support.published_runs import made, put, several
 from tests.support.stage_commands import speaking
 from tests.support.tiny_data import make_configuration
 
@@ -139,6 +139,22 @@ def test_a_candidate_that_the_gate_refuses_needs_a_reason_by_hand(typed, store):
     code, said = typed("champion", "promote", "quick-2", "--anyway", "--why", "a\x1b[31m")
     assert (code, "--why: expected visible characters" in said) == (64, True)
     assert len(decisions.cases(store, DATASET)) == 1
+
+
+def test_by_hand_every_dataset_of_a_run_is_judged(typed, store):
+    """A champion that stays, and a candidate that is refused, keep no other dataset from its turn."""
+    both = (synthetic.dataset(DATASET), synthetic.dataset("mnist", "MNIST"))
+    for run, accuracy in (("quick-1", 0.8), ("quick-2", 0.5)):
+        put(store, *made(synthetic.request(datasets=both).model_copy(update={"run": run}), accuracy=accuracy))
+    for run, dataset in (("quick-2", DATASET), ("quick-1", "mnist")):
+        ledger.append(store, champions.entry(1, model=candidate_of(store, run, dataset)))
+    code, said = typed("champion", "promote", "latest")
+    assert code == 65
+    assert "parameters of run quick-2 is the champion already, number 1" in said
+    assert "mnist: Refused: the ANN of run quick-2 is worse than the champion" in said
+    assert "mnist: the gate refuses run quick-2; to insist, add: --anyway --why TEXT" in said
+    code, said = typed("champion", "promote", "latest", "--anyway", "--why", "It is faster.")
+    assert (code, "--anyway: expected one dataset, run quick-2 has 2; add --dataset cifar10" in said) == (64, True)
 
 
 def test_by_hand_an_older_run_can_be_named_and_the_champion_cannot(typed, store):

@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.errors import DataError, RequestError
-from tasks.registry.champions.candidates import candidate_of, dataset_of, named, newest, same_models
+from tasks.registry.champions.candidates import candidate_of, datasets_of, named, newest, same_models
 from tests.support import synthetic
 from tests.support.published_runs import made, put, request, several
 
@@ -121,11 +121,12 @@ def test_a_run_that_reused_the_trainings_has_the_same_models(store):
     assert not same_models(first, other)
 
 
-def test_the_only_dataset_of_a_run_need_not_be_named(store):
-    """Where there are two, the error names both."""
+def test_a_run_has_the_datasets_of_its_results(store):
+    """By name; a run without a result has none, and that is an error."""
     list(several(store, "quick-1"))
-    assert dataset_of(store, "quick-1") == "cifar10"
+    assert datasets_of(store, "quick-1") == ["cifar10"]
     both = (synthetic.dataset(), synthetic.dataset("mnist", "MNIST"))
     put(store, *made(synthetic.request(datasets=both).model_copy(update={"run": "both"})))
-    with pytest.raises(RequestError, match=r"expected one dataset, found 2; say which: --dataset cifar10\|mnist"):
-        dataset_of(store, "both")
+    assert datasets_of(store, "both") == ["cifar10", "mnist"]
+    with pytest.raises(RequestError, match="expected a run with a report"):
+        datasets_of(store, "gone")
