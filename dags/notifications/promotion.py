@@ -127,7 +127,7 @@ def _failed(ti: Any, run_id: str, dataset: str) -> tuple[str, ...]:
 def _subject(title: str, is_failed: bool, is_promoted: bool) -> str:
     if is_failed:
         return f"the promotion for {title} failed"
-    return f"{title} has a new champion" if is_promoted else f"{title} keeps its champion"
+    return f"{title} has a new champion" if is_promoted else f"{title} has no new champion"
 
 
 def _links(page: str, run_id: str, decision: Decision | None) -> dict[str, str]:

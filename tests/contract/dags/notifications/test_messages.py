@@ -235,7 +235,7 @@ def test_what_did_not_become_the_champion_is_told_to_who_hears_everything(decide
     message = decided(cifar10__promote="skipped")
     assert message.occasions == ()
     assert message.lines[-1] == SENTENCE
-    assert message.heading == "Like for Like: CIFAR-10 keeps its champion"
+    assert message.heading == "Like for Like: CIFAR-10 has no new champion"
 
 
 def test_a_promotion_that_failed_is_a_failure(decide):
