@@ -7,9 +7,13 @@ from fnmatch import fnmatchcase
 from uuid import uuid4
 
 import pytest
+from PIL import Image
 
+from tasks.commands import prediction
 from tasks.local.view import outcome
 from tasks.project import CONFIG
+from tasks.registry.champions import ledger
+from tasks.registry.champions.candidates import candidate_of
 from tasks.runs import execution
 from tasks.runs.garbage import find_garbage
 from tasks.runs.requests import read_request
@@ -19,6 +23,9 @@ from tasks.stages.plan import Machine, plan
 from tasks.stages.report import report
 from tasks.storage.bucket import S3Store
 from tasks.storage.contract import MIB, StoreError
+from tests.support import champions
+from tests.support.real_run import make_environment, make_run
+from tests.support.stage_commands import in_this_process
 from tests.support.tiny_data import make_configuration, make_mirror
 
 BUCKET = "like-for-like"
@@ -74,7 +81,9 @@ def allows(statements, action, resource, prefix):
         assert statement.keys() <= {"Sid", "Effect", "Action", "Resource", "Condition"}
         limits = statement.get("Condition", {}).get("StringLike", {}).get("s3:prefix", ["*"])
         inside = any(fnmatchcase(prefix or "", limit) for limit in limits)
-        if action in statement["Action"] and fnmatchcase(resource, statement["Resource"]) and inside:
+        named = statement["Resource"]
+        reached = any(fnmatchcase(resource, each) for each in ([named] if isinstance(named, str) else named))
+        if action in statement["Action"] and reached and inside:
             return True
     return False
 
@@ -140,6 +149,24 @@ def test_the_reader_may_fetch_reports_and_nothing_else(store, tmp_path, monkeypa
     assert not allows(statements, "s3:ListBucket", f"arn:aws:s3:::{BUCKET}", f"{prefix}/runs/")
 
 
+def test_the_predictor_may_ask_models_and_nothing_else(store, tmp_path, monkeypatch):
+    """Who predicts, by the champion or by a model of a run, needs the predictor's policy, and all of it."""
+    environment = make_environment(tmp_path) | {"STORE": store.uri}
+    make_run(environment, "r1")
+    ledger.append(store, champions.entry(1, model=candidate_of(store, "r1", "cifar10")))
+    Image.new("RGB", (8, 8)).save(tmp_path / "image.png")
+    monkeypatch.setattr(prediction, "named_store", lambda: store)
+    store.calls.clear()
+    for chosen in ((), ("--model", "latest/ann")):
+        assert in_this_process(environment, "predict", "cifar10", str(tmp_path / "image.png"), *chosen) == 0
+    prefix = store.uri.rpartition("/")[2]
+    statements = policy("predictor", prefix)
+    assert {call for call in store.calls if not allows(statements, *call)} == set()
+    assert actions(statements) == {action for action, _, _ in store.calls}
+    run = f"arn:aws:s3:::{BUCKET}/{prefix}/runs/r1/request.json"
+    assert not allows(statements, "s3:GetObject", run, None)
+
+
 def test_the_keeper_may_sweep_and_nothing_else(store, tmp_path):
     """Removing what no run can use, and uploads that were broken off, takes the keeper's policy, and all of it."""
     run_stages(store, tmp_path)
@@ -158,7 +185,7 @@ def test_the_keeper_may_sweep_and_nothing_else(store, tmp_path):
     assert actions(statements) == {action for action, _, _ in store.calls}
 
 
-@pytest.mark.parametrize("name", ["worker", "keeper", "reader"])
+@pytest.mark.parametrize("name", ["worker", "keeper", "reader", "predictor"])
 def test_nothing_beside_the_prefix_is_open(name):
     """No other prefix, no listing of the bucket, no other bucket, no wildcard among the actions."""
     statements = policy(name, "mine")
