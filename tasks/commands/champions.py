@@ -8,6 +8,7 @@ import secrets
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.commands.store import named_store
@@ -29,6 +30,7 @@ SHOW = "show the present champion of a dataset, or of all"
 HISTORY = "list every champion of a dataset, every decision of the gate and what became of it"
 BY_HAND = "judge the candidate of a run by the configured rule, and make it the champion"
 ROLLBACK = "bring an earlier champion of a dataset back; that is one more entry of its history"
+DOWNLOAD = "bring the exported model of a champion into a folder: Keras, ONNX, the classes and the model card"
 INSIST = "--anyway --why TEXT"
 ASKED = "the run of promote_champion that asks, as Airflow names it"
 
@@ -49,6 +51,10 @@ def _add_by_hand(actions: Any) -> None:
         look = actions.add_parser(name, help=summary, description=summary)
         look.add_argument("dataset", metavar="DATASET", nargs="?", help="a dataset (default: all with a champion)")
         look.set_defaults(run_command=run_command)
+    download = actions.add_parser("download", help=DOWNLOAD, description=DOWNLOAD)
+    download.add_argument("dataset", metavar="DATASET", help="a dataset with a champion")
+    download.add_argument("to", metavar="TO", nargs="?", type=Path, help="a folder (default: the dataset's name, here)")
+    download.set_defaults(run_command=_download)
     by_hand = actions.add_parser("promote", help=BY_HAND, description=BY_HAND)
     by_hand.add_argument("run", metavar="RUN", help="the name of a run in the store, or `latest`")
     by_hand.add_argument("--dataset", help="one of the run's datasets (default: each of them)")
@@ -206,6 +212,22 @@ def _rollback(options: argparse.Namespace) -> None:
     mark_history(store)
     back = f"{entry.model.family} at {entry.model.budget:,} parameters of run {entry.model.run}"
     print(f"{entry.model.dataset}: number {entry.number} brings number {entry.restores} back, the {back}")
+
+
+def _download(options: argparse.Namespace) -> None:
+    from tasks.registry.champions import ledger
+    from tasks.registry.export import bring
+    from tasks.report.progress_bar import ProgressBar
+
+    store, dataset, folder = named_store(), options.dataset, options.to or Path(options.dataset)
+    with ProgressBar(sys.stderr, "looking for the champion"):
+        entry = ledger.required(store, dataset)
+        if entry.export is None:
+            raise RequestError(
+                f"{dataset}: expected a champion with an export, found number {entry.number} without one"
+            )
+        names = bring(store, entry.export, folder)
+    print(f"{folder}: champion {entry.number} of {dataset}, all verified: {', '.join(names)}")
 
 
 def _why(options: argparse.Namespace) -> str | None:

@@ -127,14 +127,10 @@ def _chosen(store: Store, options: argparse.Namespace) -> Chosen:
     if options.model:
         model = _named(store, options)
         return Chosen(model, None, f"{model.family} of {model.run} ({model.budget:,} parameters)")
-    entry = ledger.present(store, options.dataset)
-    if entry is None:
-        known = ", ".join(ledger.datasets(store)) or "no dataset"
-        raise RequestError(
-            f"{options.dataset}: expected a dataset with a champion, {known} has one; promote a model by "
-            f"`python -m tasks champion promote RUN --dataset {shown(options.dataset, 60)[1:-1]}`, or name one by "
-            "--model RUN/FAMILY"
-        )
+    try:
+        entry = ledger.required(store, options.dataset)
+    except RequestError as error:
+        raise RequestError(f"{error}; or name a model by --model RUN/FAMILY") from None
     model = entry.model
     words = f"champion {entry.number} of {model.dataset}: {model.family} of {model.run}"
     return Chosen(model, entry.export, f"{words} ({model.budget:,} parameters)")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tasks.data.arrays import FACTS, files
-from tasks.errors import DataError, DiscreetError
+from tasks.errors import DataError, DiscreetError, RequestError
 from tasks.learning.portable.difference import TOLERANCE
 from tasks.learning.portable.making import PATIENCE, VARIABLES, Made, make
 from tasks.learning.portable.order import KERAS_FILE, ONNX_FILE, Order
@@ -21,7 +21,18 @@ from tasks.registry.trained import Trained, artifact, replicate
 from tasks.report.between.contrast import in_store
 from tasks.runs.companion import answers
 from tasks.runs.records import now
-from tasks.storage.artifacts import Manifest, artifact_key, commit, digest_of, find_whole, materialized, read_file
+from tasks.runs.scratch import scratch_folder
+from tasks.storage.artifacts import (
+    Manifest,
+    artifact_key,
+    commit,
+    digest_of,
+    find,
+    find_whole,
+    materialize,
+    materialized,
+    read_file,
+)
 from tasks.storage.contract import Store
 from tasks.storage.provenance import code_digest, computing_libraries, lock_digest, versions
 
@@ -30,6 +41,7 @@ CARD, CLASSES = "README.md", "classes.json"
 MAKERS = ("onnx", "onnxruntime", "tf2onnx")  # libraries that no result of a run depends on, so no other key has them
 BACKEND = "tensorflow"
 IMAGES, _ = files("test")
+UNFINISHED = ".download-"  # begins the name of the folder, in the one asked for, for what is not verified yet
 FORMAT = 1  # of the artifact: another one has other files, or files with other content
 Say = Callable[[str], None]
 
@@ -72,6 +84,27 @@ def export(store: Store, model: NamedModel, say: Say) -> str:
             _commit(store, source, parts, key)
             say(f"exported as {key}")
     return key
+
+
+def bring(store: Store, key: str, folder: Path) -> list[str]:
+    """Bring the files of the export `key` into a new or empty folder, each verified; their names.
+
+    Raises:
+        RequestError: there is something else.
+        DataError: the export is missing or damaged.
+        OSError: the folder cannot be written to.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RequestError(f"{folder}: expected a new name or an empty folder, received another one; name another one")
+    manifest = find(store, STAGE, key)
+    if manifest is None:
+        raise DataError(f"{store.uri}: expected the export {key}, found none; promote the model again")
+    folder.mkdir(parents=True, exist_ok=True)
+    with scratch_folder(folder, UNFINISHED) as scratch:
+        materialize(store, manifest, manifest.files, scratch)
+        for name in manifest.files:
+            (scratch / name).replace(folder / name)
+    return sorted(manifest.files)
 
 
 def _parts_of_key(store: Store, source: _Source) -> dict[str, Any]:

@@ -55,6 +55,20 @@ def present(store: Store, dataset: str) -> Entry | None:
     return entry(store, dataset, highest) if highest else None
 
 
+def required(store: Store, dataset: str) -> Entry:
+    """The present champion.
+
+    Raises:
+        RequestError: there is none.
+        DamagedError: as `present`.
+    """
+    if found := present(store, dataset):
+        return found
+    others = ", ".join(each for each in datasets(store) if present(store, each)) or "no dataset"
+    makes = f"`python -m tasks champion promote RUN --dataset {dataset}` makes one"
+    raise RequestError(f"{dataset}: expected a champion, found none; {others} has one; {makes}")
+
+
 def entry(store: Store, dataset: str, number: int) -> Entry:
     """The entry of that number, which the ledger has.
 

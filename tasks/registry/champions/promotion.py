@@ -80,9 +80,7 @@ def rollback(store: Store, dataset: str, to: int | None, consent: Consent) -> En
         DataError: there was none before, or it is the present one.
         UnsettledError: another entry was written meanwhile.
     """
-    present = ledger.present(store, dataset)
-    if present is None:
-        raise RequestError(f"{dataset}: expected a champion, found none; `champion promote RUN` makes one")
+    present = ledger.required(store, dataset)
     origin = _restored(store, present, to)
     new = Entry(
         number=present.number + 1,

@@ -157,7 +157,7 @@ def test_by_hand_every_dataset_of_a_run_is_judged(typed, store):
     assert (code, "--anyway: expected one dataset, run quick-2 has 2; add --dataset cifar10" in said) == (64, True)
 
 
-def test_by_hand_an_older_run_can_be_named_and_the_champion_cannot(typed, store):
+def test_by_hand_an_older_run_can_be_named_and_the_champion_cannot(typed, store, tmp_path):
     """What there is not is named, too."""
     list(several(store, "quick-1"))
     ledger.append(store, champions.entry(1, model=candidate_of(store, "quick-1", DATASET)))
@@ -165,11 +165,14 @@ def test_by_hand_an_older_run_can_be_named_and_the_champion_cannot(typed, store)
     for arguments, expected in (
         (("promote", "quick-9"), "expected a run with a report"),
         (("promote", "quick-1", "--dataset", "mnist"), "expected a result for mnist"),
-        (("rollback", "mnist"), "mnist: expected a champion, found none"),
+        (("rollback", "mnist"), "mnist: expected a champion, found none; cifar10 has one"),
+        (("download", "mnist"), "mnist: expected a champion, found none; cifar10 has one"),
         (("rollback", "../mnist"), "expected the name of a dataset"),
     ):
         code, said = typed("champion", *arguments)
         assert (code, expected in said) == (64, True), said
+    code, said = typed("champion", "download", DATASET, str(tmp_path / "champion"))
+    assert (code, "found none; promote the model again" in said) == (65, True), said
 
 
 def test_show_history_and_rollback_tell_the_same_story(typed, store):

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.errors import DataError
+from tasks.errors import DataError, RequestError
 from tasks.learning.temperature import apply
 from tasks.registry.champions.candidates import candidate_of
-from tasks.registry.export import STAGE, export
+from tasks.registry.export import STAGE, bring, export
 from tasks.settings.workflow import report_key
-from tasks.storage.artifacts import find, find_whole, materialize, read_file
+from tasks.storage.artifacts import file_digest, find, find_whole, materialize, read_file
 from tests.support.patience import PATIENCE
 from tests.support.published_runs import opened
 from tests.support.real_run import make_environment, make_run
@@ -65,6 +65,18 @@ def test_an_export_is_made_once(exported):
     again = find_whole(store, STAGE, manifest.key)
     assert again is not None
     assert again.files.keys() == FILES
+
+
+def test_an_export_is_brought_whole_into_an_empty_folder(exported, tmp_path):
+    """A folder that holds something is left as it is."""
+    store, _, manifest = exported
+    assert bring(store, manifest.key, tmp_path / "champion") == sorted(FILES)
+    found = {path.name: file_digest(path) for path in (tmp_path / "champion").iterdir()}
+    assert found == {name: file.sha256 for name, file in manifest.files.items()}
+    with pytest.raises(RequestError, match="expected a new name or an empty folder"):
+        bring(store, manifest.key, tmp_path / "champion")
+    with pytest.raises(DataError, match="expected the export gone, found none"):
+        bring(store, "gone", tmp_path / "other")
 
 
 def test_the_exported_model_answers_as_evaluate_did(exported):
