@@ -20,7 +20,7 @@ PROFILE ?= quick
 export STORE RUNNER
 
 .DEFAULT_GOAL := help
-.PHONY: help run dataset up down verify download compare predict champions promote test-unit test test-rest test-all coverage check bench soak audit sbom fuzz setup images stack stack-down
+.PHONY: help run dataset up down verify download compare predict champions rollback export promote test-unit test test-rest test-all coverage check bench soak audit sbom fuzz setup images stack stack-down
 
 # A line for each target, in this file's order: what follows its ##, and below it the variables where both are long.
 help: ## this list
@@ -48,7 +48,7 @@ verify: setup ## compute the numbers of a report again and check every digest [R
 
 RUN ?= latest
 download: setup ## bring a published report from the store, and check every file [RUN=latest] [TO=folder] [STORE=URI]
-	@$(PYTHON) -m tasks download "$(RUN)" $(if $(TO),"$(TO)")
+	@$(PYTHON) -m tasks.local tasks download "$(RUN)" $(if $(TO),"$(TO)")
 
 B ?= reports/latest
 compare: setup ## say what differs between two runs, and what that did to their results: A=run or folder [B=reports/latest] [PAGE=file]
@@ -59,6 +59,12 @@ predict: setup ## what the champion sees in images: DATASET=flowers FROM=file|fo
 
 champions: setup ## the champion of each dataset, and how it became that
 	@$(PYTHON) -m tasks.local tasks champion history
+
+rollback: setup ## bring the champion of a dataset back that was there before: DATASET=name [TO=number]
+	@$(PYTHON) -m tasks.local tasks champion rollback "$(DATASET)" $(if $(TO),--to "$(TO)")
+
+export: setup ## the champion as files: model.keras, model.onnx, its classes and its model card: DATASET=name [TO=folder]
+	@$(PYTHON) -m tasks.local tasks champion download "$(DATASET)" $(if $(TO),"$(TO)")
 
 promote: setup ## let a run's best model become the champion, if the gate lets it pass [RUN=latest] [DATASET=name]
 	@$(PYTHON) -m tasks.local tasks champion promote "$(RUN)" $(if $(DATASET),--dataset "$(DATASET)")

@@ -61,8 +61,10 @@ class Approval(HITLOperator):
             AirflowFailException: there is no decision.
         """
         question = asked(self.dataset, context["run_id"])
-        if question.approval != "human":
+        if question.approval == "automatic":
             return _answer("approved", AUTOMATIC)
+        if question.approval == "never":
+            raise AirflowFailException("the rules promote nothing: `champion promote RUN` promotes by hand")
         until = datetime.now(UTC) + question.patience
         # Airflow takes subject and body from here. What stands in the task's constructor was known before the decision.
         self.subject = f"Make the new {question.family.upper()} the champion of {self.title}?"
@@ -82,7 +84,8 @@ class Approval(HITLOperator):
         """
         if event.get("error_type") != "timeout":
             answer = super().execute_complete(context, event)
-            who = (answer["responded_by_user"] or {}).get("name") or AUTOMATIC
+            person = answer["responded_by_user"] or {}
+            who = person.get("name") or person.get("id") or "somebody"
             return _answer("approved" if answer["chosen_options"] == [APPROVE] else "rejected", who)
         if self._newer(context, run):
             return _answer("superseded", AUTOMATIC)
@@ -132,8 +135,8 @@ def body(question: Question, until: datetime) -> str:
         [
             plain(question.sentence),
             f"[Read the report]({REPORT_PAGES}/{quote(question.run, safe='')}) of the run {plain(question.run)}.",
-            f"Without an answer by {until:%Y-%m-%d %H:%M} UTC the champion stays as it is. A newer result for this "
-            "dataset ends the wait before, and is judged in its place.",
+            f"If nobody answers by {until:%Y-%m-%d %H:%M} UTC, the champion stays as it is. If a newer result for this "
+            "dataset comes first, this request ends, and the newer result is judged instead.",
         ]
     )
 

@@ -3,7 +3,7 @@
 * `judge` compares the newest result with the champion, on the present test part, and decides by the rules of the
   section `[promotion]` of the configuration. A candidate that does not pass ends there, with its reason in the log.
 * `approve` asks a person, where the rules say so: see *Required Actions*. It waits without a worker.
-* `promote` makes the candidate the champion, or keeps why it did not become it.
+* `promote` makes the candidate the champion, or records why not.
 
 A run starts when `compare_image_models` has a result. A run that waits ends when a newer result for the dataset comes.
 """

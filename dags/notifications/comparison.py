@@ -40,7 +40,7 @@ def late(context: Any, told: Notifications) -> Message | None:
     if not context["ti"].get_dr_count(DAG_ID, run_ids=[run_id], states=["queued", "running"]):
         return None
     failed = _failed(context["ti"], run_id)
-    line = f"Run {run_id} takes longer than {told.expected_hours:g} hours, and has not ended yet."
+    line = f"Run {run_id} has run for more than {told.expected_hours:g} hours and has not ended."
     return Message(
         occasions=LATE,
         dag=DAG_ID,
@@ -80,7 +80,7 @@ def _without_report(run_id: str, failed: tuple[str, ...], reason: str | None, pa
         lines = (f"Run {run_id} failed: {reason or 'the logs of its tasks say why'}", *_named(failed))
         subject = f"run {run_id} failed"
     else:
-        lines = (f"Run {run_id} had nothing to do. The log of `plan` says why, and the last report stands.",)
+        lines = (f"Run {run_id} had nothing to do. The log of `plan` says why. The last report is still valid.",)
         subject = f"run {run_id} had nothing to do"
     return Message(
         occasions=("failed",) if failed else (),

@@ -47,7 +47,7 @@ class Notification(BaseOperator):
         """
         message = self.compose(context, self.told)
         if message is None or not message.concerns(self.channel):
-            raise AirflowSkipException(f"nothing of {', '.join(self.channel.on)} happened: nobody is told")
+            raise AirflowSkipException(f"none of these happened: {', '.join(self.channel.on)}; no message is sent")
         # A channel may be beyond the proxy of this machine, which passed through Airflow under another name.
         os.environ.update(put_back(os.environ))
         SENDING[self.channel.kind](self.channel, message)
@@ -76,6 +76,6 @@ def notify(
 
 
 def _telling(name: str, channel: Channel, told: Notifications, compose: Compose) -> Any:
-    words = f"Tell people by {channel.kind}: {', '.join(channel.on)}. Skipped where nothing of it happened."
+    words = f"Tell people by {channel.kind}: {', '.join(channel.on)}. Skipped if none of these happened."
     task = Notification(task_id=name, channel=channel, told=told, compose=compose, doc_md=words, **PATIENCE)
     return task.as_teardown()

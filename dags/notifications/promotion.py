@@ -64,7 +64,7 @@ def waiting(dataset: str, title: str) -> Compose:
             run=run_id,
             dataset=dataset,
             subject=f"a candidate for {title} waits for approval",
-            lines=(decision.judgement.sentence, "It waits for approval: see Required Actions in Airflow."),
+            lines=(decision.judgement.sentence, "It waits for approval: in Airflow, open Browse, Required Actions."),
             links=({"Approve or reject": approve} if told.page else {}) | _links(told.page, run_id, decision),
         )
 

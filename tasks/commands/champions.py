@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 CHAMPION = "the champions of the datasets: show them, promote another one, bring an earlier one back"
 SHOW = "show the present champion of a dataset, or of all"
 HISTORY = "list every champion of a dataset, every decision of the gate and what became of it"
-BY_HAND = "judge the candidate of a run by the configured rule, and make it the champion"
+BY_HAND = "judge the candidates of a run, and make those that pass champions; this asks nobody else"
 ROLLBACK = "bring an earlier champion of a dataset back; that is one more entry of its history"
 DOWNLOAD = "bring the exported model of a champion into a folder: Keras, ONNX, the classes and the model card"
 INSIST = "--anyway --why TEXT"
@@ -72,6 +72,7 @@ def _judge(options: argparse.Namespace) -> None:
     from tasks.registry.champions import decisions
 
     asked, dataset, store = slug(options.run), options.dataset, named_store()
+    decisions.require_of_airflow(asked)
     decision = decisions.decision(store, dataset, asked) or _judged(store, asked, dataset)
     print(decision.judgement.sentence)
     if became := decisions.answer(store, dataset, asked):
@@ -159,10 +160,10 @@ def _promote_by_hand(options: argparse.Namespace) -> None:
         for name in names:
             try:
                 _promote_one(store, candidates.candidate_of(store, run, name), why, insist=options.anyway)
-            except (DataError, UnchangedError, UnsettledError) as error:
+            except DiscreetError as error:
                 failed.append(error)
     mark_history(store)
-    _raise_worst(failed, len(names))
+    _raise_first(failed, len(names))
 
 
 def _promote_one(store: "Store", candidate: "NamedModel", why: str | None, *, insist: bool) -> None:
@@ -188,7 +189,7 @@ def _promote_one(store: "Store", candidate: "NamedModel", why: str | None, *, in
     print(answer.sentence, flush=True)
 
 
-def _raise_worst(failed: "list[DiscreetError]", datasets: int) -> None:
+def _raise_first(failed: "list[DiscreetError]", datasets: int) -> None:
     """Raise what went wrong, after a line for each other dataset that has no new champion.
 
     A champion that is one already is nothing wrong, unless there was nothing else to do.
@@ -216,17 +217,14 @@ def _rollback(options: argparse.Namespace) -> None:
 
 def _download(options: argparse.Namespace) -> None:
     from tasks.registry.champions import ledger
-    from tasks.registry.export import bring
+    from tasks.registry.export import bring, is_whole
     from tasks.report.progress_bar import ProgressBar
 
     store, dataset, folder = named_store(), options.dataset, options.to or Path(options.dataset)
     with ProgressBar(sys.stderr, "looking for the champion"):
         entry = ledger.required(store, dataset)
-        if entry.export is None:
-            raise RequestError(
-                f"{dataset}: expected a champion with an export, found number {entry.number} without one"
-            )
-        names = bring(store, entry.export, folder)
+        key = entry.export if entry.export and is_whole(store, entry.export) else _export_to(store)(entry.model)
+        names = bring(store, key, folder)
     print(f"{folder}: champion {entry.number} of {dataset}, all verified: {', '.join(names)}")
 
 

@@ -51,7 +51,7 @@ class Count:
 def add(commands: Any) -> None:
     """Add it to the commands of a parser."""
     predict = commands.add_parser("predict", help=PREDICT, description=PREDICT)
-    predict.add_argument("dataset", metavar="DATASET", help="a dataset of the configuration that has a champion")
+    predict.add_argument("dataset", metavar="DATASET", help="a dataset with a champion, or with a result of --model")
     predict.add_argument("paths", metavar="PATH", nargs="+", help=PATHS)
     predict.add_argument("--model", metavar="RUN/FAMILY[/BUDGET]", help="a model of a run, in place of the champion")
     predict.add_argument("--ensemble", action="store_true", help="the mean of the models of all seeds, not one of them")

@@ -20,7 +20,10 @@ def named_store() -> Store:
     """
     uri = os.environ.get("STORE")
     if not uri:
-        raise RequestError("STORE: expected s3://bucket/prefix or file:///folder, found nothing in the environment")
+        raise RequestError(
+            "STORE: expected s3://bucket/prefix or file:///folder, found none; "
+            "`python -m tasks.local tasks COMMAND` uses the store of this machine"
+        )
     return open_store(uri)
 
 
@@ -34,7 +37,7 @@ def add(commands: Any) -> None:
     sweep.add_argument(
         "--unused",
         action="store_true",
-        help="also artifacts that no run's records name; use it while no run is at work",
+        help="also artifacts that no run and no champion names; use it while no run is at work",
     )
     sweep.set_defaults(run_command=_sweep)
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 
 from tasks.environment import lead_to
-from tasks.errors import RequestError
+from tasks.errors import UnsettledError
 from tasks.local import processes
 from tasks.local.server import locked, read_server
 from tasks.local.startup import state_folder
@@ -21,7 +21,7 @@ def run(words: Sequence[str]) -> int:
     """Run `python -m tasks` with these words, and return its exit code.
 
     Raises:
-        RequestError: the store is being started or stopped right now.
+        UnsettledError: another command has the store, or it is being started or stopped right now.
         StoreError: the embedded store does not start.
     """
     environment = dict(os.environ)
@@ -52,7 +52,7 @@ def _started() -> Iterator[Mapping[str, str]]:
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(state / "server.lock") as is_ours:
         if not is_ours:
-            raise RequestError("the store of this machine is being started or stopped; try again in a moment")
+            raise UnsettledError("another command has the store of this machine, or it is starting or stopping; wait")
         processes.stop(processes.leftovers(state))
         voice = Voice(Console(stderr=True))
         with voice.keeping_alive(), voice.busy("starting the object store"):

@@ -77,13 +77,18 @@ def export(store: Store, model: NamedModel, say: Say) -> str:
         source = _Source(model, trained, weights, data, text)
         parts = _parts_of_key(store, source)
         key = artifact_key(STAGE, **parts)
-        if find_whole(store, STAGE, key):
+        if is_whole(store, key):
             say(f"the export {key} is there already")
         else:
             say("exporting the model for Keras and ONNX; this takes about a minute")
             _commit(store, source, parts, key)
             say(f"exported as {key}")
     return key
+
+
+def is_whole(store: Store, key: str) -> bool:
+    """Whether the store has the export `key` with every file of it."""
+    return find_whole(store, STAGE, key) is not None
 
 
 def bring(store: Store, key: str, folder: Path) -> list[str]:
@@ -94,17 +99,25 @@ def bring(store: Store, key: str, folder: Path) -> list[str]:
         DataError: the export is missing or damaged.
         OSError: the folder cannot be written to.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RequestError(f"{folder}: expected a new name or an empty folder, received another one; name another one")
     manifest = find(store, STAGE, key)
     if manifest is None:
-        raise DataError(f"{store.uri}: expected the export {key}, found none; promote the model again")
+        raise DataError(f"{store.uri}: expected the export {key}, found none; `champion download` makes it again")
+    if folder.exists() and not _is_ours(folder, manifest):
+        raise RequestError(f"{folder}: expected a new name or an empty folder, received another one; name another one")
     folder.mkdir(parents=True, exist_ok=True)
     with scratch_folder(folder, UNFINISHED) as scratch:
         materialize(store, manifest, manifest.files, scratch)
         for name in manifest.files:
             (scratch / name).replace(folder / name)
     return sorted(manifest.files)
+
+
+def _is_ours(folder: Path, manifest: Manifest) -> bool:
+    """Whether a folder holds nothing but what an earlier attempt brought, whole or not."""
+    return folder.is_dir() and all(
+        path.name.startswith(UNFINISHED) or (path.name in manifest.files and path.is_file())
+        for path in folder.iterdir()
+    )
 
 
 def _parts_of_key(store: Store, source: _Source) -> dict[str, Any]:
@@ -172,7 +185,7 @@ def _made(model: NamedModel, order: Order) -> Made:
     what = f"export of {model.dataset}, {model.family} of {model.run}"
     found, fault = answers(make, [order], VARIABLES, PATIENCE)
     if not found:
-        raise NoAnswerError(f"{what}: {fault}; promote it again")
+        raise NoAnswerError(f"{what}: {fault}; try again")
     (made,) = found
     if made.fault:
         raise DataError(f"{what}: expected {KERAS_FILE} and {ONNX_FILE}, received none: {made.fault}")

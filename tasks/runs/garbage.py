@@ -155,6 +155,8 @@ def _of_champions(store: Store) -> set[str] | None:
     for key in store.list("champions/"):
         try:
             found.update(_texts(json.loads(store.read(key))))
+        except ObjectMissing:
+            pass  # deleted since it was listed
         except ValueError:
             log.warning(
                 "%s/%s: expected a document of a champion, received no JSON; every artifact is kept", store.uri, key

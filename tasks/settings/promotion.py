@@ -34,6 +34,11 @@ class Promotion(Frozen):
     patience_hours: Annotated[Number, Field(gt=0, le=8760)] = 72.0
 
     @property
+    def gate(self) -> tuple[object, ...]:
+        """What decides whether a candidate passes; the approval comes after that."""
+        return self.rule, self.margin, self.max_cost_ratio, self.cost, self.max_class_drop
+
+    @property
     def patience(self) -> timedelta:
         """How long an approval is waited for."""
         return timedelta(hours=self.patience_hours)

@@ -64,7 +64,7 @@ TASKS = (
     Task(
         "evaluate",
         "family",
-        "Measure the trained models on the test part, which no other stage reads.",
+        "Measure the trained models on the test part, on which no other stage measures.",
         timedelta(hours=1),
         trains=True,
     ),
@@ -77,21 +77,21 @@ STAGES = {task.name: task for task in TASKS if task.limit}
 WATCH = Task(
     "watch",
     "dataset",
-    "Tell whether a dataset's files have changed since the last run; if so, its asset rings.",
+    "Tell whether a dataset's files have changed since the last run.",
     timedelta(minutes=30),
 )
 # No stages either: their `--run` is the run of `promote_champion` that asks.
 JUDGE = Task(
     "judge",
     "dataset",
-    "Compare the newest result of a dataset with its champion, and decide by the configured rule.",
+    "Compare the newest result of a dataset with its champion, and decide by the rules (a task of promote_champion).",
     timedelta(hours=1),
     trains=True,
 )
 PROMOTE = Task(
     "promote",
     "dataset",
-    "Make the candidate that was judged the champion, with its export and its card.",
+    "Make the candidate that was judged the champion, with its export and its card (a task of promote_champion).",
     timedelta(hours=1),
 )
 # What a runner runs: `python -m tasks NAME`.

@@ -98,7 +98,7 @@ def ended(environment, *, made_an_export):
     for _ in range(2):
         done = in_a_process(environment, *PROMOTE)
         assert done.code == 0, done.output
-        assert "is the champion of cifar10 number 1; approved by ada." in done.output
+        assert "is now champion 1 of cifar10, approved by ada." in done.output
         assert ("exporting" in done.output) == made_an_export
     (entry,) = ledger.entries(store, DATASET)
     assert (entry.number, entry.decision, entry.who) == (1, "asked", "ada")

@@ -189,7 +189,7 @@ def test_a_run_that_takes_too_long_is_told_of_once(office, channels, good):
     assert len(late) == 1
     office.ended("late_runs", good["dag_run_id"])
     _, (letter,) = letters(channels, good)
-    assert letter.get_content().startswith(f"Run {good['dag_run_id']} takes longer than 1e-06 hours")
+    assert letter.get_content().startswith(f"Run {good['dag_run_id']} has run for more than 1e-06 hours")
 
 
 def test_a_candidate_is_told_of_while_it_waits(office, channels, good):

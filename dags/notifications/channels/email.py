@@ -1,5 +1,6 @@
 """A message as an e-mail in plain text, over the SMTP server of an Airflow connection of the type `smtp`."""
 
+import logging
 import smtplib
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -12,9 +13,11 @@ from dags.notifications.channels.delivery import UndeliveredError
 from dags.notifications.message import NAME, Message
 from tasks.settings.notifications import Channel
 
+log = logging.getLogger(__name__)
+
 
 def send(channel: Channel, message: Message) -> None:
-    """Send it to all addresses of the channel at once.
+    """Send it to all addresses of the channel at once. A warning names those that the server refuses.
 
     Raises:
         AirflowFailException: there is no such connection, or it lacks the sender's address.
@@ -33,7 +36,8 @@ def send(channel: Channel, message: Message) -> None:
         with hook as connected:
             # The hook's own way to send makes HTML of every text.
             client = cast(smtplib.SMTP, connected._smtp_client)
-            client.send_message(letter(message, sender, channel.to))
+            if refused := client.send_message(letter(message, sender, channel.to)):
+                log.warning("%s does not take it for %s", channel.connection, ", ".join(sorted(refused)))
     except (smtplib.SMTPException, AirflowException, OSError) as error:
         place = f"{hook.host}:{hook.port}"
         raise UndeliveredError(f"{channel.connection}: {place}: {type(error).__name__}: {error}") from None

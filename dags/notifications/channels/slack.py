@@ -20,11 +20,11 @@ def send(channel: Channel, message: Message) -> None:
     found = delivery.connection(channel.connection, "host", "password")
     url = f"{delivery.address(found).rstrip('/')}/{found.password.lstrip('/')}"
     body = json.dumps({"text": text(message)}).encode()
-    delivery.post(url, body, {"Content-Type": "application/json"}, found.password)
+    delivery.post(url, body, {"Content-Type": "application/json"})
 
 
 def text(message: Message) -> str:
-    """The message, in which no text of a report becomes a link, a mention or a command of Slack's."""
+    """The message, in which no text of a report becomes a mention or a command of Slack's."""
     whole = f"{message.heading}\n{message.text}"
     cut = whole if len(whole) <= LONGEST else f"{whole[: LONGEST - 1]}…"
     return cut.translate(ESCAPED)

@@ -23,7 +23,7 @@ def send(channel: Channel, message: Message) -> None:
     found = delivery.connection(channel.connection, "host", "password")
     body = document(message)
     headers = {"Content-Type": "application/json", SIGNATURE: signature(body, found.password, int(time.time()))}
-    delivery.post(delivery.address(found), body, headers, found.password)
+    delivery.post(delivery.address(found), body, headers)
 
 
 def document(message: Message) -> bytes:

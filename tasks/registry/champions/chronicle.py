@@ -37,13 +37,13 @@ def portrait(store: Store, dataset: str) -> list[str]:
         return [f"{dataset}: no champion yet"]
     model, promotion = entry.model, ledger.promotion_of(store, entry)
     judged = decisions.decision(store, dataset, promotion.decision) if promotion.decision else None
-    restored = f", which brought number {entry.restores} back" if entry.restores else ""
+    restored = f" (rollback to number {entry.restores})" if entry.restores else ""
     return [
         f"{dataset}: {_title(model)}, of run {model.run}",
         *([f"  accuracy   {_accuracy(judged.judgement)}"] if judged else []),
         f"  number     {entry.number}{restored}, since {_minute(entry.when)} UTC",
         f"  who, why   {entry.who}: {entry.why}",
-        f"  predicts   seed {model.replicate}, one of {count(len(model.seeds))}",
+        f"  model      seed {model.replicate}, the best of {count(len(model.seeds))} by validation accuracy",
         f"  export     {f'artifacts/export/{entry.export}' if entry.export else 'none'}",
     ]
 

@@ -75,6 +75,16 @@ def require_another(store: Store, candidate: NamedModel) -> None:
         raise UnchangedError(f"{candidate.dataset}: {what} is the champion already, number {champion.number}")
 
 
+def require_of_airflow(asked: str) -> None:
+    """Check that the name of a run of `promote_champion` is not one of those for what a person asks by hand.
+
+    Raises:
+        RequestError: it is, and would need nobody's approval.
+    """
+    if asked.startswith(BY_HAND):
+        raise RequestError(f"expected a run whose name does not begin with {BY_HAND}, received {asked!r:.200}")
+
+
 def require_undecided(store: Store, candidate: NamedModel, rules: Promotion) -> None:
     """Check that nothing has been decided on a candidate, by these rules, against the present champion.
 
@@ -87,7 +97,11 @@ def require_undecided(store: Store, candidate: NamedModel, rules: Promotion) -> 
     champion = ledger.present(store, candidate.dataset)
     number = champion.number if champion else None
     for made, became in cases(store, candidate.dataset):
-        same = made.champion == number and made.judgement.rules == rules and same_models(made.candidate, candidate)
+        same = (
+            made.champion == number
+            and made.judgement.rules.gate == rules.gate
+            and same_models(made.candidate, candidate)
+        )
         if same and not made.judgement.passed:
             raise UnchangedError(f"{candidate.dataset}: decided already, by {made.asked}: {made.judgement.sentence}")
         if same and became and became.answer == "rejected":
@@ -97,7 +111,10 @@ def require_undecided(store: Store, candidate: NamedModel, rules: Promotion) -> 
 def decide(store: Store, asked: str, candidate: NamedModel, rules: Promotion, say: Say) -> Decision:
     """Judge a candidate against the present champion, and keep that as the decision `asked`.
 
+    What a person asks by hand, as the name says, needs nobody else. `require_of_airflow` keeps such names for them.
+
     Raises:
+        RequestError: no run has a result, or the candidate cannot answer the present images.
         DataError: what the gate needs is missing or damaged.
     """
     from tasks.registry.champions.judging import judge

@@ -64,9 +64,9 @@ def required(store: Store, dataset: str) -> Entry:
     """
     if found := present(store, dataset):
         return found
-    others = ", ".join(each for each in datasets(store) if present(store, each)) or "no dataset"
-    makes = f"`python -m tasks champion promote RUN --dataset {dataset}` makes one"
-    raise RequestError(f"{dataset}: expected a champion, found none; {others} has one; {makes}")
+    others = ", ".join(each for each in datasets(store) if present(store, each)) or "none"
+    makes = f"`champion promote RUN --dataset {dataset}` makes one"
+    raise RequestError(f"{dataset}: expected a champion, found none; datasets with one: {others}; {makes}")
 
 
 def entry(store: Store, dataset: str, number: int) -> Entry:

@@ -7,6 +7,7 @@ instant. The export has a key, so it is reused. The entry says which decision it
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+from tasks.comparison.words.promotion import title
 from tasks.errors import DataError, RequestError, UnsettledError
 from tasks.registry.champions import decisions, ledger
 from tasks.registry.champions.documents import Answer, Decision, Entry, NamedModel
@@ -42,11 +43,11 @@ def conclude(store: Store, decision: Decision, approval: Approval | None, export
         DataError, StoreError: as `promote`.
     """
     asked, dataset = decision.asked, decision.candidate.dataset
-    if known := decisions.answer(store, dataset, asked):
+    if known := decisions.answer(store, dataset, asked) or _of_an_earlier_attempt(store, decision):
         return known
     if not decision.judgement.passed:
         raise RequestError(f"{asked}: expected a candidate that passed the gate: {decision.judgement.sentence}")
-    given = approval or _without_question(decision)
+    given = _checked(decision, approval) if approval else _without_question(decision)
     if given.answer == "approved":
         if _is_superseded(store, decision):
             return _answer(store, decision, "superseded")
@@ -125,12 +126,35 @@ def _entry(decision: Decision, consent: Consent, number: int, export: Export) ->
     )
 
 
+def _of_an_earlier_attempt(store: Store, decision: Decision) -> Answer | None:
+    """The answer of an attempt that wrote the entry and died before its answer; None where none did."""
+    dataset, number = decision.candidate.dataset, (decision.champion or 0) + 1
+    present = ledger.present(store, dataset)
+    if present is None or present.number < number:
+        return None
+    stands = ledger.entry(store, dataset, number)
+    if stands.decision != decision.asked:
+        return None
+    return _answer(store, decision, "promoted", stands.who, stands.number)
+
+
+def _checked(decision: Decision, approval: Approval) -> Approval:
+    """The approval, where rules that never promote do not forbid it.
+
+    Raises:
+        RequestError: they do.
+    """
+    if decision.approval == "never" and approval.answer == "approved":
+        raise RequestError(f"{decision.asked}: the rules promote nothing; `champion promote RUN` promotes by hand")
+    return approval
+
+
 def _without_question(decision: Decision) -> Approval:
     """The approval of a decision for which nobody is asked."""
     if decision.approval == "automatic":
         return Approval(answer="approved")
-    expected = "a person's approval" if decision.approval == "human" else "rules that promote"
-    raise RequestError(f"{decision.asked}: expected {expected}, received none; `champion promote RUN` needs none")
+    expected = "a person's approval" if decision.approval == "human" else 'an `approval` other than "never"'
+    raise RequestError(f"{decision.asked}: expected {expected}, received none; `champion promote RUN` promotes by hand")
 
 
 def _is_superseded(store: Store, decision: Decision) -> bool:
@@ -163,16 +187,14 @@ def _answer(
 
 
 def _sentence(model: NamedModel, outcome: Outcome, who: str | None, number: int | None) -> str:
-    what = f"The {model.family} at {model.budget:,} parameters of run {model.run}"
+    person = who if who not in (None, AUTOMATIC) else None
+    approved = f"approved by {person}" if person else "without approval"
     said = {
-        "promoted": f"is the champion of {model.dataset} number {number}; {_by(who)}.",
-        "rejected": f"was not promoted: {who or 'somebody'} rejected it.",
-        "unanswered": "was not promoted: nobody answered in time.",
+        "promoted": f"is now champion {number} of {model.dataset}, {approved}.",
+        "rejected": f"was not promoted: {person or 'somebody'} rejected it.",
+        "unanswered": "was not promoted: nobody approved it in time.",
         "superseded": "was not promoted: a newer candidate took its place.",
-        "overtaken": f"was not promoted: number {number} came first, by {who}. It was judged against the one before.",
+        "overtaken": f"was not promoted: champion {number} came first. It was judged against the one before that.",
     }
-    return f"{what} {said[outcome]}"
-
-
-def _by(who: str | None) -> str:
-    return "nobody was asked" if who == AUTOMATIC else f"approved by {who}"
+    what = title(model.family, model.run)
+    return f"{what[0].upper()}{what[1:]} ({model.budget:,} parameters) {said[outcome]}"

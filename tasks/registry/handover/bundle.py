@@ -52,6 +52,8 @@ def _whole(folder: Path) -> Bundle:
     comparison, audit = in_folder(folder).comparison, Audit()
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()]
     PublishedReport(lambda name: (folder / name).read_bytes(), names, audit).check_files(comparison)
+    if comparison.run != comparison.request.run:
+        raise DataError(f"{folder}: expected the report of {comparison.request.run}, received one of another run")
     if audit.findings:
         raise DataError(f"{folder}: expected a whole report, received: {audit.findings[0]}; download it again")
     return Bundle(folder, comparison, sha256((folder / CHECKSUMS).read_bytes()).hexdigest())

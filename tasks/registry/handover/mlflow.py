@@ -48,7 +48,8 @@ def _in_our_words(uri: str) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        said = f"{uri}: expected MLflow to take the run, received: {str(error).splitlines()[0]}"
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        said = f"{uri}: expected MLflow to take the run, received: {reason}"
         if 400 <= error.get_http_status_code() < 500:
             raise RequestError(f"{said}; mend that, or name another place (--to)") from None
         raise ConnectionError(redacted(f"{said}; try again when the server is well")) from None

@@ -64,7 +64,8 @@ def onnx_engine(store: Store, key: str) -> Engine:
 
     manifest = find(store, EXPORT, key)
     if manifest is None or EXPORTED not in manifest.files:
-        raise DataError(f"{store.uri}: expected {EXPORTED} in artifacts/{EXPORT}/{key}, found none; promote it again")
+        expected = f"expected {EXPORTED} in artifacts/{EXPORT}/{key}, found none"
+        raise DataError(f"{store.uri}: {expected}; `champion download` makes it again")
     session = onnxruntime.InferenceSession(read_file(store, manifest, EXPORTED), providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
     return lambda images: session.run(None, {given.name: images})[0]

@@ -81,6 +81,14 @@ def test_a_worse_candidate_is_refused_once_and_for_all(typed, store):
     assert (code, "expected a candidate that passed the gate" in said) == (64, True)
 
 
+def test_a_run_of_the_dag_has_no_name_for_what_is_asked_by_hand(typed, store):
+    """Such a name would need nobody's approval."""
+    list(several(store, "quick-1"))
+    code, said = typed("judge", "--run", "by-hand-1", *OF_DATASET)
+    assert (code, "expected a run whose name does not begin with by-hand-" in said) == (64, True)
+    assert decisions.cases(store, DATASET) == []
+
+
 def test_the_champion_is_not_judged(typed, store):
     """A later run that reused its trainings brings nothing new."""
     list(several(store, "quick-1"))
@@ -104,7 +112,7 @@ def test_where_nothing_is_ever_promoted_the_gate_still_decides(typed, store, tmp
     ("approval", "code", "expected"),
     [
         ('{"answer": "rejected", "by": "bob"}', 99, "was not promoted: bob rejected it"),
-        ('{"answer": "unanswered"}', 99, "was not promoted: nobody answered in time"),
+        ('{"answer": "unanswered"}', 99, "was not promoted: nobody approved it in time"),
         ('{"answer": "superseded"}', 99, "was not promoted: a newer candidate took its place"),
         ('{"answer": "perhaps"}', 64, "APPROVAL: answer: expected"),
         ("approved", 64, "APPROVAL: expected JSON, received 'approved'"),
@@ -165,14 +173,14 @@ def test_by_hand_an_older_run_can_be_named_and_the_champion_cannot(typed, store,
     for arguments, expected in (
         (("promote", "quick-9"), "expected a run with a report"),
         (("promote", "quick-1", "--dataset", "mnist"), "expected a result for mnist"),
-        (("rollback", "mnist"), "mnist: expected a champion, found none; cifar10 has one"),
-        (("download", "mnist"), "mnist: expected a champion, found none; cifar10 has one"),
+        (("rollback", "mnist"), "mnist: expected a champion, found none; datasets with one: cifar10"),
+        (("download", "mnist"), "mnist: expected a champion, found none; datasets with one: cifar10"),
         (("rollback", "../mnist"), "expected the name of a dataset"),
     ):
         code, said = typed("champion", *arguments)
         assert (code, expected in said) == (64, True), said
     code, said = typed("champion", "download", DATASET, str(tmp_path / "champion"))
-    assert (code, "found none; promote the model again" in said) == (65, True), said
+    assert (code, "expected the artifact train/seed-0" in said) == (65, True), said
 
 
 def test_show_history_and_rollback_tell_the_same_story(typed, store):

@@ -175,6 +175,13 @@ def test_nobody_is_asked_where_nobody_need_be(task, kept):
     assert task.execute(context()) == {"answer": "approved", "by": "automatic"}
 
 
+def test_rules_that_never_promote_approve_nothing(task, kept):
+    """Also where somebody marks the skipped `judge` as done."""
+    kept(approval="never")
+    with pytest.raises(exceptions.AirflowFailException, match="the rules promote nothing"):
+        task.execute(context())
+
+
 @pytest.mark.parametrize("body", [None, b"{", b"7", b"{}", b"\xff", b'{"candidate": 1, "judgement": {}}'])
 def test_a_decision_that_is_not_there_fails_at_once(task, kept, tmp_path, body):
     """Without a whole decision nobody is asked, and no retry helps."""

@@ -68,11 +68,15 @@ def test_an_export_is_made_once(exported):
 
 
 def test_an_export_is_brought_whole_into_an_empty_folder(exported, tmp_path):
-    """A folder that holds something is left as it is."""
+    """What an attempt before left is completed; a folder that holds something else is left as it is."""
     store, _, manifest = exported
-    assert bring(store, manifest.key, tmp_path / "champion") == sorted(FILES)
+    (tmp_path / "champion" / ".download-1").mkdir(parents=True)
+    (tmp_path / "champion" / "classes.json").write_text("half of it")
+    for _ in range(2):
+        assert bring(store, manifest.key, tmp_path / "champion") == sorted(FILES)
     found = {path.name: file_digest(path) for path in (tmp_path / "champion").iterdir()}
     assert found == {name: file.sha256 for name, file in manifest.files.items()}
+    (tmp_path / "champion" / "mine.txt").write_text("a note")
     with pytest.raises(RequestError, match="expected a new name or an empty folder"):
         bring(store, manifest.key, tmp_path / "champion")
     with pytest.raises(DataError, match="expected the export gone, found none"):

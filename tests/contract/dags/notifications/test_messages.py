@@ -157,7 +157,7 @@ def test_a_run_at_work_is_late(store):
     message = comparison.late(context("deadline", {"run": RUN_ID}, active=1, cifar10__train_cnn="failed"), TOLD)
     assert message.occasions == ("late",)
     assert message.lines == (
-        f"Run {RUN_ID} takes longer than 3 hours, and has not ended yet.",
+        f"Run {RUN_ID} has run for more than 3 hours and has not ended.",
         "Failed tasks: cifar10.train_cnn.",
     )
     assert message.links == {"Run in Airflow": RUN_PAGE}

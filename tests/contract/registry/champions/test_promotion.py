@@ -41,7 +41,7 @@ def test_an_approved_candidate_becomes_the_champion(stores):
     assert (entry.number, entry.model, entry.export) == (1, made.candidate, "export-quick-1")
     assert (entry.who, entry.why, entry.decision) == ("ada", made.judgement.sentence, "r1")
     assert (answer.answer, answer.number, answer.who) == ("promoted", 1, "ada")
-    assert "is the champion of cifar10 number 1; approved by ada." in answer.sentence
+    assert "is now champion 1 of cifar10, approved by ada." in answer.sentence
     assert decisions.answer(stores, DATASET, "r1") == answer
 
 
@@ -62,20 +62,40 @@ def test_an_attempt_that_died_after_the_entry_is_completed(stores):
     assert len(ledger.entries(stores, DATASET)) == 1
 
 
+def test_an_attempt_that_died_after_the_entry_keeps_its_champion_whatever_comes_since(stores):
+    """A newer candidate that waits, or another answer to the question, changes nothing of what was promoted."""
+    made = decided(stores, "r1")
+    conclude(stores, made, APPROVED, exported)
+    for approval in (APPROVED, Approval(answer="rejected", by="bob"), Approval(answer="superseded")):
+        stores.delete(f"champions/{DATASET}/decisions/r1.answer.json")
+        publish(stores, "quick-2", "complete")
+        decided(stores, "r2", "quick-2")
+        assert conclude(stores, made, approval, never).answer == "promoted"
+    assert len(ledger.entries(stores, DATASET)) == 1
+
+
+def test_rules_that_never_promote_forbid_an_approval(store):
+    """Somebody marks the skipped gate as done in Airflow: the approval that follows is a mistake, and is named."""
+    made = decided(store, "r1", approval="never")
+    with pytest.raises(RequestError, match="the rules promote nothing"):
+        conclude(store, made, APPROVED, never)
+    assert ledger.present(store, DATASET) is None
+
+
 @pytest.mark.parametrize("answer", ["rejected", "unanswered", "superseded"])
 def test_without_an_approval_there_is_no_champion(store, answer):
     """The reason is kept, in one sentence, and nothing is exported."""
     made = decided(store, "r1")
     became = conclude(store, made, Approval(answer=answer, by="bob"), never)
     assert became.answer == answer
-    assert became.sentence.startswith("The cnn at 250,000 parameters of run quick-1 was not promoted: ")
+    assert became.sentence.startswith("The CNN of run quick-1 (250,000 parameters) was not promoted: ")
     assert ledger.present(store, DATASET) is None
 
 
 def test_the_first_champion_needs_no_person(store):
-    """Where the decision asks nobody, nothing need be said, and the entry says that nobody was asked."""
+    """Where the decision asks nobody, nothing need be said, and the sentence says that it was without approval."""
     made = decided(store, "r1", approval="automatic")
-    assert "nobody was asked" in conclude(store, made, None, exported).sentence
+    assert "without approval" in conclude(store, made, None, exported).sentence
     assert ledger.present(store, DATASET).who == "automatic"
 
 
@@ -83,7 +103,7 @@ def test_the_first_champion_needs_no_person(store):
     ("changes", "expected"),
     [
         ({"approval": "human"}, "expected a person's approval, received none"),
-        ({"approval": "never"}, "expected rules that promote, received none"),
+        ({"approval": "never"}, 'expected an `approval` other than "never", received none'),
         ({"passed": False}, "expected a candidate that passed the gate: "),
     ],
 )
@@ -111,7 +131,7 @@ def test_of_two_promotions_at_the_same_moment_one_wins(stores):
     (entry,) = ledger.entries(stores, DATASET)
     winner, loser = sorted(answers, key=lambda each: each.answer == "overtaken")
     assert (entry.decision, entry.number) == (winner.asked, 1)
-    assert "was not promoted: number 1 came first, by ada" in loser.sentence
+    assert "was not promoted: champion 1 came first" in loser.sentence
     assert decisions.answer(stores, DATASET, loser.asked) == loser
 
 

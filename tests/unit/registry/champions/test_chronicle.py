@@ -53,7 +53,7 @@ def test_the_present_champion_in_some_lines(store):
         "  accuracy   71.0 % (70.0 % to 72.0 %) on 1,000 images, when it was judged",
         "  number     1, since 2026-11-29 10:01 UTC",
         "  who, why   ada: The CNN is better.",
-        "  predicts   seed 2, one of 3",
+        "  model      seed 2, the best of 3 by validation accuracy",
         f"  export     artifacts/export/{'e' * 40}",
     ]
 
@@ -66,5 +66,5 @@ def test_after_a_rollback_the_numbers_of_the_promotion_are_shown(store):
     ledger.append(store, champions.entry(3, kind="rollback", restores=1, decision=None, export=None))
     lines = portrait(store, DATASET)
     assert lines[1].startswith("  accuracy   71.0 %")
-    assert lines[2] == "  number     3, which brought number 1 back, since 2026-11-29 10:03 UTC"
+    assert lines[2] == "  number     3 (rollback to number 1), since 2026-11-29 10:03 UTC"
     assert lines[-1] == "  export     none"

@@ -89,6 +89,9 @@ def test_other_rules_another_champion_and_other_models_are_another_question(stor
     """Each of them may lead to another decision."""
     made = decisions.keep_decision(store, champions.decision("r1", passed=False))
     require_undecided(store, made.candidate, RULES.model_copy(update={"margin": 1.0}))
+    for more in ({"approval": "automatic"}, {"patience_hours": 1.0}):  # they come after the gate
+        with pytest.raises(UnchangedError, match="decided already, by r1"):
+            require_undecided(store, made.candidate, RULES.model_copy(update=more))
     require_undecided(store, champions.model("quick-2"), RULES)
     ledger.append(store, champions.entry(1, "quick-0"))
     require_undecided(store, made.candidate, RULES)
