@@ -9,7 +9,7 @@ import pytest
 
 from tasks.local.swift.object_store import ObjectStore
 from tasks.project import PROJECT
-from tasks.settings.workflow import DAG_ID, REPORT_PAGES
+from tasks.settings.workflow import DAG_ID, PROMOTE_DAG_ID, REPORT_PAGES
 from tasks.storage.location import open_store
 from tests.engine.conftest import missing
 from tests.engine.foreign_airflow import ForeignAirflow, free_port
@@ -174,7 +174,7 @@ def test_packages_of_the_same_names_stay_the_strangers(finished):
         finished.awaited(dag, lambda path=f"dags/{dag}/dagRuns/theirs": _ended(finished.told(path)["state"]))
         assert finished.told(f"dags/{dag}/dagRuns/theirs")["state"] == "success"
     finished.type("airflow dags reserialize")
-    assert {dag["dag_id"] for dag in finished.told("dags")["dags"]} == {DAG_ID, *THEIRS}
+    assert {dag["dag_id"] for dag in finished.told("dags")["dags"]} == {DAG_ID, PROMOTE_DAG_ID, *THEIRS}
     assert finished.told("importErrors")["import_errors"] == []
 
 

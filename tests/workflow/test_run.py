@@ -54,7 +54,7 @@ def interrupted(state):
 def restarted(interrupted, state):
     """The server started again, with a database that says the DAG was read in 2099, and what was seen meanwhile."""
     with closing(sqlite3.connect(state / "airflow" / "airflow.db")) as database, database:
-        assert database.execute("UPDATE dag SET last_parsed_time = '2099-01-01 00:00:00.000000'").rowcount == 1
+        assert database.execute("UPDATE dag SET last_parsed_time = '2099-01-01 00:00:00.000000'").rowcount >= 1
     starting = subprocess.Popen([sys.executable, "-m", "tasks.local", "up"], cwd=PROJECT)
     try:
         reader = awaited(lambda: dag_processor(state))
