@@ -40,14 +40,31 @@ class Bells(AirflowApi):
 
     def question(self, run):
         """What a run of `promote_champion` asks, once it waits for the answer."""
-        path = f"/dags/{PROMOTION}/dagRuns/{run}/hitlDetails?state=awaiting_input&response_received=false"
-        return awaited(lambda: self._call("GET", path)["hitl_details"])[0]
+        return awaited(lambda: self._call("GET", _questions(run))["hitl_details"])[0]
 
     def reply(self, question, option):
-        """Answer it."""
+        """Answer it until that counts."""
         task = question["task_instance"]
-        path = f"/dags/{PROMOTION}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}/-1/hitlDetails"
-        self._call("PATCH", path, {"chosen_options": [option], "params_input": {}})
+        path = f"{_place(task)}/-1/hitlDetails"
+        while True:
+            self._call("PATCH", path, {"chosen_options": [option], "params_input": {}})
+            if self.counts(task):
+                return
+
+    def counts(self, task):
+        """Whether an answer that was given counts: then the task that asked succeeds.
+
+        Airflow 3.3.2 may lose an answer that comes within a second after the task parked: the scheduler takes the
+        process that parked it for a dead one, and the next attempt asks again.
+        """
+
+        def became():
+            if self._call("GET", _place(task))["state"] == "success":
+                return {"counts": True}
+            asking = f"{_questions(task['dag_run_id'])}&task_id={task['task_id']}"
+            return {"counts": False} if self._call("GET", asking)["hitl_details"] else None
+
+        return awaited(became)["counts"]
 
     def runs(self, dag=COMPARISON):
         return self._call("GET", f"/dags/{dag}/dagRuns?order_by=id")["dag_runs"]
@@ -74,6 +91,15 @@ class Bells(AirflowApi):
         for task in found:
             states.setdefault(task["task_id"], set()).add(task["state"] or "none")
         return {task: "/".join(sorted(each)) for task, each in states.items()}
+
+
+def _questions(run):
+    """Where the questions of a run of `promote_champion` are that nobody has answered."""
+    return f"/dags/{PROMOTION}/dagRuns/{run}/hitlDetails?state=awaiting_input&response_received=false"
+
+
+def _place(task):
+    return f"/dags/{PROMOTION}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}"
 
 
 def awaited(look):

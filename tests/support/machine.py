@@ -36,6 +36,13 @@ class Machine:
             **environment,
         }
 
+    @classmethod
+    def of_a_site(cls, folder, site, script):
+        """A machine with the text `site` as its site.toml, and a stand-in in place of the stages' Python."""
+        machine = cls(folder, STAGE_PYTHON=stand_in_python(folder, script))
+        (folder / "config" / "site.toml").write_text(site)
+        return machine
+
     def begin(self, *arguments, output=subprocess.PIPE):
         """Start `python -m tasks.local ...`; the process, which says all to `output`."""
         line = [sys.executable, "-m", "tasks.local", *arguments]

@@ -5,7 +5,7 @@ import pytest
 from tests.support import photographs
 from tests.support.bells import COMPARISON, Bells, awaited
 from tests.support.living import add_living
-from tests.support.machine import Machine, stand_in_python
+from tests.support.machine import Machine
 
 # Nothing starts by the clock in this test, and what starts is small.
 SITE = """
@@ -34,8 +34,7 @@ exec "{python}" "$@"
 def machine(tmp_path_factory):
     """A person's machine, with two pinned datasets and a folder of photographs that may change."""
     folder = tmp_path_factory.mktemp("doorbells")
-    machine = Machine(folder, STAGE_PYTHON=stand_in_python(folder, STAND_IN))
-    (machine.folder / "config" / "site.toml").write_text(SITE)
+    machine = Machine.of_a_site(folder, SITE, STAND_IN)
     photographs.more(folder / "photos", images=60, classes=2)
     for path in photographs.more(folder / "photos", images=10, classes=2):
         (folder / "later" / path.parent.name).mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ import pytest
 from tests.support.bells import COMPARISON, PROMOTION, Bells, awaited
 from tests.support.http_server import answer, server
 from tests.support.lazy import Lazy
-from tests.support.machine import Machine, stand_in_python
+from tests.support.machine import Machine
 from tests.support.mail_server import mail_server
 
 webhook = Lazy("dags.notifications.channels.webhook")
@@ -74,8 +74,7 @@ class Office(Bells):
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory):
     folder = tmp_path_factory.mktemp("notifications")
-    machine = Machine(folder, STAGE_PYTHON=stand_in_python(folder, STAND_IN))
-    (machine.folder / "config" / "site.toml").write_text(SITE)
+    machine = Machine.of_a_site(folder, SITE, STAND_IN)
     (machine.folder / "patience").write_text("72")
     yield machine
     machine.type("down")

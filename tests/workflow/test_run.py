@@ -18,6 +18,7 @@ from tasks.local.airflow_api import AirflowApi
 from tasks.local.processes import leftovers
 from tasks.local.server import read_server
 from tasks.project import PROJECT
+from tasks.settings.workflow import DAG_ID
 from tests.support.patience import PATIENCE
 from tests.support.tiny_data import make_configuration, make_mirror
 
@@ -54,7 +55,8 @@ def interrupted(state):
 def restarted(interrupted, state):
     """The server started again, with a database that says the DAG was read in 2099, and what was seen meanwhile."""
     with closing(sqlite3.connect(state / "airflow" / "airflow.db")) as database, database:
-        assert database.execute("UPDATE dag SET last_parsed_time = '2099-01-01 00:00:00.000000'").rowcount >= 1
+        update = "UPDATE dag SET last_parsed_time = '2099-01-01 00:00:00.000000' WHERE dag_id = ?"
+        assert database.execute(update, (DAG_ID,)).rowcount == 1
     starting = subprocess.Popen([sys.executable, "-m", "tasks.local", "up"], cwd=PROJECT)
     try:
         reader = awaited(lambda: dag_processor(state))
