@@ -25,6 +25,8 @@ from tasks.stages.model_settings import TRAINING_FILES, family_modules, gpus
 from tasks.stages.training_parts import training_parts
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from tasks.learning.cost.latency import Latency
 
 MODEL_FILES = ("model.json", "model.weights.h5")
@@ -97,22 +99,19 @@ def _replicate(work: Work, seed: int, test: Part, is_timed: bool) -> dict[str, A
     from tasks.learning.cost.latency import Latency, latency
 
     model = network.load(work.inputs[_input(seed)])
-    measured = _measured(work, _input(seed), model, test)
-    calibrated = _calibrated(work, seed, model)
+    measured, y_prob = _measured(work, _input(seed), model, test)
+    calibrated = _calibrated(work, seed, model, test.labels, y_prob)
     return measured | {"seed": seed} | calibrated | _named(latency(model) if is_timed else Latency())
 
 
-def _calibrated(work: Work, seed: int, model: Any) -> dict[str, Any]:
+def _calibrated(work: Work, seed: int, model: Any, y_true: "NDArray", y_prob: "NDArray") -> dict[str, Any]:
     """The model's temperature, fitted on its validation part, and the scores of its predictions at that temperature."""
-    import numpy as np
-
     from tasks.learning import network, temperature
     from tasks.learning.metrics import calibrated
 
     images, labels = _validation(work, seed)
     fitted = temperature.fit(labels, network.probabilities(model, images)) if len(labels) else temperature.NONE
-    with np.load(work.output / f"{_input(seed)}.npz", allow_pickle=False) as test:
-        scores = calibrated(test["y_true"], test["y_prob"], fitted)
+    scores = calibrated(y_true, y_prob, fitted)
     work.progress(f"{_input(seed)}: temperature {fitted:.3f}")
     return {"temperature": fitted, "calibrated": scores.model_dump(mode="json")}
 
@@ -143,8 +142,8 @@ def _input(seed: int) -> str:
     return f"seed-{seed}"
 
 
-def _measured(work: Work, name: str, model: Any, test: Part) -> dict[str, Any]:
-    """The numbers of a model from the input `name`. Its predictions are kept as NAME.npz."""
+def _measured(work: Work, name: str, model: Any, test: Part) -> "tuple[dict[str, Any], NDArray]":
+    """The numbers of a model from the input `name`, and its probabilities. Its predictions are kept as NAME.npz."""
     import numpy as np
 
     from tasks.learning import network
@@ -156,12 +155,13 @@ def _measured(work: Work, name: str, model: Any, test: Part) -> dict[str, Any]:
     y_pred = y_prob.argmax(axis=1).astype(LABELS)
     np.savez_compressed(work.output / f"{name}.npz", y_true=test.labels, y_pred=y_pred, y_prob=y_prob)
     work.progress(f"{name}: accuracy {metrics.accuracy:.4f}")
-    return metrics.model_dump(mode="json") | {
+    costs = {
         "parameters": model.count_params(),
         "inference_seconds_per_image": seconds,
         "model_bytes": _size(work.inputs[name]),
         "flops": flops(model),
     }
+    return metrics.model_dump(mode="json") | costs, y_prob
 
 
 def _earlier(work: Work, test: Part) -> dict[str, Any]:
@@ -172,7 +172,8 @@ def _earlier(work: Work, test: Part) -> dict[str, Any]:
         return said | {"reason": reason}
     if (model := _loaded(work.inputs["earlier"])) is None:
         return said | {"reason": "the present code no longer builds it"}
-    return said | {"accuracy": _measured(work, "earlier", model, test)["accuracy"], "n": len(test.labels)}
+    measured, _ = _measured(work, "earlier", model, test)
+    return said | {"accuracy": measured["accuracy"], "n": len(test.labels)}
 
 
 def _loaded(folder: Path) -> Any:
