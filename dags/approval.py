@@ -1,21 +1,22 @@
 """A person's approval of a candidate: a task that waits in Airflow's state `awaiting_input` and needs no worker for it.
 
-No other task can end the wait, so it looks itself now and then whether a newer candidate came. Facts read in Airflow
-3.3.2: where its time is over, `check_awaiting_input_timeouts` (airflow/jobs/scheduler_job_runner.py) resumes the task,
-which may wait again; an answer that comes meanwhile is kept, and resumes it at once when it does.
+No other task can end the wait, so it looks itself now and then whether a newer candidate passed the gate. Facts read in
+Airflow 3.3.2: where its time is over, `check_awaiting_input_timeouts` (airflow/jobs/scheduler_job_runner.py) resumes
+the task, which may wait again; an answer that comes meanwhile is kept, and resumes it at once when it does.
 """
 
 import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Any, NoReturn
 from urllib.parse import quote
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 
-from dags.assets import candidate
+from dags.assets import passed
 from dags.stage_command import RunnerError
 from dags.store_access import stored
 from tasks.errors import RequestError
@@ -33,13 +34,13 @@ MARKUP = re.compile(r"[!#$&*+./:<=>?@\[\]\\^_`{|}~-]")
 
 @dataclass(frozen=True)
 class Question:
-    """What a decision of the gate asks a person, and for how long."""
+    """What a decision of the gate asks a person, and until when."""
 
     run: str
     family: str
     sentence: str
     approval: str
-    patience: timedelta
+    until: datetime
 
 
 class Approval(HITLOperator):
@@ -50,7 +51,7 @@ class Approval(HITLOperator):
 
     def __init__(self, *, dataset: str, title: str, look: timedelta, **options: Any) -> None:
         self.dataset, self.title, self.look = dataset, title, look
-        inlets = [candidate(dataset)]
+        inlets = [passed(dataset)]
         super().__init__(subject=f"A champion of {title}", options=[APPROVE, REJECT], inlets=inlets, **options)
 
     def execute(self, context: Any) -> Any:
@@ -65,19 +66,18 @@ class Approval(HITLOperator):
             return _answer("approved", AUTOMATIC)
         if question.approval == "never":
             raise AirflowFailException("the rules promote nothing: `champion promote RUN` promotes by hand")
-        until = datetime.now(UTC) + question.patience
         # Airflow takes subject and body from here. What stands in the task's constructor was known before the decision.
         self.subject = f"Make the new {question.family.upper()} the champion of {self.title}?"
-        self.body = body(question, until)
+        self.body = body(question)
         try:
             super().execute(context)
         except TaskAwaitingInput:
-            self._wait(question.run, until)
+            self._wait(question.until)
 
-    def execute_complete(self, context: Any, event: dict[str, Any], run: str = "", until: str = "") -> Any:
+    def execute_complete(self, context: Any, event: dict[str, Any], until: str = "") -> Any:
         """Return the answer, or that there will be none; else wait on.
 
-        `run` is that of the candidate; `until` ends the wait, in ISO 8601.
+        `until` ends the wait, in ISO 8601.
 
         Raises:
             TaskAwaitingInput: nobody has answered yet.
@@ -87,25 +87,23 @@ class Approval(HITLOperator):
             person = answer["responded_by_user"] or {}
             who = person.get("name") or person.get("id") or "somebody"
             return _answer("approved" if answer["chosen_options"] == [APPROVE] else "rejected", who)
-        if self._newer(context, run):
+        if self._is_superseded(context):
             return _answer("superseded", AUTOMATIC)
         end = datetime.fromisoformat(until)
         if datetime.now(UTC) >= end:
             return _answer("unanswered", AUTOMATIC)
-        self._wait(run, end)
+        self._wait(end)
 
-    def _newer(self, context: Any, run: str) -> bool:
-        """Whether the last ring for this dataset came after this run began, and from a run that has another candidate.
+    def _is_superseded(self, context: Any) -> bool:
+        """Whether the candidate of another run passed the gate after that of this one."""
+        events = context["inlet_events"][passed(self.dataset)].after(context["dag_run"].start_date.isoformat())
+        later = takewhile(lambda event: event.source_run_id != context["run_id"], events.ascending(False))
+        return any(event.source_run_id for event in later)
 
-        What rang before was in the store when the gate looked.
-        """
-        rings = context["inlet_events"][candidate(self.dataset)].after(context["dag_run"].start_date.isoformat())
-        return any(slug(ring.source_run_id or run) != run for ring in rings.ascending(False).limit(1))
-
-    def _wait(self, run: str, until: datetime) -> NoReturn:
+    def _wait(self, until: datetime) -> NoReturn:
         """Park the task until somebody answers, but not longer than one look, or than the wait may take."""
-        kept = {"run": run, "until": until.isoformat()}
         left = max(timedelta(0), until - datetime.now(UTC))
+        kept = {"until": until.isoformat()}
         raise TaskAwaitingInput(method_name="execute_complete", kwargs=kept, timeout=min(self.look, left)) from None
 
 
@@ -121,22 +119,23 @@ def asked(dataset: str, run_id: str) -> Question:
             raise RequestError(f"{key}: expected the decision of the gate, found none; clear `judge` to make it")
         decision = json.loads(found)
         model, judgement = decision["candidate"], decision["judgement"]
-        patience = parse(Promotion, judgement["rules"], key).patience
-        return Question(model["run"], model["family"], judgement["sentence"], decision["approval"], patience)
+        # A task that is tried again does not wait for longer: the time counts from the decision.
+        until = datetime.fromisoformat(decision["when"]) + parse(Promotion, judgement["rules"], key).patience
+        return Question(model["run"], model["family"], judgement["sentence"], decision["approval"], until)
     except (RequestError, RunnerError) as error:
         raise AirflowFailException(str(error)) from error
     except (ValueError, LookupError, TypeError) as error:
         raise AirflowFailException(f"{key}: expected the decision of the gate, received something else") from error
 
 
-def body(question: Question, until: datetime) -> str:
+def body(question: Question) -> str:
     """What the person reads, as Markdown."""
     return "\n\n".join(
         [
             plain(question.sentence),
             f"[Read the report]({REPORT_PAGES}/{quote(question.run, safe='')}) of the run {plain(question.run)}.",
-            f"If nobody answers by {until:%Y-%m-%d %H:%M} UTC, the champion stays as it is. If a newer result for this "
-            "dataset comes first, this request ends, and the newer result is judged instead.",
+            f"If nobody answers by {question.until:%Y-%m-%d %H:%M} UTC, the champion stays as it is. If a newer "
+            "candidate passes the gate first, this request ends, and the newer one is asked about instead.",
         ]
     )
 

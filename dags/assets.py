@@ -1,7 +1,8 @@
 """Airflow's assets: an event of one is a doorbell, which says that something has changed, and not how.
 
-Each dataset has two. One rings when its files have changed, and whoever starts because of it reads the present files
-himself. The other one rings when a run has a result about it, which may bring a new champion.
+Each dataset has three. One rings when its files have changed, and whoever starts because of it reads the present files
+himself. One rings when a run has a result about it, which may bring a new champion. One rings when such a result has
+passed the gate, so that an older one no longer waits for a person.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +14,7 @@ from dags.stage_operators import command
 from tasks.settings.loading import Configuration
 from tasks.settings.workflow import WATCH
 
-FOLDER, CANDIDATES = "dataset/", "candidate/"
+FOLDER, CANDIDATES, PASSED = "dataset/", "candidate/", "passed/"
 # The outlet of a task that rings for some datasets and not for others: it adds their assets as it runs.
 CANDIDATE = AssetAlias(name="candidate")
 
@@ -26,6 +27,11 @@ def asset(dataset: str) -> Asset:
 def candidate(dataset: str) -> Asset:
     """The asset of a dataset's results."""
     return _asset(f"{CANDIDATES}{dataset}")
+
+
+def passed(dataset: str) -> Asset:
+    """The asset of a dataset's candidates that the gate let pass."""
+    return _asset(f"{PASSED}{dataset}")
 
 
 def _asset(name: str) -> Asset:

@@ -5,7 +5,7 @@
 * `approve` asks a person, where the rules say so: see *Required Actions*. It waits without a worker.
 * `promote` makes the candidate the champion, or records why not.
 
-A run starts when `compare_image_models` has a result. A run that waits ends when a newer result for the dataset comes.
+A run starts when `compare_image_models` has a result. A run that waits ends when a newer candidate passes the gate.
 """
 
 from datetime import timedelta
@@ -15,7 +15,7 @@ from airflow.sdk import DAG, TaskGroup, TriggerRule, task
 from airflow.sdk.definitions.param import ParamsDict
 
 from dags.approval import Approval
-from dags.assets import CANDIDATES, asked, bells, candidate
+from dags.assets import CANDIDATES, asked, bells, candidate, passed
 from dags.notifications.operators import notify
 from dags.notifications.promotion import DECIDED, WAITING, decided, waiting
 from dags.site import surroundings
@@ -38,9 +38,10 @@ def datasets(params: Any = None, triggering_asset_events: Any = None) -> list[st
 
 
 def promotion(dataset: str) -> list[Any]:
-    """The group of one dataset; returns its tasks, each of which follows the one before."""
+    """The group of one dataset; returns the tasks that a run without the dataset skips at once, and so all others."""
     title = CONFIGURATION.datasets[dataset].title
     with TaskGroup(dataset, tooltip=title):
+        judge = command(JUDGE, ORCHESTRATION, dataset=dataset, outlets=[passed(dataset)])
         approve = Approval(
             task_id="approve",
             doc_md="Ask a person whether the candidate may become the champion, where the rules say so.",
@@ -49,22 +50,20 @@ def promotion(dataset: str) -> list[Any]:
             look=timedelta(seconds=ORCHESTRATION.approval_look_seconds),
         )
         answer = {"APPROVAL": f"{{{{ ti.xcom_pull(task_ids={approve.task_id!r}) | tojson }}}}"}
-        tasks = [
-            command(JUDGE, ORCHESTRATION, dataset=dataset),
-            approve,
-            command(PROMOTE, ORCHESTRATION, dataset=dataset, env=answer),
-        ]
-        tasks[0] >> approve >> tasks[-1]
-        tell_of(dataset, title, tasks)
-    return tasks
+        promote = command(PROMOTE, ORCHESTRATION, dataset=dataset, env=answer)
+        judge >> approve >> promote
+        return [judge, *tell_of(dataset, title, judge, promote)]
 
 
-def tell_of(dataset: str, title: str, tasks: list[Any]) -> None:
-    """Tell people that a candidate waits, while it does, and what became of it."""
+def tell_of(dataset: str, title: str, judge: Any, promote: Any) -> list[Any]:
+    """Tell people that a candidate waits, while it does, and what became of it; returns the tasks that do."""
     told = CONFIGURATION.notifications
     asking = waiting(dataset, title)  # nobody where the gate let no candidate pass
-    tasks[0] >> notify(told, asking, WAITING, group="notify_waiting", rule=TriggerRule.ALL_SUCCESS)
-    tasks[-1] >> notify(told, decided(dataset, title), DECIDED)
+    at_judge = notify(told, asking, WAITING, group="notify_waiting", rule=TriggerRule.ALL_SUCCESS)
+    at_end = notify(told, decided(dataset, title), DECIDED)
+    judge >> at_judge
+    promote >> at_end
+    return [*at_judge, *at_end]
 
 
 with DAG(
@@ -80,6 +79,6 @@ with DAG(
 ) as dag:
     chosen = datasets()
     for name in CONFIGURATION.datasets:
-        chosen >> promotion(name)[0]
+        chosen >> promotion(name)
     # Last, since Airflow copies the form of a DAG into each task that is made after it.
     dag.params = ParamsDict({"datasets": several(CONFIGURATION, "datasets", "The datasets to judge.")})

@@ -13,6 +13,7 @@ from tasks.__main__ import main
 from tasks.commands.store import named_store
 from tasks.registry.champions.decisions import keep_answer, keep_decision
 from tasks.runs.order import latest
+from tasks.runs.records import now
 from tasks.settings.promotion import Promotion
 from tasks.settings.request import slug
 from tests.support.champions import answer, decision, judgement
@@ -23,7 +24,7 @@ def stand_in(folder: Path, command: str, run: str, dataset: str) -> int:
     store, asked = named_store(), slug(run)
     if command == "judge":
         rules = Promotion(patience_hours=float((folder / "patience").read_text()))
-        keep_decision(store, decision(asked, latest(store), judgement=judgement(rules=rules)))
+        keep_decision(store, decision(asked, latest(store), judgement=judgement(rules=rules), when=now()))
         return 0
     approval = json.loads(os.environ["APPROVAL"])
     if approval["answer"] != "approved":

@@ -131,14 +131,14 @@ def task(dag):
     return dag.get_task(f"{DATASET}.approve")
 
 
-class Rings:
-    """The events of an asset as a task reads them: newest first, one, since a moment."""
+class Events:
+    """The events of an asset as a task reads them: newest first, since a moment."""
 
     def __init__(self, *runs):
         self.runs, self.since = runs, None
 
     def __getitem__(self, asset):
-        assert asset.name == f"candidate/{DATASET}"
+        assert asset.name == f"passed/{DATASET}"
         return self
 
     def after(self, moment):
@@ -147,15 +147,11 @@ class Rings:
 
     def ascending(self, ascending):
         assert not ascending
-        return self
-
-    def limit(self, number):
-        assert number == 1
-        return [SimpleNamespace(source_run_id=run) for run in self.runs[:1]]
+        return [SimpleNamespace(source_run_id=run) for run in self.runs]
 
 
-def context(*rings):
-    return {"run_id": RUN_ID, "dag_run": SimpleNamespace(start_date=START), "inlet_events": Rings(*rings)}
+def context(*runs):
+    return {"run_id": RUN_ID, "dag_run": SimpleNamespace(start_date=START), "inlet_events": Events(*runs)}
 
 
 TIMEOUT = {"error": "The time is over.", "error_type": "timeout"}
@@ -191,34 +187,34 @@ def test_a_decision_that_is_not_there_fails_at_once(task, kept, tmp_path, body):
         task.execute(context())
 
 
-@pytest.mark.parametrize("rings", [(), ("quick-1",), (None,)])
-def test_it_waits_on_after_a_look(task, rings):
-    """A look that finds no ring, one of the candidate's own run, or one that no run made, waits until the next one."""
-    until = datetime.now(UTC) + timedelta(hours=1)
-    given = {"run": "quick-1", "until": until.isoformat()}
-    timeout, again = waits(lambda: task.execute_complete(context(*rings), TIMEOUT, **given))
+@pytest.mark.parametrize("runs", [(), (RUN_ID,), (None, RUN_ID), (RUN_ID, "an earlier run"), (RUN_ID, None)])
+def test_it_waits_on_after_a_look(task, runs):
+    """A look waits until the next one where no candidate passed, or none after its own that is of another run."""
+    given = {"until": (datetime.now(UTC) + timedelta(hours=1)).isoformat()}
+    timeout, again = waits(lambda: task.execute_complete(context(*runs), TIMEOUT, **given))
     assert (timeout, again) == (timedelta(minutes=5), given)
 
 
 def test_the_last_look_comes_when_the_time_is_over(task):
     """The wait is not longer than the configuration allows."""
     until = datetime.now(UTC) + timedelta(minutes=1)
-    timeout, _ = waits(lambda: task.execute_complete(context(), TIMEOUT, run="quick-1", until=until.isoformat()))
+    timeout, _ = waits(lambda: task.execute_complete(context(), TIMEOUT, until=until.isoformat()))
     assert timeout <= timedelta(minutes=1)
 
 
-def test_a_newer_result_takes_its_place(task):
-    """A ring of another run since this one began; of what rang before, the gate has judged the newest."""
-    now, seen = datetime.now(UTC), context("manual__2026-11-30T04:00:00+00:00")
-    answer = task.execute_complete(seen, TIMEOUT, run="quick-1", until=(now + timedelta(hours=1)).isoformat())
-    assert answer == {"answer": "superseded", "by": "automatic"}
+@pytest.mark.parametrize("runs", [("a later run", RUN_ID), (None, "a later run", RUN_ID), ("a later run",)])
+def test_a_newer_candidate_takes_its_place(task, runs):
+    """One of another run that passed the gate after its own did, since this run began."""
+    seen = context(*runs)
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    assert task.execute_complete(seen, TIMEOUT, until=until) == {"answer": "superseded", "by": "automatic"}
     assert seen["inlet_events"].since == START.isoformat()
 
 
 def test_nobody_answers(task):
     """When the time is over, that is the answer."""
     until = datetime.now(UTC).isoformat()
-    answer = task.execute_complete(context(), TIMEOUT, run="quick-1", until=until)
+    answer = task.execute_complete(context(), TIMEOUT, until=until)
     assert answer == {"answer": "unanswered", "by": "automatic"}
 
 
@@ -231,15 +227,15 @@ def test_an_answer_counts(task, option, answer):
         "responded_at": START,
         "responded_by_user": {"id": "7", "name": "Ada"},
     }
-    found = task.execute_complete(context("another"), event, run="quick-1", until=START.isoformat())
+    found = task.execute_complete(context("another"), event, until=START.isoformat())
     assert found == {"answer": answer, "by": "Ada"}
 
 
 def test_the_question_says_why_and_until_when():
     """The sentence of the gate with nothing in it that Markdown understands, the report, and the time that is left."""
     sentence = "Better by 2.0 points; no class [x](http://evil) lost, `nor` <b>any</b>\n# of *these* a_b."
-    question = approval.Question("quick-1", "cnn", sentence, "human", timedelta(hours=1))
-    said, link, end = approval.body(question, START).split("\n\n")
+    question = approval.Question("quick-1", "cnn", sentence, "human", START)
+    said, link, end = approval.body(question).split("\n\n")
     assert said == (
         r"Better by 2\.0 points; no class \[x\](http\:\/\/evil) lost, \`nor\` \<b\>any\<\/b\> \# of \*these\* a\_b\."
     )
@@ -248,8 +244,15 @@ def test_the_question_says_why_and_until_when():
 
 
 def test_the_patience_is_that_of_the_rules(kept):
-    """What is asked is what the gate decided, by the rules that it decided by."""
+    """What is asked is what the gate decided. The wait counts from the decision, however often the task is tried."""
     rules = judgement().rules.model_copy(update={"patience_hours": 2.0})
-    kept(run="quick-7", judgement=judgement(rules=rules))
+    kept(run="quick-7", judgement=judgement(rules=rules), when=START.isoformat())
     asked = approval.asked(DATASET, RUN_ID)
-    assert (asked.run, asked.family, asked.approval, asked.patience) == ("quick-7", "cnn", "human", timedelta(hours=2))
+    assert (asked.run, asked.family, asked.approval) == ("quick-7", "cnn", "human")
+    assert asked.until == START + timedelta(hours=2)
+
+
+def test_a_candidate_that_passed_is_an_event(dag):
+    """Only what the gate let pass ends the wait of an older one: the event comes with the success of `judge`."""
+    judge, approve = (dag.get_task(f"{DATASET}.{name}") for name in ("judge", "approve"))
+    assert [each.name for each in judge.outlets] == [each.name for each in approve.inlets] == [f"passed/{DATASET}"]
