@@ -242,6 +242,7 @@ class _Run:
         if folder:
             outcome.show_comparison(self._voice.console, folder)
             self._voice.say(f"report: {folder / 'report.html'}")
+            self._voice.say("next: make promote judges the best models, and make predict uses those that pass")
         logs = state_folder() / "airflow" / "logs"
         ended = self._rows()
         for line in outcome.warnings(ended):
