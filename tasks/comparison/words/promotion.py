@@ -22,6 +22,7 @@ from tasks.comparison.words.wording import (
 from tasks.settings.promotion import Promotion
 
 RULED_OUT = {True: "ruled out", False: "not ruled out"}
+UNDECIDED = {"better": "is not significantly better than", "not_worse": "does not differ significantly from"}
 WORK = {"prediction": "a prediction", "training": "a training"}
 
 
@@ -53,8 +54,8 @@ def sentence(findings: Findings, words: Words) -> str:
         _no_champion(words) if findings.floor else "",
         _unknown_cost(findings.rules) if findings.lead and findings.cost_ratio is None else "",
         ONE_SEED if words.seeds == 1 and "seeds" not in findings.hurdles else "",
-        f"All was measured on a sample of {count(findings.examples)} images." if words.is_sample else "",
-        f"{count(findings.looks)} candidates were judged on this test part so far." if findings.looks > 1 else "",
+        f"This was measured on a sample of {count(findings.examples)} test images." if words.is_sample else "",
+        _looks(findings.looks) if findings.looks > 1 else "",
     ]
     return " ".join([f"{_decision(findings, words)}.", *filter(None, notes)])
 
@@ -71,26 +72,27 @@ def _decision(findings: Findings, words: Words) -> str:
 
 
 def _against_floor(findings: Findings, floor: Floor, words: Words) -> str:
-    """The candidate beside what needs no training; where it is refused, beside what it does not surely exceed."""
+    """The candidate beside what needs no training; where it is refused, beside what it does not clearly exceed."""
     lines = {"always answering the largest class": floor.majority, "the nearest centroid": floor.nearest_centroid}
     known = {name: share for name, share in lines.items() if share is not None}
     if findings.hurdles:
         known = {name: share for name, share in known.items() if findings.interval.low <= share}
     named = enumeration([f"{name} ({percent(share)})" for name, share in known.items()])
     low, high = (percent(bound) for bound in (findings.interval.low, findings.interval.high))
-    reached = f"{percent(findings.accuracy)} ({confidence(ALPHA)} interval {low} to {high})"
-    more = "which is not surely more than" if findings.hurdles else "more than"
+    reached = f"an accuracy of {percent(findings.accuracy)} ({confidence(ALPHA)} interval {low} to {high})"
+    more = "not significantly more than" if findings.hurdles else "significantly more than"
     return f"{words.candidate} reaches {reached}, {more} {named}"
 
 
 def _compared(lead: Lead, findings: Findings, words: Words) -> str:
     """The candidate beside the champion, and what the rule makes of it."""
-    is_short, is_strict = "lead" in findings.hurdles, findings.rules.rule == "better"
+    is_short, is_ahead = "lead" in findings.hurdles, lead.low > 0
     margin = f"{points(POINT * findings.rules.margin)} points"
-    compared = _beside(lead, words, "is not surely better than" if is_strict else "does not surely differ from")
-    if is_strict:
-        return f"{compared}, but not surely by more than {margin}" if is_short and lead.low > 0 else compared
-    return compared if lead.low > 0 else f"{compared}: a loss of more than {margin} is {RULED_OUT[not is_short]}"
+    compared = _beside(lead, words, UNDECIDED[findings.rules.rule])
+    if findings.rules.rule == "better":
+        wanted = f", but the rules ask for significantly more than {margin}" if is_short and is_ahead else ""
+        return f"{compared}{wanted}"
+    return compared if is_ahead else f"{compared}: a loss of more than {margin} is {RULED_OUT[not is_short]}"
 
 
 def _beside(lead: Lead, words: Words, undecided: str) -> str:
@@ -111,18 +113,19 @@ def _difference(lead: Lead) -> str:
 def _reason(hurdle: Hurdle, findings: Findings) -> str:
     """Why a candidate is refused beside its accuracy."""
     if hurdle == "seeds":
-        return "each side has one seed, which cannot tell how much another training would differ"
+        return "candidate and champion have one seed each, so nobody knows how much another training would differ"
     return _dear(findings) if hurdle == "cost" else _lost(findings.lost_classes, findings.rules)
 
 
 def _lost(lost: Sequence[ClassDifference], rules: Promotion) -> str:
-    allowed = f"more than the {points(POINT * (rules.max_class_drop or 0.0))} points that the rules allow"
+    allowed = f"the {points(POINT * (rules.max_class_drop or 0.0))} points that the rules allow"
     if len(lost) > 1:
         named = some([f"{quoted(each.name)} {points(-each.estimate)}" for each in lost])
-        return f"{plural(len(lost), 'class')} lose {allowed}: {named}"
+        return f"{plural(len(lost), 'class')} lose significantly more recall than {allowed}: {named}"
     only = lost[0]
-    interval = f"interval {points(-only.high)} to {points(-only.low)}"
-    return f"class {quoted(only.name)} loses {points(-only.estimate)} points ({interval}), {allowed}"
+    interval = f"simultaneous {confidence(ALPHA)} interval {points(-only.high)} to {points(-only.low)}"
+    loss = f"class {quoted(only.name)} loses {points(-only.estimate)} points of recall ({interval})"
+    return f"{loss}, significantly more than {allowed}"
 
 
 def _dear(findings: Findings) -> str:
@@ -131,13 +134,20 @@ def _dear(findings: Findings) -> str:
     return f"{work} takes {taken} times as long as with the champion, and the rules allow {allowed} times"
 
 
+def _looks(number: int) -> str:
+    return f"{count(number)} candidates were judged on this test part so far, this one included."
+
+
 def _no_champion(words: Words) -> str:
     if words.champion is None:
         return "There is no champion yet."
-    return f"The champion, {words.champion}, cannot answer: {words.absent}. So the candidate counts as the first one."
+    return (
+        f"The champion, {words.champion}, cannot classify the present test images: {words.absent}. "
+        "So the candidate is judged like a first one."
+    )
 
 
 def _unknown_cost(rules: Promotion) -> str:
     if rules.max_cost_ratio is None:
         return ""
-    return f"How long {WORK[rules.cost]} takes is not known of both, so that was not compared."
+    return f"The time of {WORK[rules.cost]} is not known for both models, so it was not compared."

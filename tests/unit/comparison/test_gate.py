@@ -101,8 +101,10 @@ def test_one_seed_a_side_promotes_nobody():
     """Nothing tells then how much another training would differ; with several seeds on one side, something does."""
     refused = judged(BETTER[:1], WORSE[:1], seeds=1)
     assert refused.hurdles == ("seeds",)
-    assert refused.sentence.startswith("Refused: each side has one seed, which cannot tell how much another training")
-    assert "although the CNN of run full-2 is better" in refused.sentence
+    assert refused.sentence.startswith(
+        "Refused: candidate and champion have one seed each, so nobody knows how much another training would differ, "
+        "although the CNN of run full-2 is better"
+    )
     assert judged(BETTER[:1], None, seeds=1).passed
     assert judged(BETTER[:1], WORSE, seeds=1).passed
 
@@ -111,14 +113,14 @@ def test_one_seed_a_side_promotes_nobody():
     ("pair", "rules", "said"),
     [
         ((WORSE, BETTER), {}, "Refused: the CNN of run full-2 is worse than the champion, the ANN of run full-1, by"),
-        ((BETTER, BETTER), {}, "Refused: the CNN of run full-2 is not surely better than the champion"),
-        ((BETTER, WORSE), {"margin": 4.0}, "), but not surely by more than 4.0 points."),
+        ((BETTER, BETTER), {}, "Refused: the CNN of run full-2 is not significantly better than the champion"),
+        ((BETTER, WORSE), {"margin": 4.0}, "), but the rules ask for significantly more than 4.0 points."),
         ((WORSE, BETTER), {"rule": "not_worse", "margin": 1.0}, ": a loss of more than 1.0 points is not ruled out."),
         ((WORSE, BETTER), {"rule": "not_worse", "margin": 9.0}, ": a loss of more than 9.0 points is ruled out."),
         (
             (BETTER, BETTER),
             {"rule": "not_worse", "margin": 9.0},
-            "Passed: the CNN of run full-2 does not surely differ",
+            "Passed: the CNN of run full-2 does not differ significantly",
         ),
     ],
 )
@@ -136,7 +138,11 @@ def test_a_ruined_class_refuses_a_better_candidate():
     assert found.hurdles == ("classes",)
     assert [each.name for each in found.lost_classes] == ["dog"]
     assert found.sentence.startswith("Refused: class “dog” loses ")
-    assert "more than the 5.0 points that the rules allow, although the CNN of run full-2 is better" in found.sentence
+    assert " points of recall (simultaneous 95 % interval " in found.sentence
+    assert (
+        "), significantly more than the 5.0 points that the rules allow, although the CNN of run full-2 is better"
+        in found.sentence
+    )
     assert judged(ruined, WORSE, ANY_CLASS, labels).passed
 
 
@@ -162,7 +168,7 @@ def test_costs_are_compared_that_were_measured_in_the_same_way(cost, candidate, 
     assert found.cost_ratio == pytest.approx(ratio)
     assert found.passed == (ratio is None)
     said = (
-        "is not known of both, so that was not compared."
+        f"The time of a {cost} is not known for both models, so it was not compared."
         if ratio is None
         else "and the rules allow 1.5 times, although"
     )
@@ -170,27 +176,32 @@ def test_costs_are_compared_that_were_measured_in_the_same_way(cost, candidate, 
 
 
 def test_the_first_candidate_must_beat_the_floor():
-    """Surely more than the largest class and the nearest centroid; the sentence names what it does not exceed."""
+    """Significantly more than the largest class and the nearest centroid; the sentence names what is not exceeded."""
     passed, refused = judged(BETTER, None), judged(LABELS[None] == 0, None)
     assert passed.passed
-    assert "more than always answering the largest class (25.0 %) and the nearest centroid (40.0 %)" in passed.sentence
-    assert passed.sentence.endswith("There is no champion yet.")
-    assert "which is not surely more than always answering the largest class (25.0 %)" in refused.sentence
+    assert passed.sentence.endswith(
+        "significantly more than always answering the largest class (25.0 %) and the nearest centroid (40.0 %). "
+        "There is no champion yet."
+    )
+    assert ", not significantly more than always answering the largest class (25.0 %)" in refused.sentence
 
 
 def test_a_champion_that_cannot_answer_is_no_champion():
     """The sentence says why."""
     found = judged(BETTER, None, absent="its classes had another order")
     assert found.floor
-    assert "The champion, the ANN of run full-1, cannot answer: its classes had another order." in found.sentence
+    assert found.sentence.endswith(
+        "The champion, the ANN of run full-1, cannot classify the present test images: its classes had another order. "
+        "So the candidate is judged like a first one."
+    )
 
 
 def test_what_a_reader_must_know_is_said():
     """One seed, a sample, and how often this test part was looked at."""
     said = judged(BETTER, WORSE, seeds=1, is_sample=True, looks=4).sentence
     assert "One seed cannot tell" in said
-    assert "All was measured on a sample of 2,000 images." in said
-    assert said.endswith("4 candidates were judged on this test part so far.")
+    assert "This was measured on a sample of 2,000 test images." in said
+    assert said.endswith("4 candidates were judged on this test part so far, this one included.")
 
 
 @pytest.mark.parametrize(

@@ -42,13 +42,13 @@ def test_a_worse_candidate_is_refused(store):
 
 
 def test_an_equal_candidate_is_refused(store):
-    """The same configuration under other seeds is not surely better."""
+    """The same configuration under other seeds is not significantly better."""
     champion, candidate = publish(store, "one", accuracy=0.8), publish(store, "other", accuracy=0.8, seed=100)
     found = decided(store, candidate, champion)
     assert found.hurdles == ("lead",)
     assert found.lead.low < 0 < found.lead.high
     assert found.sentence.startswith(
-        "Refused: the ANN of run other is not surely better than the champion, the ANN of run one ("
+        "Refused: the ANN of run other is not significantly better than the champion, the ANN of run one ("
     )
 
 
@@ -89,4 +89,4 @@ def test_a_champion_of_other_classes_counts_as_none(store):
     found = decided(store, publish(store, "new"), champion)
     assert found.passed
     assert found.lead is None
-    assert "cannot answer: its classes were others (1 new, 1 gone)." in found.sentence
+    assert "cannot classify the present test images: its classes were others (1 new, 1 gone)." in found.sentence
