@@ -14,8 +14,8 @@ from tests.support.published_runs import made
 
 HOSTILE = "</h1> # [x](javascript:x) | \"q\": 'y' \\ `c` ---"
 SECTIONS = [
-    "Model", "Intended use", "Training data", "Evaluation", "Environmental impact", "How to use",
-    "How to make it again",
+    "Model Details", "Uses", "Bias, Risks, and Limitations", "How to Get Started with the Model", "Training Details",
+    "Evaluation", "Environmental Impact", "Technical Specifications",
 ]  # fmt: skip
 
 
@@ -76,8 +76,8 @@ def test_the_card_has_every_section_with_its_numbers():
         assert f"| {pair.true} | {pair.predicted} | {100 * pair.share:.1f} % |" in text
     assert "| Images to learn from | 45,000 |" in text
     assert "| Temperature | 1.370 |" in text
-    assert "| Energy of the processors | not known |" in text
-    assert "seed 1" in text
+    assert "| Energy of the processors in training | not known |" in text
+    assert "| Seed | 1 |" in text
 
 
 @pytest.mark.parametrize(
