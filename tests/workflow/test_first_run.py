@@ -28,9 +28,13 @@ def done(owner):
 
 
 def test_one_command_runs_the_workflow_and_brings_the_report_home(owner, done):
-    """Exit status 0, four trained models within 1 % of the budget, numbers that the stored predictions give again."""
+    """Exit status 0, four trained models within 1 % of the budget, numbers that the stored predictions give again.
+
+    The last lines say what to do with the models.
+    """
     code, output, report = done
     assert (code, report["status"]) == (0, "complete"), output
+    assert "next: make promote" in output
     models = [(dataset, model) for dataset in report["datasets"] for model in dataset["models"]]
     assert [(dataset["name"], model["family"]) for dataset, model in models] == [
         (dataset, family) for dataset in ("cifar10", "fashion_mnist") for family in ("ann", "cnn")
