@@ -87,10 +87,10 @@ def _judged(store: "Store", asked: str, dataset: str) -> "Decision":
     """The decision on the newest candidate, which is made now."""
     from tasks.registry.champions import candidates, decisions
 
-    candidate, rules = candidates.candidate_of(store, candidates.newest(store, dataset), dataset), _rules()
+    candidate, rules = candidates.newest(store, dataset), _rules()
     decisions.require_another(store, candidate)
     decisions.require_undecided(store, candidate, rules)
-    return decisions.decide(store, asked, candidate, rules, logging.info)
+    return decisions.decide(store, asked, candidate, candidate, rules, logging.info)
 
 
 def _rules() -> "Promotion":
@@ -174,11 +174,12 @@ def _promote_one(store: "Store", candidate: "NamedModel", why: str | None, *, in
         UnchangedError: it is the champion already.
         UnsettledError: another one was promoted meanwhile.
     """
-    from tasks.registry.champions import decisions, promotion
+    from tasks.registry.champions import candidates, decisions, promotion
 
     decisions.require_another(store, candidate)
     asked = f"{decisions.BY_HAND}{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    decision = decisions.decide(store, asked, candidate, _rules(), logging.info)
+    present = candidates.newest(store, candidate.dataset)
+    decision = decisions.decide(store, asked, candidate, present, _rules(), logging.info)
     print(f"{candidate.dataset}: {decision.judgement.sentence}", flush=True)
     if not decision.judgement.passed and not insist:
         raise DataError(f"{candidate.dataset}: the gate refuses run {candidate.run}; to insist, add: {INSIST}")

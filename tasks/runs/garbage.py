@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from tasks.runs.records import RECORD, record_at
+from tasks.settings.workflow import CHAMPIONS
 from tasks.storage.artifacts import find
 from tasks.storage.contract import PROBES, Entry, ObjectMissing, Store
 from tasks.storage.documents import DamagedError
@@ -150,9 +151,9 @@ def _recorded(store: Store) -> tuple[str, ...]:
 
 
 def _of_champions(store: Store) -> set[str] | None:
-    """Every text in a document under `champions/`: the keys of artifacts are among them. None where one is damaged."""
+    """Every text in a document of champions: the keys of artifacts are among them. None where one is damaged."""
     found: set[str] = set()
-    for key in store.list("champions/"):
+    for key in store.list(CHAMPIONS):
         try:
             found.update(_texts(json.loads(store.read(key))))
         except ObjectMissing:

@@ -10,6 +10,8 @@ LATE_DAG_ID = "late_runs"
 POOL = "training"  # Airflow's pool with a slot for each core or GPU that trains
 REPORT_PAGES = "/reports"  # where Airflow's web server shows the reports
 HISTORY_PAGE = "reports/history.html"  # where the store keeps the history of all runs
+CHAMPIONS = "champions/"  # where the store keeps ledgers and decisions, in a folder for each dataset
+ANSWER = ".answer"  # ends the name of what became of a decision
 Scope = Literal["run", "dataset", "family", "search", "shard", "replicate"]
 # What names a place of each scope, in the order in which paths and command lines write it.
 SCOPES: dict[Scope, tuple[str, ...]] = {
@@ -106,8 +108,8 @@ def report_key(run: str, name: str = "") -> str:
 
 
 def decision_key(dataset: str, asked: str, suffix: str = "") -> str:
-    """Where the store keeps the decision of that name, or with the suffix `.answer` what became of it."""
-    return f"champions/{dataset}/decisions/{asked}{suffix}.json"
+    """Where the store keeps the decision of that name, or with the suffix ANSWER what became of it."""
+    return f"{CHAMPIONS}{dataset}/decisions/{asked}{suffix}.json"
 
 
 def position(name: str) -> int:

@@ -17,19 +17,22 @@ AGAIN = "run it again: finished work is reused, and the report is made anew"
 Result = tuple[DatasetComparison, Model]
 
 
-def newest(store: Store, dataset: str) -> str:
-    """The newest run whose report has a result for the dataset. A report that this release cannot read is passed over.
+def newest(store: Store, dataset: str) -> NamedModel:
+    """The candidate of the newest run with a result for the dataset. A report that cannot be read is passed over.
 
     Raises:
         RequestError: there is none.
+        DataError: that run's report does not name all that the model is made of.
     """
     for run in reported(store):
         try:
             asked = {each.name for each in read_request(store, run).datasets}
-            if dataset in asked and _results(in_store(store, run).comparison, dataset):
-                return run
+            comparison = in_store(store, run).comparison if dataset in asked else None
         except (RequestError, DataError) as error:
             log.warning("passed over: %s", error)
+            continue
+        if comparison and _results(comparison, dataset):
+            return _best(comparison, dataset)
     raise RequestError(f"{store.uri}: expected a run with a result for {dataset}, found none; run the workflow first")
 
 

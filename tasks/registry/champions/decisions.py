@@ -6,17 +6,16 @@ from typing import NamedTuple, TypeVar
 
 from tasks.errors import RequestError, UnchangedError
 from tasks.registry.champions import ledger
-from tasks.registry.champions.candidates import candidate_of, newest, same_models
+from tasks.registry.champions.candidates import same_models
 from tasks.registry.champions.documents import Answer, Decision, NamedModel
 from tasks.runs.records import now
 from tasks.settings.promotion import Promotion
-from tasks.settings.workflow import decision_key
+from tasks.settings.workflow import ANSWER, CHAMPIONS, decision_key
 from tasks.storage.contract import ObjectMissing, Store
 from tasks.storage.documents import DamagedError, read_document
 
-ANSWER = ".answer"
 BY_HAND = "by-hand-"  # begins the name of what a person asked
-KEPT = re.compile(r"champions/[a-z][a-z0-9_]*/decisions/(?P<asked>.+?)(?P<answer>\.answer)?\.json")
+KEPT = re.compile(rf"{CHAMPIONS}[a-z][a-z0-9_]*/decisions/(?P<asked>.+?)(?P<answer>{re.escape(ANSWER)})?\.json")
 REMEDY = "delete it, and ask again"
 Document = TypeVar("Document", Decision, Answer)
 Say = Callable[[str], None]
@@ -108,25 +107,29 @@ def require_undecided(store: Store, candidate: NamedModel, rules: Promotion) -> 
             raise UnchangedError(f"{candidate.dataset}: decided already, by {made.asked}: {became.sentence}")
 
 
-def decide(store: Store, asked: str, candidate: NamedModel, rules: Promotion, say: Say) -> Decision:
-    """Judge a candidate against the present champion, and keep that as the decision `asked`.
+def decide(
+    store: Store, asked: str, candidate: NamedModel, present: NamedModel, rules: Promotion, say: Say
+) -> Decision:
+    """Judge a candidate against the champion, and keep that as the decision `asked`.
+
+    Both are compared on the present test part: that of `present`, the models of the newest run with a result.
 
     What a person asks by hand, as the name says, needs nobody else. `require_of_airflow` keeps such names for them.
 
     Raises:
-        RequestError: no run has a result, or the candidate cannot answer the present images.
+        RequestError: the candidate cannot answer the present images.
         DataError: what the gate needs is missing or damaged.
     """
-    from tasks.registry.champions.judging import judge
+    from tasks.registry.champions.judging import Contest, judge
 
-    dataset = candidate.dataset
-    champion, test_part = ledger.present(store, dataset), present_test_part(store, dataset)
-    number = looks(store, candidate, test_part)
-    judgement, predictions = judge(store, candidate, champion, rules, number, say)
+    champion = ledger.present(store, candidate.dataset)
+    number = looks(store, candidate, present.test_part)
+    contest = Contest(candidate, champion.model if champion else None, rules, number)
+    judgement, predictions = judge(store, contest, present, say)
     is_first = champion is None and rules.approval == "human"
     new = Decision(
         asked=asked,
-        test_part=test_part,
+        test_part=present.test_part,
         candidate=candidate,
         champion=champion.number if champion else None,
         predictions=predictions,
@@ -135,16 +138,6 @@ def decide(store: Store, asked: str, candidate: NamedModel, rules: Promotion, sa
         when=now(),
     )
     return keep_decision(store, new)
-
-
-def present_test_part(store: Store, dataset: str) -> str:
-    """A digest of the test part that everything is compared on: that of the newest run with a result.
-
-    Raises:
-        RequestError: no run has one.
-        DataError: that run's report does not say which test part it used.
-    """
-    return candidate_of(store, newest(store, dataset), dataset).test_part
 
 
 def looks(store: Store, candidate: NamedModel, test_part: str) -> int:

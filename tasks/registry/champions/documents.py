@@ -13,6 +13,8 @@ from tasks.comparison.schema.promotion import Judgement
 from tasks.comparison.schema.values import Count
 from tasks.settings.values import Frozen, Name
 
+Outcome = Literal["promoted", "rejected", "unanswered", "superseded", "overtaken"]
+
 
 class NamedModel(Frozen):
     """A family's models of one run, all that is needed to find them in the store.
@@ -83,12 +85,17 @@ class Decision(Frozen):
     approval: Literal["human", "automatic", "never"]
     when: str
 
+    @property
+    def number(self) -> int:
+        """The number of the entry that its candidate may get: the one after the champion's."""
+        return (self.champion or 0) + 1
+
 
 class Answer(Frozen):
     """What became of a candidate that passed: promoted as the entry `number`, or why it was not."""
 
     asked: str
-    answer: Literal["promoted", "rejected", "unanswered", "superseded", "overtaken"]
+    answer: Outcome
     number: Count | None = None
     who: str | None = None
     when: str

@@ -33,8 +33,8 @@ Say = Callable[[str], None]
 Measured = Callable[[str, NamedModel], str | None]  # the key of a side's measured answers; None where it has none
 
 
-class _Case(NamedTuple):
-    """What is judged: the sides, the rules, and how many candidates were judged on the test part, with this one."""
+class Contest(NamedTuple):
+    """What is judged: both sides, the rules, and how many candidates were judged on the test part, with this one."""
 
     candidate: NamedModel
     champion: NamedModel | None
@@ -50,20 +50,19 @@ class _Heard(NamedTuple):
     absent: str | None = None
 
 
-def judge(
-    store: Store, candidate: NamedModel, champion: Entry | None, rules: Promotion, looks: int, say: Say
-) -> tuple[Judgement, dict[str, str]]:
-    """The judgement of a candidate on the present test part, and the keys of answers that were measured for it.
+def judge(store: Store, contest: Contest, present: NamedModel, say: Say) -> tuple[Judgement, dict[str, str]]:
+    """The judgement of a candidate, and the keys of answers that were measured for it.
+
+    Both sides answer the test part of `present`, the models of the newest run with a result.
 
     Raises:
-        RequestError: no run has a result for the dataset, or the candidate cannot answer the present images.
+        RequestError: the candidate cannot answer the present images.
         DataError: what is needed is missing or damaged.
         StoreError: the store cannot be reached, or measuring failed.
     """
-    newest = candidates.candidate_of(store, candidates.newest(store, candidate.dataset), candidate.dataset)
-    home = candidate if candidate.test_part == newest.test_part else newest
+    home = contest.candidate if contest.candidate.test_part == present.test_part else present
     part = CommonPart(home.test_part, home.run, home.artifacts["normalize"])
-    backend = told(store, candidate).comparison.request.backend
+    backend = told(store, contest.candidate).comparison.request.backend
     keys: dict[str, str] = {}
 
     def measured(side: str, named: NamedModel) -> str | None:
@@ -71,8 +70,7 @@ def judge(
             keys[side] = key
         return key
 
-    case = _Case(candidate, champion.model if champion else None, rules, looks)
-    return _judged(_Hearing(store, home, measured), case), keys
+    return _judged(_Hearing(store, home, measured), contest), keys
 
 
 def judge_again(store: Store, decision: Decision, champion: Entry | None) -> Judgement:
@@ -83,9 +81,9 @@ def judge_again(store: Store, decision: Decision, champion: Entry | None) -> Jud
         DataError: what is needed is missing or damaged.
     """
     found = decision.judgement
-    case = _Case(decision.candidate, champion.model if champion else None, found.rules, found.looks)
+    contest = Contest(decision.candidate, champion.model if champion else None, found.rules, found.looks)
     hearing = _Hearing(store, _home(store, decision), lambda side, _: decision.predictions.get(side))
-    return _judged(hearing, case)
+    return _judged(hearing, contest)
 
 
 def _home(store: Store, decision: Decision) -> NamedModel:
@@ -120,12 +118,13 @@ class _Hearing:
         return _Heard(report, None, NOT_BUILT)
 
 
-def _judged(hearing: _Hearing, case: _Case) -> Judgement:
-    candidate = hearing.heard(CANDIDATE, case.candidate)
+def _judged(hearing: _Hearing, contest: Contest) -> Judgement:
+    candidate = hearing.heard(CANDIDATE, contest.candidate)
     if candidate.answers is None:
-        expected = f"run {case.candidate.run}: expected a model for the present images of {case.candidate.dataset}"
+        named = contest.candidate
+        expected = f"run {named.run}: expected a model for the present images of {named.dataset}"
         raise RequestError(f"{expected}, received one that cannot answer: {candidate.absent}; run the workflow again")
-    champion = hearing.heard(CHAMPION, case.champion) if case.champion else None
+    champion = hearing.heard(CHAMPION, contest.champion) if contest.champion else None
     labels = candidate.answers.labels
     evidence = Evidence(
         labels=labels,
@@ -133,19 +132,19 @@ def _judged(hearing: _Hearing, case: _Case) -> Judgement:
         candidate=_side(candidate.report, candidate.answers),
         champion=_side(champion.report, champion.answers, labels) if champion and champion.answers else None,
         floor=_floor(hearing.home.section, labels),
-        looks=case.looks,
-        words=_words(hearing, case, champion.absent if champion else None),
+        looks=contest.looks,
+        words=_words(hearing, contest, champion.absent if champion else None),
     )
-    return judgement(evidence, case.rules)
+    return judgement(evidence, contest.rules)
 
 
-def _words(hearing: _Hearing, case: _Case, absent: str | None) -> Words:
+def _words(hearing: _Hearing, contest: Contest, absent: str | None) -> Words:
     """What the sentence says beside the numbers; `absent` is why the champion cannot answer."""
-    compared = [case.candidate, *([case.champion] if case.champion and not absent else [])]
+    compared = [contest.candidate, *([contest.champion] if contest.champion and not absent else [])]
     return Words(
         seeds=min(len(named.seeds) for named in compared),
-        candidate=title(case.candidate.family, case.candidate.run),
-        champion=title(case.champion.family, case.champion.run) if case.champion else None,
+        candidate=title(contest.candidate.family, contest.candidate.run),
+        champion=title(contest.champion.family, contest.champion.run) if contest.champion else None,
         absent=absent,
         is_sample=hearing.home.comparison.request.examples is not None,
     )

@@ -11,11 +11,11 @@ from pydantic import TypeAdapter, ValidationError
 from tasks.errors import RequestError, shown
 from tasks.registry.champions.documents import Entry
 from tasks.settings.values import Name
+from tasks.settings.workflow import CHAMPIONS
 from tasks.storage.contract import ObjectMissing, Store
 from tasks.storage.documents import DamagedError, read_document
 
-ROOT = "champions/"
-NUMBERED = re.compile(r"champions/(?P<dataset>[a-z][a-z0-9_]*)/(?P<number>\d{4,})\.json")
+NUMBERED = re.compile(rf"{CHAMPIONS}(?P<dataset>[a-z][a-z0-9_]*)/(?P<number>\d{{4,}})\.json")
 REMEDY = "bring it back from a copy of the store; without it nobody knows what the champion was"
 
 
@@ -26,14 +26,14 @@ def folder(dataset: str) -> str:
         RequestError: `dataset` cannot be the name of one.
     """
     try:
-        return f"{ROOT}{TypeAdapter(Name).validate_python(dataset)}/"
+        return f"{CHAMPIONS}{TypeAdapter(Name).validate_python(dataset)}/"
     except ValidationError:
         raise RequestError(f"expected the name of a dataset, received {shown(dataset, 60)}") from None
 
 
 def datasets(store: Store) -> list[str]:
     """The datasets with a champion, or with a decision on a candidate, by name."""
-    return sorted({key.removeprefix(ROOT).partition("/")[0] for key in store.list(ROOT)})
+    return sorted({key.removeprefix(CHAMPIONS).partition("/")[0] for key in store.list(CHAMPIONS)})
 
 
 def entries(store: Store, dataset: str) -> list[Entry]:

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from tasks.comparison.words.promotion import title
 from tasks.errors import DataError, RequestError, UnsettledError
 from tasks.registry.champions import decisions, ledger
-from tasks.registry.champions.documents import Answer, Decision, Entry, NamedModel
+from tasks.registry.champions.documents import Answer, Decision, Entry, NamedModel, Outcome
 from tasks.runs.order import published_number
 from tasks.runs.records import now
 from tasks.settings.values import Frozen, Text
@@ -18,7 +18,6 @@ from tasks.storage.contract import Store
 
 AUTOMATIC = "automatic"
 Export = Callable[[NamedModel], str]  # stores the exported model and its card, and returns the artifact's key
-Outcome = Literal["promoted", "rejected", "unanswered", "superseded", "overtaken"]
 
 
 class Approval(Frozen):
@@ -62,15 +61,9 @@ def promote(store: Store, decision: Decision, consent: Consent, export: Export) 
         DataError: an artifact of the model is missing or damaged, or the ledger is.
         StoreError: the store cannot be reached. Nothing but the export may be stored then.
     """
-    number = (decision.champion or 0) + 1
-    present = ledger.present(store, decision.candidate.dataset)
-    if present is None or present.number < number:
-        stands = ledger.append(store, _entry(decision, consent, number, export))
-    else:
-        stands = ledger.entry(store, decision.candidate.dataset, number)
-    if stands.decision == decision.asked:
-        return _answer(store, decision, "promoted", stands.who, stands.number)
-    return _answer(store, decision, "overtaken", stands.who, stands.number)
+    stands = _successor(store, decision) or ledger.append(store, _entry(decision, consent, export))
+    outcome: Outcome = "promoted" if stands.decision == decision.asked else "overtaken"
+    return _answer(store, decision, outcome, stands.who, stands.number)
 
 
 def rollback(store: Store, dataset: str, to: int | None, consent: Consent) -> Entry:
@@ -113,9 +106,9 @@ def _restored(store: Store, present: Entry, to: int | None) -> Entry:
     return origin
 
 
-def _entry(decision: Decision, consent: Consent, number: int, export: Export) -> Entry:
+def _entry(decision: Decision, consent: Consent, export: Export) -> Entry:
     return Entry(
-        number=number,
+        number=decision.number,
         kind="promotion",
         model=decision.candidate,
         export=export(decision.candidate),
@@ -128,14 +121,18 @@ def _entry(decision: Decision, consent: Consent, number: int, export: Export) ->
 
 def _of_an_earlier_attempt(store: Store, decision: Decision) -> Answer | None:
     """The answer of an attempt that wrote the entry and died before its answer; None where none did."""
-    dataset, number = decision.candidate.dataset, (decision.champion or 0) + 1
-    present = ledger.present(store, dataset)
-    if present is None or present.number < number:
-        return None
-    stands = ledger.entry(store, dataset, number)
-    if stands.decision != decision.asked:
+    stands = _successor(store, decision)
+    if stands is None or stands.decision != decision.asked:
         return None
     return _answer(store, decision, "promoted", stands.who, stands.number)
+
+
+def _successor(store: Store, decision: Decision) -> Entry | None:
+    """The entry after the champion of a decision, whoever wrote it; None where nobody did yet."""
+    present = ledger.present(store, decision.candidate.dataset)
+    if present is None or present.number < decision.number:
+        return None
+    return ledger.entry(store, decision.candidate.dataset, decision.number)
 
 
 def _checked(decision: Decision, approval: Approval) -> Approval:

@@ -15,7 +15,7 @@ from tasks.registry.champions.decisions import BY_HAND, KEPT
 from tasks.registry.champions.documents import Answer, Decision, Entry
 from tasks.registry.champions.judging import judge_again
 from tasks.report.audit import Audit
-from tasks.settings.workflow import JUDGE
+from tasks.settings.workflow import ANSWER, JUDGE, decision_key
 from tasks.storage.artifacts import find, verify
 from tasks.storage.contract import Store
 from tasks.storage.documents import DamagedError
@@ -74,8 +74,7 @@ class _Documents:
         """What a finding calls a document."""
         if isinstance(document, Entry):
             return f"{ledger.folder(self.dataset)}{document.number:04d}.json"
-        suffix = decisions.ANSWER if isinstance(document, Answer) else ""
-        return f"{ledger.folder(self.dataset)}decisions/{document.asked}{suffix}.json"
+        return decision_key(self.dataset, document.asked, ANSWER if isinstance(document, Answer) else "")
 
     def _asked(
         self, names: set[str], read: Callable[[Store, str, str], Document | None]
@@ -130,7 +129,7 @@ def _check_entry(documents: _Documents, entry: Entry) -> None:
         audit.findings.append(f"{where}: expected the decision that it names, found none: {entry.decision}")
         return
     audit.expect("entries", f"{where}: model", decision.candidate, entry.model)
-    audit.expect("entries", f"{where}: number", (decision.champion or 0) + 1, entry.number)
+    audit.expect("entries", f"{where}: number", decision.number, entry.number)
     is_allowed = decision.judgement.passed or decision.asked.startswith(BY_HAND)
     audit.expect("entries", f"{where}: its candidate passed, or a person chose it", True, is_allowed)
 

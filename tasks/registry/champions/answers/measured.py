@@ -16,6 +16,7 @@ from tasks.data import arrays
 from tasks.registry.champions.answers.asking import NOT_BUILT, Task, answer
 from tasks.registry.champions.answers.published import Answers, together
 from tasks.registry.champions.documents import NamedModel
+from tasks.registry.trained import MODEL_FILES
 from tasks.runs.companion import answers
 from tasks.runs.records import now, recorded_manifest
 from tasks.settings.workflow import JUDGE
@@ -24,7 +25,6 @@ from tasks.storage.contract import Store, StoreError
 from tasks.storage.documents import DamagedError
 from tasks.storage.provenance import code_digest, computing_libraries, lock_digest, versions
 
-MODEL_FILES = ("model.json", "model.weights.h5")
 PATIENCE = 3600.0  # seconds for the answers of one model
 AGAIN = "judge the candidate again, and they are measured anew"
 Say = Callable[[str], None]

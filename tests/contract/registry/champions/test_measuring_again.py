@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from tasks.registry.champions.answers.measured import MODEL_FILES, CommonPart, kept, measure
+from tasks.registry.champions.answers.measured import CommonPart, kept, measure
 from tasks.registry.champions.answers.published import published, told
 from tasks.registry.champions.candidates import candidate_of
+from tasks.registry.trained import MODEL_FILES
 from tasks.storage.artifacts import commit, find, materialized
 from tasks.storage.documents import DamagedError
 from tests.support.published_runs import opened

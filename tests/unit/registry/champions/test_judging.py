@@ -3,10 +3,10 @@
 import pytest
 
 from tasks.errors import DataError, RequestError
-from tasks.registry.champions.candidates import candidate_of
-from tasks.registry.champions.judging import judge
+from tasks.registry.champions.candidates import candidate_of, newest
+from tasks.registry.champions.judging import Contest, judge
 from tasks.settings.promotion import Promotion
-from tests.support.champions import DATASET, entry
+from tests.support.champions import DATASET
 from tests.support.published_runs import made, put, request
 
 RULES = Promotion()
@@ -20,7 +20,7 @@ def publish(store, run: str, *, seed: int = 0, **options):
 
 def decided(store, candidate, champion=None, rules: Promotion = RULES):
     """The judgement of a candidate; nothing has to be measured."""
-    found, keys = judge(store, candidate, entry(1, model=champion) if champion else None, rules, 1, print)
+    found, keys = judge(store, Contest(candidate, champion, rules, 1), newest(store, DATASET), print)
     assert keys == {}
     return found
 

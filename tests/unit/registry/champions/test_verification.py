@@ -11,7 +11,7 @@ import pytest
 from tasks.registry.champions import decisions, ledger
 from tasks.registry.champions.candidates import candidate_of
 from tasks.registry.champions.documents import Decision, Entry
-from tasks.registry.champions.judging import judge
+from tasks.registry.champions.judging import Contest, judge
 from tasks.registry.champions.verification import verify_champions
 from tasks.report.audit import Audit
 from tasks.settings.promotion import Promotion
@@ -41,7 +41,8 @@ def champions(store, tmp_path) -> Store:
 def decide(store: Store, asked: str, run: str, champion: Entry | None = None) -> Decision:
     """Judge the candidate of a run, and keep that."""
     candidate = candidate_of(store, run, DATASET)
-    judgement, predictions = judge(store, candidate, champion, Promotion(), 1, print)
+    contest = Contest(candidate, champion.model if champion else None, Promotion(), 1)
+    judgement, predictions = judge(store, contest, candidate, print)
     number = champion.number if champion else None
     made = Decision(
         asked=asked, test_part=candidate.test_part, candidate=candidate, champion=number, predictions=predictions,
