@@ -89,6 +89,7 @@ def _judged(store: "Store", asked: str, dataset: str) -> "Decision":
 
     candidate, rules = candidates.newest(store, dataset), _rules()
     decisions.require_another(store, candidate)
+    decisions.require_not_rolled_back(store, candidate)
     decisions.require_undecided(store, candidate, rules)
     return decisions.decide(store, asked, candidate, candidate, rules, logging.info)
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
 from tasks.errors import RequestError, UnchangedError
@@ -26,6 +27,17 @@ class Case(NamedTuple):
 
     decision: Decision
     answer: Answer | None
+
+    def waits(self, at: datetime) -> bool:
+        """Whether a run of `promote_champion` may still make its candidate the champion, at that moment.
+
+        A run that failed or was deleted leaves no answer. So nothing waits for longer than its rules say.
+        """
+        made = self.decision
+        is_settled = self.answer or not made.judgement.passed or made.approval == "never"
+        if is_settled or made.asked.startswith(BY_HAND):
+            return False
+        return at < datetime.fromisoformat(made.when) + made.judgement.rules.patience
 
 
 def decision(store: Store, dataset: str, asked: str) -> Decision | None:
@@ -70,8 +82,24 @@ def require_another(store: Store, candidate: NamedModel) -> None:
     """
     champion = ledger.present(store, candidate.dataset)
     if champion and same_models(champion.model, candidate):
-        what = f"the {candidate.family} at {candidate.budget:,} parameters of run {candidate.run}"
-        raise UnchangedError(f"{candidate.dataset}: {what} is the champion already, number {champion.number}")
+        raise UnchangedError(f"{_what(candidate)} is the champion already, number {champion.number}")
+
+
+def require_not_rolled_back(store: Store, candidate: NamedModel) -> None:
+    """Check that nobody has rolled a candidate's models back since they last were the champion.
+
+    Who went from them to an earlier champion rolled them back, and so did who passed them over on that way.
+
+    Raises:
+        UnchangedError: somebody did.
+        DataError: the ledger is damaged.
+    """
+    entries = ledger.entries(store, candidate.dataset)
+    last = max((each.number for each in entries if same_models(each.model, candidate)), default=0)
+    for each in entries:
+        if each.restores and each.restores < last < each.number:
+            back = f"was rolled back by {each.who}, with number {each.number}"
+            raise UnchangedError(f"{_what(candidate)} {back}; `champion promote {candidate.run}` promotes it by hand")
 
 
 def require_of_airflow(asked: str) -> None:
@@ -87,7 +115,8 @@ def require_of_airflow(asked: str) -> None:
 def require_undecided(store: Store, candidate: NamedModel, rules: Promotion) -> None:
     """Check that nothing has been decided on a candidate, by these rules, against the present champion.
 
-    A candidate that was let pass, and got no answer, is open. So is one whose place in line another one took.
+    A candidate that passed may be judged again, unless a person rejected it, or is still asked about this very run. A
+    later run with the same models takes the place of the one that waits.
 
     Raises:
         UnchangedError: it has.
@@ -95,16 +124,15 @@ def require_undecided(store: Store, candidate: NamedModel, rules: Promotion) -> 
     """
     champion = ledger.present(store, candidate.dataset)
     number = champion.number if champion else None
-    for made, became in cases(store, candidate.dataset):
+    for case in cases(store, candidate.dataset):
+        made = case.decision
         same = (
             made.champion == number
             and made.judgement.rules.gate == rules.gate
             and same_models(made.candidate, candidate)
         )
-        if same and not made.judgement.passed:
-            raise UnchangedError(f"{candidate.dataset}: decided already, by {made.asked}: {made.judgement.sentence}")
-        if same and became and became.answer == "rejected":
-            raise UnchangedError(f"{candidate.dataset}: decided already, by {made.asked}: {became.sentence}")
+        if same and (reason := _settled(case, candidate.run)):
+            raise UnchangedError(f"{candidate.dataset}: {reason}")
 
 
 def decide(
@@ -145,6 +173,24 @@ def looks(store: Store, candidate: NamedModel, test_part: str) -> int:
     judged = [case.decision for case in cases(store, candidate.dataset)]
     on_it = [each.candidate for each in judged if each.test_part == test_part]
     return len({(each.run, each.family, each.budget) for each in (*on_it, candidate)})
+
+
+def _settled(case: Case, run: str) -> str | None:
+    """Why a candidate of `run` is not judged again after this case; None where it may be."""
+    made, became = case
+    if not made.judgement.passed:
+        return f"decided already, by {made.asked}: {made.judgement.sentence}"
+    if became and became.answer == "rejected":
+        return f"decided already, by {made.asked}: {became.sentence}"
+    if made.approval == "human" and made.candidate.run == run and case.waits(datetime.now(UTC)):
+        by_hand = f"`champion promote {run}` promotes it by hand"
+        return f"the candidate of run {run} waits for an answer already, asked by {made.asked}; {by_hand}"
+    return None
+
+
+def _what(model: NamedModel) -> str:
+    """A candidate, as an error names it."""
+    return f"{model.dataset}: the {model.family} at {model.budget:,} parameters of run {model.run}"
 
 
 def _kept(store: Store, key: str, new: Document) -> Document:

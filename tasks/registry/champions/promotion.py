@@ -5,6 +5,7 @@ instant. The export has a key, so it is reused. The entry says which decision it
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
 from tasks.comparison.words.promotion import title
@@ -156,17 +157,12 @@ def _without_question(decision: Decision) -> Approval:
 
 def _is_superseded(store: Store, decision: Decision) -> bool:
     """Whether a later run's candidate passed the gate against the same champion, and waits."""
-    dataset, number = decision.candidate.dataset, published_number(store, decision.candidate.run) or 0
+    number, at = published_number(store, decision.candidate.run) or 0, datetime.now(UTC)
     return any(
         (published_number(store, case.decision.candidate.run) or 0) > number
-        for case in decisions.cases(store, dataset)
-        if case.answer is None and _waits(case.decision) and case.decision.champion == decision.champion
+        for case in decisions.cases(store, decision.candidate.dataset)
+        if case.waits(at) and case.decision.champion == decision.champion
     )
-
-
-def _waits(decision: Decision) -> bool:
-    by_hand = decision.asked.startswith(decisions.BY_HAND)
-    return decision.judgement.passed and decision.approval != "never" and not by_hand
 
 
 def _answer(

@@ -98,6 +98,33 @@ def test_the_champion_is_not_judged(typed, store):
     assert (code, "is the champion already, number 1" in said) == (99, True)
 
 
+def test_a_rollback_is_undone_by_a_person_only(typed, store, monkeypatch):
+    """`judge` ends with 99, also for a later run with the same models. By hand they become the champion again."""
+    monkeypatch.setattr("tasks.registry.export.export", lambda *arguments: "e" * 40)
+    list(several(store, "quick-1", accuracy=0.5))
+    list(several(store, "quick-2", accuracy=0.8))
+    for number, run in enumerate(("quick-1", "quick-2"), 1):
+        ledger.append(store, champions.entry(number, model=candidate_of(store, run, DATASET)))
+    assert typed("champion", "rollback", DATASET)[0] == 0
+    list(several(store, "quick-3", accuracy=0.8, trained_as="quick-2"))
+    code, said = typed("judge", "--run", "asked", *OF_DATASET)
+    assert (code, "parameters of run quick-3 was rolled back by " in said) == (99, True), said
+    assert decisions.cases(store, DATASET) == []
+    code, said = typed("champion", "promote", "quick-3")
+    assert (code, "run quick-3 (250,000 parameters) is now champion 4 of cifar10" in said) == (0, True), said
+
+
+def test_a_candidate_is_asked_about_once_at_a_time(typed, store):
+    """While it waits for an answer, another run of the DAG ends with 99 and names the one that asks."""
+    list(several(store, "quick-1", accuracy=0.5))
+    ledger.append(store, champions.entry(1, model=candidate_of(store, "quick-1", DATASET)))
+    list(several(store, "quick-2", accuracy=0.8))
+    assert typed("judge", "--run", "asked", *OF_DATASET)[0] == 0
+    code, said = typed("judge", "--run", "later", *OF_DATASET)
+    assert (code, "run quick-2 waits for an answer already, asked by asked" in said) == (99, True), said
+    assert typed("judge", "--run", "asked", *OF_DATASET)[0] == 0
+
+
 def test_where_nothing_is_ever_promoted_the_gate_still_decides(typed, store, tmp_path):
     """`approval = "never"`: the decision is kept and said, and ends with 99."""
     rules(tmp_path, 'approval = "never"')

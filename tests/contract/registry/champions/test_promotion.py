@@ -9,6 +9,7 @@ from tasks.errors import DataError, RequestError
 from tasks.registry.champions import decisions, ledger
 from tasks.registry.champions.promotion import Approval, Consent, conclude, promote, rollback
 from tasks.runs.order import publish
+from tasks.runs.records import now
 from tests.support import champions
 from tests.support.champions import DATASET
 from tests.support.patience import PATIENCE
@@ -28,9 +29,9 @@ def never(model):
 
 
 def decided(store, asked, run="quick-1", **changes):
-    """A decision that the store keeps; the run has a report."""
+    """A decision that the store keeps, made now; the run has a report."""
     publish(store, run, "complete")
-    return decisions.keep_decision(store, champions.decision(asked, run, **changes))
+    return decisions.keep_decision(store, champions.decision(asked, run, **({"when": now()} | changes)))
 
 
 def test_an_approved_candidate_becomes_the_champion(stores):
@@ -175,8 +176,22 @@ def test_a_newer_candidate_takes_the_place_of_the_one_that_waits(store):
 
 @pytest.mark.parametrize(
     "newer",
-    [{"passed": False}, {"approval": "never"}, {"champion": 7}, {"asked": "by-hand-1"}, {"run": "quick-0"}],
-    ids=["refused", "never promoted", "judged against another champion", "by hand", "of an older run"],
+    [
+        {"passed": False},
+        {"approval": "never"},
+        {"champion": 7},
+        {"asked": "by-hand-1"},
+        {"run": "quick-0"},
+        {"when": "2020-11-29T10:00:00.000+00:00"},
+    ],
+    ids=[
+        "refused",
+        "never promoted",
+        "judged against another champion",
+        "by hand",
+        "of an older run",
+        "for longer than its rules say",
+    ],
 )
 def test_what_does_not_wait_takes_no_place(store, newer):
     """Only a later run's candidate that may still become the champion does."""

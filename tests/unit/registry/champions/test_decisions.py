@@ -1,16 +1,26 @@
 """Decisions and answers: what was written first stands, and what has been decided is not decided again."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from tasks.errors import RequestError, UnchangedError
 from tasks.registry.champions import decisions, ledger
-from tasks.registry.champions.decisions import BY_HAND, require_another, require_undecided
+from tasks.registry.champions.decisions import (
+    BY_HAND,
+    Case,
+    require_another,
+    require_not_rolled_back,
+    require_undecided,
+)
+from tasks.runs.records import now
 from tasks.settings.promotion import Promotion
 from tasks.storage.documents import DamagedError
 from tests.support import champions
 from tests.support.champions import DATASET
 
 RULES = Promotion()
+OLD = "2020-11-29T10:00:00.000+00:00"
 
 
 def test_what_was_written_first_stands(store):
@@ -65,13 +75,79 @@ def test_the_champion_is_no_candidate(store):
         require_another(store, entry.model.model_copy(update={"run": "quick-9"}))
 
 
-@pytest.mark.parametrize("outcome", [None, "unanswered", "superseded", "overtaken"])
-def test_an_open_question_may_be_asked_again(store, outcome):
+def keep_ledger(store, *runs, back):
+    """The models of these runs become champions, one after the other; then the one of number `back` returns."""
+    for number, run in enumerate(runs, 1):
+        ledger.append(store, champions.entry(number, run))
+    number, model = len(runs) + 1, champions.model(runs[back - 1])
+    ledger.append(store, champions.entry(number, model=model, kind="rollback", restores=back, decision=None))
+
+
+@pytest.mark.parametrize("run", ["quick-2", "quick-3"])
+def test_what_a_person_rolled_back_is_no_candidate(store, run):
+    """That are the models from which the person went back, and those that were passed over on the way."""
+    keep_ledger(store, "quick-1", "quick-2", "quick-3", back=1)
+    model = champions.model(run).model_copy(update={"run": "quick-9"})
+    with pytest.raises(
+        UnchangedError, match="run quick-9 was rolled back by ada, with number 4; `champion"
+    ):
+        require_not_rolled_back(store, model)
+
+
+def test_what_was_the_champion_again_since_a_rollback_is_a_candidate(store):
+    """So are models that were never rolled back: a better one took their place, or a rollback restored them."""
+    keep_ledger(store, "quick-1", "quick-2", "quick-3", back=2)
+    ledger.append(store, champions.entry(5, "quick-3"))
+    ledger.append(store, champions.entry(6, "quick-4"))
+    for run in ("quick-1", "quick-2", "quick-3", "quick-4", "quick-5"):
+        require_not_rolled_back(store, champions.model(run))
+
+
+@pytest.mark.parametrize("outcome", ["unanswered", "superseded", "overtaken"])
+def test_a_question_that_nobody_decided_may_be_asked_again(store, outcome):
     """A candidate that passed, and that nobody rejected, may be judged once more."""
-    made = decisions.keep_decision(store, champions.decision("r1"))
-    if outcome:
-        decisions.keep_answer(store, DATASET, champions.answer("r1", outcome))
+    made = decisions.keep_decision(store, champions.decision("r1", when=now()))
+    decisions.keep_answer(store, DATASET, champions.answer("r1", outcome))
     require_undecided(store, made.candidate, RULES)
+
+
+def test_a_question_that_waits_is_not_asked_twice(store):
+    """Of the same run. A later run takes its place, also with the same models, so that one is asked."""
+    made = decisions.keep_decision(store, champions.decision("r1", when=now()))
+    with pytest.raises(UnchangedError, match="run quick-1 waits for an answer already, asked by r1; `champion promote"):
+        require_undecided(store, made.candidate, RULES)
+    require_undecided(store, made.candidate.model_copy(update={"run": "quick-2"}), RULES)
+
+
+@pytest.mark.parametrize("changes", [{"when": OLD}, {"approval": "automatic"}, {"approval": "never"}])
+def test_what_asks_nobody_may_be_judged_again(store, changes):
+    """Its run has failed or is gone, or needed nobody."""
+    made = decisions.keep_decision(store, champions.decision("r1", **({"when": now()} | changes)))
+    require_undecided(store, made.candidate, RULES)
+
+
+@pytest.mark.parametrize("approval", ["human", "automatic"])
+def test_a_candidate_waits_as_long_as_its_rules_say(approval):
+    """To the last moment before its patience ends: whatever became of its run, nothing is blocked for longer."""
+    case = Case(champions.decision("r1", approval=approval, when=OLD), None)
+    end = datetime.fromisoformat(OLD) + RULES.patience
+    assert case.waits(end - timedelta(milliseconds=1))
+    assert not case.waits(end)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(champions.decision("r1", passed=False, when=OLD), None),
+        Case(champions.decision("r1", approval="never", when=OLD), None),
+        Case(champions.decision(f"{BY_HAND}1", approval="automatic", when=OLD), None),
+        Case(champions.decision("r1", when=OLD), champions.answer("r1", "unanswered")),
+    ],
+    ids=["refused", "never promoted", "by hand", "answered"],
+)
+def test_what_cannot_become_the_champion_does_not_wait(case):
+    """Not even at the moment when it was decided."""
+    assert not case.waits(datetime.fromisoformat(OLD))
 
 
 def test_what_was_refused_or_rejected_is_not_asked_again(store):
