@@ -1,14 +1,14 @@
 """The decisions of the gate, and the answers to them: each is written once, and what was written first stands."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
 from tasks.errors import RequestError, UnchangedError
 from tasks.registry.champions import ledger
 from tasks.registry.champions.candidates import same_models
-from tasks.registry.champions.documents import Answer, Decision, NamedModel
+from tasks.registry.champions.documents import Answer, Decision, NamedModel, Needed
 from tasks.runs.records import now
 from tasks.settings.promotion import Promotion
 from tasks.settings.workflow import ANSWER, CHAMPIONS, decision_key
@@ -67,10 +67,14 @@ def keep_answer(store: Store, dataset: str, new: Answer) -> Answer:
 
 def cases(store: Store, dataset: str) -> list[Case]:
     """All decisions of a dataset with their answers, in the order of their times; raises as `decision`."""
-    keys = store.list(f"{ledger.folder(dataset)}decisions/")
-    names = {match["asked"] for key in keys if (match := KEPT.fullmatch(key)) and not match["answer"]}
-    found = [(decision(store, dataset, name), answer(store, dataset, name)) for name in sorted(names)]
-    return sorted((Case(made, became) for made, became in found if made), key=lambda case: case.decision.when)
+    kept = [match for key in store.list(f"{ledger.folder(dataset)}decisions/") if (match := KEPT.fullmatch(key))]
+    answered = {match["asked"] for match in kept if match["answer"]}
+    found = [
+        Case(made, answer(store, dataset, made.asked) if made.asked in answered else None)
+        for match in kept
+        if not match["answer"] and (made := decision(store, dataset, match["asked"]))
+    ]
+    return sorted(found, key=lambda case: case.decision.when)
 
 
 def require_another(store: Store, candidate: NamedModel) -> None:
@@ -142,8 +146,6 @@ def decide(
 
     Both are compared on the present test part: that of `present`, the models of the newest run with a result.
 
-    What a person asks by hand, as the name says, needs nobody else. `require_of_airflow` keeps such names for them.
-
     Raises:
         RequestError: the candidate cannot answer the present images.
         DataError: what the gate needs is missing or damaged.
@@ -151,10 +153,10 @@ def decide(
     from tasks.registry.champions.judging import Contest, judge
 
     champion = ledger.present(store, candidate.dataset)
-    number = looks(store, candidate, present.test_part)
+    judged = [case.decision for case in cases(store, candidate.dataset)]
+    number = looks(judged, candidate, present.test_part)
     contest = Contest(candidate, champion.model if champion else None, rules, number)
     judgement, predictions = judge(store, contest, present, say)
-    is_first = champion is None and rules.approval == "human"
     new = Decision(
         asked=asked,
         test_part=present.test_part,
@@ -162,15 +164,24 @@ def decide(
         champion=champion.number if champion else None,
         predictions=predictions,
         judgement=judgement,
-        approval="automatic" if is_first or asked.startswith(BY_HAND) else rules.approval,
+        approval=needed(asked, rules, is_first=champion is None),
         when=now(),
     )
     return keep_decision(store, new)
 
 
-def looks(store: Store, candidate: NamedModel, test_part: str) -> int:
+def needed(asked: str, rules: Promotion, *, is_first: bool) -> Needed:
+    """What a candidate that passes needs to become the champion.
+
+    What a person asks by hand, as the name says, needs nobody else. `require_of_airflow` keeps such names for them.
+    """
+    if asked.startswith(BY_HAND) or (is_first and rules.approval == "human"):
+        return "automatic"
+    return rules.approval
+
+
+def looks(judged: Iterable[Decision], candidate: NamedModel, test_part: str) -> int:
     """How many candidates were judged on a test part, with this one."""
-    judged = [case.decision for case in cases(store, candidate.dataset)]
     on_it = [each.candidate for each in judged if each.test_part == test_part]
     return len({(each.run, each.family, each.budget) for each in (*on_it, candidate)})
 

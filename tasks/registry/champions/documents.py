@@ -5,15 +5,25 @@ champion. `champions/DATASET/decisions/ASKED.json` is what the gate decided when
 a person, asked it. `champions/DATASET/decisions/ASKED.answer.json` is what became of it.
 """
 
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from tasks.comparison.schema.promotion import Judgement
 from tasks.comparison.schema.values import Count
 from tasks.settings.values import Frozen, Name
 
+
+def _in_utc(text: str) -> str:
+    if datetime.fromisoformat(text).utcoffset() != timedelta(0):
+        raise ValueError("expected a moment in UTC")
+    return text
+
+
+Moment = Annotated[str, AfterValidator(_in_utc)]  # ISO 8601
 Outcome = Literal["promoted", "rejected", "unanswered", "superseded", "overtaken"]
+Needed = Literal["human", "automatic", "never"]
 
 
 class NamedModel(Frozen):
@@ -49,7 +59,6 @@ class Entry(Frozen):
         restores: the number of the entry that a rollback brings back.
         decision: the name ASKED of the decision that led to it; null for a rollback.
         who: the person's name in Airflow, or on this machine; `automatic` where nobody was asked.
-        when: ISO 8601, UTC.
     """
 
     number: Count
@@ -59,7 +68,7 @@ class Entry(Frozen):
     restores: Count | None = None
     decision: str | None = None
     who: str
-    when: str
+    when: Moment
     why: str
 
 
@@ -82,8 +91,8 @@ class Decision(Frozen):
     champion: Count | None = None
     predictions: dict[str, str] = Field(default_factory=dict)
     judgement: Judgement
-    approval: Literal["human", "automatic", "never"]
-    when: str
+    approval: Needed
+    when: Moment
 
     @property
     def number(self) -> int:
@@ -98,5 +107,5 @@ class Answer(Frozen):
     answer: Outcome
     number: Count | None = None
     who: str | None = None
-    when: str
+    when: Moment
     sentence: str

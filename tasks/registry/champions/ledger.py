@@ -5,6 +5,7 @@ So of two promotions at once one wins, and the other learns of it.
 """
 
 import re
+from collections.abc import Iterator
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -64,7 +65,7 @@ def required(store: Store, dataset: str) -> Entry:
     """
     if found := present(store, dataset):
         return found
-    others = ", ".join(each for each in datasets(store) if present(store, each)) or "none"
+    others = ", ".join(sorted({match["dataset"] for match in _numbered(store, CHAMPIONS)})) or "none"
     makes = f"`champion promote RUN --dataset {dataset}` makes one"
     raise RequestError(f"{dataset}: expected a champion, found none; datasets with one: {others}; {makes}")
 
@@ -130,8 +131,12 @@ def before(store: Store, given: Entry) -> Entry | None:
 
 def _highest(store: Store, dataset: str) -> int:
     """The highest number of a dataset, or 0."""
-    found = (NUMBERED.fullmatch(key) for key in store.list(folder(dataset)))
-    return max((int(match["number"]) for match in found if match), default=0)
+    return max((int(match["number"]) for match in _numbered(store, folder(dataset))), default=0)
+
+
+def _numbered(store: Store, prefix: str) -> Iterator[re.Match[str]]:
+    """The keys of entries below a prefix."""
+    return filter(None, map(NUMBERED.fullmatch, store.list(prefix)))
 
 
 def _key(dataset: str, number: int) -> str:

@@ -210,6 +210,14 @@ def test_by_hand_an_older_run_can_be_named_and_the_champion_cannot(typed, store,
     assert (code, "expected the artifact train/seed-0" in said) == (65, True), said
 
 
+def test_a_damaged_ledger_of_another_dataset_hides_no_mistake(typed, store):
+    """The datasets with a champion are listed by their names, and nothing of them is read."""
+    store.write(f"champions/{DATASET}/0001.json", b"{")
+    decisions.keep_decision(store, champions.decision("r1", candidate=champions.model(dataset="asked_only")))
+    code, said = typed("champion", "rollback", "mnist")
+    assert (code, "mnist: expected a champion, found none; datasets with one: cifar10;" in said) == (64, True), said
+
+
 def test_show_history_and_rollback_tell_the_same_story(typed, store):
     """Of one dataset or of all; a rollback is refused where there is nothing to go back to."""
     assert "no dataset has a champion" in typed("champion", "show")[1]

@@ -40,6 +40,27 @@ def test_what_there_is_not_is_none(store):
     assert decisions.cases(store, DATASET) == []
 
 
+def test_only_answers_that_there_are_are_read(store, monkeypatch):
+    """A history of many decisions that were refused costs no request for answers that nobody gave."""
+    for asked in ("r1", "r2", "r3"):
+        decisions.keep_decision(store, champions.decision(asked))
+    decisions.keep_answer(store, DATASET, champions.answer("r2"))
+    read, keys = type(store).read, []
+    monkeypatch.setattr(type(store), "read", lambda self, key: keys.append(key) or read(self, key))
+    decisions.cases(store, DATASET)
+    assert [key for key in keys if key.endswith(".answer.json")] == [f"champions/{DATASET}/decisions/r2.answer.json"]
+    assert len(keys) == 4
+
+
+@pytest.mark.parametrize("when", ["", "yesterday", "2026-11-29T10:00:00", "2026-11-29T10:00:00+01:00"])
+def test_a_decision_without_its_moment_is_damaged(store, when):
+    """A moment is in UTC, so that texts have the order of their times."""
+    body = champions.decision("r1").model_dump_json().replace("2026-11-29T10:00:00.000+00:00", when)
+    store.write(f"champions/{DATASET}/decisions/r1.json", body.encode())
+    with pytest.raises(DamagedError, match=r"decisions/r1\.json: expected a document Decision"):
+        decisions.decision(store, DATASET, "r1")
+
+
 def test_all_decisions_stand_in_the_order_of_their_times(store):
     """Each with its answer; the names, which have dots, say nothing of the order."""
     names = ("scheduled.2", "by-hand-1", "manual.1.2")
@@ -88,9 +109,7 @@ def test_what_a_person_rolled_back_is_no_candidate(store, run):
     """That are the models from which the person went back, and those that were passed over on the way."""
     keep_ledger(store, "quick-1", "quick-2", "quick-3", back=1)
     model = champions.model(run).model_copy(update={"run": "quick-9"})
-    with pytest.raises(
-        UnchangedError, match="run quick-9 was rolled back by ada, with number 4; `champion"
-    ):
+    with pytest.raises(UnchangedError, match="run quick-9 was rolled back by ada, with number 4; `champion"):
         require_not_rolled_back(store, model)
 
 
@@ -177,6 +196,7 @@ def test_looks_count_the_candidates_that_were_judged_on_a_test_part(store):
     """A candidate counts once, however often it was judged; those on another test part do not count."""
     for asked, run, part in (("r1", "a", "t"), ("r2", "a", "t"), (f"{BY_HAND}3", "b", "t"), ("r4", "c", "other")):
         decisions.keep_decision(store, champions.decision(asked, run, test_part=part))
-    assert decisions.looks(store, champions.model("d"), "t") == 3
-    assert decisions.looks(store, champions.model("b"), "t") == 2
-    assert decisions.looks(store, champions.model("b"), "new") == 1
+    judged = [case.decision for case in decisions.cases(store, DATASET)]
+    assert decisions.looks(judged, champions.model("d"), "t") == 3
+    assert decisions.looks(judged, champions.model("b"), "t") == 2
+    assert decisions.looks(judged, champions.model("b"), "new") == 1
