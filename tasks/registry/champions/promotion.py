@@ -137,13 +137,15 @@ def _successor(store: Store, decision: Decision) -> Entry | None:
 
 
 def _checked(decision: Decision, approval: Approval) -> Approval:
-    """The approval, where rules that never promote do not forbid it.
+    """The approval, where the decision allows it.
 
     Raises:
-        RequestError: they do.
+        RequestError: the rules never promote, or nobody says who approved what needs a person.
     """
-    if decision.approval == "never" and approval.answer == "approved":
+    if approval.answer == "approved" and decision.approval == "never":
         raise RequestError(f"{decision.asked}: the rules promote nothing; `champion promote RUN` promotes by hand")
+    if approval.answer == "approved" and decision.approval == "human" and approval.by in (None, AUTOMATIC):
+        raise RequestError(f"{decision.asked}: expected the name of the person who approved it, received none")
     return approval
 
 

@@ -5,6 +5,7 @@ as not checked.
 """
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -14,23 +15,26 @@ from tasks.registry.champions import decisions, ledger
 from tasks.registry.champions.decisions import BY_HAND, KEPT
 from tasks.registry.champions.documents import Answer, Decision, Entry
 from tasks.registry.champions.judging import judge_again
+from tasks.registry.champions.promotion import AUTOMATIC
 from tasks.report.audit import Audit
+from tasks.runs.requests import read_request
 from tasks.settings.workflow import ANSWER, JUDGE, decision_key
 from tasks.storage.artifacts import find, verify
 from tasks.storage.contract import Store
 from tasks.storage.documents import DamagedError
 
 Document = TypeVar("Document")
+LONGEST = timedelta(days=1)  # no judging takes longer
 
 
 def verify_champions(store: Store, audit: Audit, run: str | None = None) -> None:
-    """Verify the champions of all datasets, or only what is of candidates of `run`.
+    """Verify the champions of all datasets; or the documents of the datasets of `run`, and what is of its candidates.
 
     Raises:
         StoreError: the store cannot be reached.
     """
     verified: set[tuple[str, str]] = set()
-    for dataset in ledger.datasets(store):
+    for dataset in _datasets(store, run):
         documents = _Documents(store, dataset, audit)
         for entry in documents.entries.values():
             if entry and run in (None, entry.model.run):
@@ -41,6 +45,18 @@ def verify_champions(store: Store, audit: Audit, run: str | None = None) -> None
                 _check_decision(documents, decision)
                 keys = {(JUDGE.name, key) for key in decision.predictions.values()}
                 _check_artifacts(documents, keys, verified)
+
+
+def _datasets(store: Store, run: str | None) -> list[str]:
+    """The datasets with champions: those of `run`, or all where no run is meant, or where its request is unreadable."""
+    found = ledger.datasets(store)
+    if run is None:
+        return found
+    try:
+        asked = {each.name for each in read_request(store, run).datasets}
+    except (RequestError, DataError):
+        return found
+    return [name for name in found if name in asked]
 
 
 class _Documents:
@@ -132,6 +148,8 @@ def _check_entry(documents: _Documents, entry: Entry) -> None:
     audit.expect("entries", f"{where}: number", decision.number, entry.number)
     is_allowed = decision.judgement.passed or decision.asked.startswith(BY_HAND)
     audit.expect("entries", f"{where}: its candidate passed, or a person chose it", True, is_allowed)
+    is_approved = {"automatic": True, "human": entry.who != AUTOMATIC, "never": False}[decision.approval]
+    audit.expect("entries", f"{where}: approved as its decision asks for", True, is_approved)
 
 
 def _check_decision(documents: _Documents, decision: Decision) -> None:
@@ -143,6 +161,9 @@ def _check_decision(documents: _Documents, decision: Decision) -> None:
         return
     if answer := documents.answers.get(decision.asked):
         _check_answer(documents, answer)
+    approval = decisions.needed(decision.asked, decision.judgement.rules, is_first=decision.champion is None)
+    audit.expect("decisions", f"{where}: approval", approval, decision.approval)
+    _check_looks(documents, decision)
     try:
         again = judge_again(documents.store, decision, champion)
     except RequestError as error:
@@ -151,6 +172,18 @@ def _check_decision(documents: _Documents, decision: Decision) -> None:
         audit.findings.append(f"{where}: cannot be judged again: {type(error).__name__}: {error}")
     else:
         audit.agree(f"{where}: judgement", decision.judgement, again)
+
+
+def _check_looks(documents: _Documents, decision: Decision) -> None:
+    """Check how many candidates were judged till then. One that was judged at the same time may not be counted."""
+    begin = datetime.fromisoformat(decision.when) - LONGEST
+    till_then = [each for each in documents.decisions.values() if each.when <= decision.when]
+    before = [each for each in till_then if datetime.fromisoformat(each.when) < begin]
+    least, most = (decisions.looks(judged, decision.candidate, decision.test_part) for judged in (before, till_then))
+    documents.audit.checked["decisions"] += 1
+    if not least <= (found := decision.judgement.looks) <= most:
+        where = f"{documents.where(decision)}: judgement: looks"
+        documents.audit.findings.append(f"{where}: expected {least} to {most}, received {found}")
 
 
 def _check_answer(documents: _Documents, answer: Answer) -> None:

@@ -83,6 +83,15 @@ def test_rules_that_never_promote_forbid_an_approval(store):
     assert ledger.present(store, DATASET) is None
 
 
+@pytest.mark.parametrize("by", [None, "automatic"])
+def test_an_approval_has_the_name_of_a_person(store, by):
+    """Where the decision needs one, nobody else can approve."""
+    made = decided(store, "r1")
+    with pytest.raises(RequestError, match="expected the name of the person who approved it, received none"):
+        conclude(store, made, Approval(answer="approved", by=by), never)
+    assert ledger.present(store, DATASET) is None
+
+
 @pytest.mark.parametrize("answer", ["rejected", "unanswered", "superseded"])
 def test_without_an_approval_there_is_no_champion(store, answer):
     """The reason is kept, in one sentence, and nothing is exported."""

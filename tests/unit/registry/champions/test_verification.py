@@ -21,7 +21,7 @@ from tests.support.champions import DATASET, answer, entry
 from tests.support.published_runs import made, put, request
 
 FOLDER = f"champions/{DATASET}/"
-WHEN = "2026-11-29T10:00:00.000+00:00"
+RULES = Promotion()
 
 
 @pytest.fixture
@@ -39,14 +39,17 @@ def champions(store, tmp_path) -> Store:
 
 
 def decide(store: Store, asked: str, run: str, champion: Entry | None = None) -> Decision:
-    """Judge the candidate of a run, and keep that."""
+    """Judge the candidate of a run, two days after the one before, and keep that."""
     candidate = candidate_of(store, run, DATASET)
-    contest = Contest(candidate, champion.model if champion else None, Promotion(), 1)
+    before = [case.decision for case in decisions.cases(store, DATASET)]
+    looks = decisions.looks(before, candidate, candidate.test_part)
+    contest = Contest(candidate, champion.model if champion else None, RULES, looks)
     judgement, predictions = judge(store, contest, candidate, print)
     number = champion.number if champion else None
     made = Decision(
         asked=asked, test_part=candidate.test_part, candidate=candidate, champion=number, predictions=predictions,
-        judgement=judgement, approval="human", when=WHEN,
+        judgement=judgement, approval=decisions.needed(asked, RULES, is_first=champion is None),
+        when=f"2026-11-{10 + 2 * len(before)}T10:00:00.000+00:00",
     )  # fmt: skip
     return decisions.keep_decision(store, made)
 
@@ -94,12 +97,20 @@ def test_whole_champions_agree(champions):
         ("0001.json", lambda d: d["model"].update(budget=9), "0001.json: model: expected"),
         ("0002.json", lambda d: d.update(decision="nobody"), "0002.json: expected the decision that it names"),
         ("0002.json", lambda d: d.update(decision="asked-worse"), "its candidate passed, or a person chose it"),
+        ("0002.json", lambda d: d.update(who="automatic"), "0002.json: approved as its decision asks for"),
         ("0003.json", lambda d: d.update(restores=7), "0003.json: expected an earlier entry that it restores"),
         ("0003.json", lambda d: d.update(export="other"), "0003.json: export: expected"),
         ("0002.json", lambda d: d.update(number=5), "expected number 2 of cifar10, received 5"),
         ("decisions/asked-second.json", lambda d: d["judgement"].update(looks=4), "judgement: sentence: expected"),
         ("decisions/asked-second.json", lambda d: d["judgement"].update(accuracy=0.81), "judgement"),
         ("decisions/asked-second.json", lambda d: d["judgement"]["lead"].update(low=0.1), "judgement: lead.low"),
+        ("decisions/asked-first.json", lambda d: d.update(approval="human"), "approval: expected 'automatic'"),
+        ("decisions/asked-second.json", lambda d: d.update(approval="automatic"), "approval: expected 'human'"),
+        (
+            "decisions/asked-second.json",
+            lambda d: d.update(approval="never"),
+            "0002.json: approved as its decision asks",
+        ),
         ("decisions/asked-worse.json", lambda d: d["judgement"].update(passed=True), "expected a document Decision"),
         ("decisions/asked-worse.json", lambda d: d.update(champion=9), "expected the champion number 9"),
         ("decisions/asked-worse.json", lambda d: d["candidate"].update(family="mixer"), "cannot be judged again"),
@@ -173,6 +184,48 @@ def test_of_one_run_only_its_own_documents_are_checked(champions):
     changed(champions, f"{FOLDER}decisions/asked-second.json", lambda document: document["judgement"].update(looks=4))
     assert findings(champions, "first") == []
     assert findings(champions, "second") != []
+
+
+def test_of_one_run_only_its_own_datasets_are_checked(champions):
+    """What is wrong with another dataset's champions is no finding of this run, and is one of all champions."""
+    champions.write("champions/mnist/0001.json", b"{")
+    champions.write("champions/mnist/note.txt", b"")
+    assert findings(champions, "first") == []
+    assert [line for line in findings(champions) if "mnist" in line] == findings(champions)
+    assert len(findings(champions)) == 2
+
+
+def test_a_run_whose_request_is_damaged_has_all_datasets(champions):
+    """Nothing tells then what it is about, so that nothing is passed over."""
+    champions.write("champions/mnist/0001.json", b"{")
+    champions.write("runs/first/request.json", b"{")
+    assert any("champions/mnist/0001.json: expected" in line for line in findings(champions, "first"))
+
+
+@pytest.mark.parametrize("looks", [2, 4])
+def test_a_forged_number_of_candidates_is_found(champions, looks):
+    """Its sentence agrees with it, the other decisions do not."""
+    assert forged(champions, looks) == [
+        f"{FOLDER}decisions/asked-second.json: judgement: looks: expected 3 to 3, received {looks}"
+    ]
+
+
+@pytest.mark.parametrize(("looks", "count"), [(2, 0), (3, 0), (1, 1), (4, 1)])
+def test_a_candidate_that_was_judged_at_the_same_time_may_not_be_counted(champions, looks, count):
+    """The other one was not in the store yet when this one counted."""
+    key = f"{FOLDER}decisions/asked-worse.json"
+    changed(champions, key, lambda document: document.update(when="2026-11-14T09:59:00.000+00:00"))
+    assert len(forged(champions, looks)) == count
+
+
+def forged(store: Store, looks: int) -> list[str]:
+    """What is found where the last decision counts so many candidates."""
+    made = decisions.decision(store, DATASET, "asked-second")
+    champion = ledger.entry(store, DATASET, 1).model
+    judgement, _ = judge(store, Contest(made.candidate, champion, RULES, looks), made.candidate, print)
+    new = made.model_copy(update={"judgement": judgement})
+    store.write(f"{FOLDER}decisions/asked-second.json", new.model_dump_json().encode())
+    return findings(store)
 
 
 def test_a_judgement_whose_report_is_gone_is_not_checked(champions):
