@@ -119,8 +119,7 @@ def require_of_airflow(asked: str) -> None:
 def require_undecided(store: Store, candidate: NamedModel, rules: Promotion) -> None:
     """Check that nothing has been decided on a candidate, by these rules, against the present champion.
 
-    A candidate that passed may be judged again, unless a person rejected it, or is still asked about this very run. A
-    later run with the same models takes the place of the one that waits.
+    A candidate that passed may be judged again, unless a person rejected it, or is asked about it still.
 
     Raises:
         UnchangedError: it has.
@@ -135,7 +134,7 @@ def require_undecided(store: Store, candidate: NamedModel, rules: Promotion) -> 
             and made.judgement.rules.gate == rules.gate
             and same_models(made.candidate, candidate)
         )
-        if same and (reason := _settled(case, candidate.run)):
+        if same and (reason := _settled(case)):
             raise UnchangedError(f"{candidate.dataset}: {reason}")
 
 
@@ -186,14 +185,15 @@ def looks(judged: Iterable[Decision], candidate: NamedModel, test_part: str) -> 
     return len({(each.run, each.family, each.budget) for each in (*on_it, candidate)})
 
 
-def _settled(case: Case, run: str) -> str | None:
-    """Why a candidate of `run` is not judged again after this case; None where it may be."""
+def _settled(case: Case) -> str | None:
+    """Why the candidate of a case is not judged again; None where it may be."""
     made, became = case
     if not made.judgement.passed:
         return f"decided already, by {made.asked}: {made.judgement.sentence}"
     if became and became.answer == "rejected":
         return f"decided already, by {made.asked}: {became.sentence}"
-    if made.approval == "human" and made.candidate.run == run and case.waits(datetime.now(UTC)):
+    if made.approval == "human" and case.waits(datetime.now(UTC)):
+        run = made.candidate.run
         by_hand = f"`champion promote {run}` promotes it by hand"
         return f"the candidate of run {run} waits for an answer already, asked by {made.asked}; {by_hand}"
     return None

@@ -120,6 +120,7 @@ def test_a_candidate_is_asked_about_once_at_a_time(typed, store):
     ledger.append(store, champions.entry(1, model=candidate_of(store, "quick-1", DATASET)))
     list(several(store, "quick-2", accuracy=0.8))
     assert typed("judge", "--run", "asked", *OF_DATASET)[0] == 0
+    list(several(store, "quick-3", accuracy=0.8, trained_as="quick-2"))
     code, said = typed("judge", "--run", "later", *OF_DATASET)
     assert (code, "run quick-2 waits for an answer already, asked by asked" in said) == (99, True), said
     assert typed("judge", "--run", "asked", *OF_DATASET)[0] == 0

@@ -106,11 +106,7 @@ def test_whole_champions_agree(champions):
         ("decisions/asked-second.json", lambda d: d["judgement"]["lead"].update(low=0.1), "judgement: lead.low"),
         ("decisions/asked-first.json", lambda d: d.update(approval="human"), "approval: expected 'automatic'"),
         ("decisions/asked-second.json", lambda d: d.update(approval="automatic"), "approval: expected 'human'"),
-        (
-            "decisions/asked-second.json",
-            lambda d: d.update(approval="never"),
-            "0002.json: approved as its decision asks",
-        ),
+        ("decisions/asked-second.json", lambda d: d.update(approval="never"), "0002.json: approved as"),
         ("decisions/asked-worse.json", lambda d: d["judgement"].update(passed=True), "expected a document Decision"),
         ("decisions/asked-worse.json", lambda d: d.update(champion=9), "expected the champion number 9"),
         ("decisions/asked-worse.json", lambda d: d["candidate"].update(family="mixer"), "cannot be judged again"),
