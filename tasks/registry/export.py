@@ -17,6 +17,7 @@ from tasks.learning.portable.making import PATIENCE, VARIABLES, Made, make
 from tasks.learning.portable.order import KERAS_FILE, ONNX_FILE, Order
 from tasks.registry.card.text import card
 from tasks.registry.champions.documents import NamedModel
+from tasks.registry.packages import require
 from tasks.registry.trained import Trained, artifact, replicate
 from tasks.report.between.contrast import in_store
 from tasks.runs.companion import answers
@@ -66,11 +67,12 @@ def export(store: Store, model: NamedModel, say: Say) -> str:
     """The key of the export of the model's replicate, which is made where the store does not have it whole.
 
     Raises:
-        RequestError: the run of the model has no report.
+        RequestError: a package that makes the files is not installed, or the run of the model has no report.
         DataError: an artifact is missing or damaged; or an exported file would not answer as the trained network does.
         NoAnswerError: the process that makes the files did not end by itself.
         StoreError: the store cannot be reached.
     """
+    require((*MAKERS, "keras", "keras_tuner", BACKEND))
     weights, data = artifact(store, model, "train", model.replicate), artifact(store, model, "normalize")
     with replicate(store, model, model.replicate) as trained:
         text = card(in_store(store, model.run).comparison, model, trained.temperature)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tasks.errors import DataError, RequestError
 from tasks.learning.temperature import apply
 from tasks.registry.champions.documents import NamedModel
+from tasks.registry.packages import require
 from tasks.registry.prediction.answers import Engine
 from tasks.registry.trained import Trained, replicate
 from tasks.storage.artifacts import find, read_file
@@ -25,7 +26,8 @@ def keras_engine(store: Store, model: NamedModel, seeds: Sequence[int]) -> Engin
     It must be called before Keras is imported with another backend than that of the training.
 
     Raises:
-        RequestError: the present code builds another network than the one that was trained.
+        RequestError: Keras or its backend is not installed, or the present code builds another network than the one
+            that was trained.
         DataError: the store does not have a replicate any more, or what it has is damaged.
     """
     with ExitStack() as stack:
@@ -43,6 +45,7 @@ def keras_engine(store: Store, model: NamedModel, seeds: Sequence[int]) -> Engin
 def _loaded(trained: Trained, model: NamedModel) -> tuple[Any, float]:
     """The network and its temperature."""
     os.environ["KERAS_BACKEND"] = trained.backend
+    require(("keras", "keras_tuner", trained.backend), ", or use --engine onnx")
     from tasks.learning import network
 
     try:
@@ -58,8 +61,10 @@ def onnx_engine(store: Store, key: str) -> Engine:
     """The exported model of the artifact `key`. It imports neither TensorFlow nor Keras.
 
     Raises:
+        RequestError: ONNX Runtime is not installed.
         DataError: the store does not have the export any more, or what it has is damaged.
     """
+    require(("onnxruntime",), ", or use --engine keras")
     import onnxruntime
 
     manifest = find(store, EXPORT, key)
