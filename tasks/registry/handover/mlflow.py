@@ -3,6 +3,10 @@
 Every one of them has the tag `like_for_like.run`. That of the whole gets its tag `like_for_like.complete`, the digest
 of the bundle, last of all. So a second hand-over finds it and does nothing. One that was killed, or that handed over
 another report of this run, leaves runs without this tag: the next one moves them to MLflow's trash and begins again.
+
+MLflow has nothing that makes a run once. So two hand-overs at once may both make it, and tidy up when one is whole:
+of those with the tag, the one with the first id stays. What stays is the same to both, whoever looks first. A run in
+the trash takes nothing more, so a hand-over learns at its next step that another one has put its runs there.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +16,7 @@ from typing import Any
 from tasks.errors import RequestError, redacted
 from tasks.registry.handover.bundle import Bundle
 from tasks.registry.handover.content import PREFIX, BranchRun, Content, SeedRun, Values, content
+from tasks.registry.packages import require
 
 RUN, COMPLETE = f"{PREFIX}run", f"{PREFIX}complete"
 PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"  # MLflow's own tags: its pages show both
@@ -19,7 +24,6 @@ NUMBERS_AT_ONCE = 1_000  # of one request; MLflow takes no more
 TOLD = 4_900  # characters of a tag, and 500 of a parameter: older servers take no more
 TOLD_OF_A_PARAMETER = 500
 PAGE = 1_000
-MISSING = "expected the package mlflow-skinny, found none; type pip install 'mlflow-skinny>=3.5'"
 
 
 def hand_over(bundle: Bundle, uri: str, experiment: str) -> str:
@@ -29,11 +33,10 @@ def hand_over(bundle: Bundle, uri: str, experiment: str) -> str:
         RequestError: MLflow is not installed, or refuses what it was asked.
         ConnectionError: the server cannot be reached, or fails; a retry may help.
     """
-    try:
-        from mlflow import MlflowClient
-        from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
-    except ImportError as error:
-        raise RequestError(f"{MISSING} ({error.name})") from None
+    require(("mlflow",))
+    from mlflow import MlflowClient
+    from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
+
     MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)  # the address may hold a password
     with _in_our_words(uri):
         return _Transfer(MlflowClient(tracking_uri=uri), experiment, bundle, redacted(uri)).bring()
@@ -66,22 +69,58 @@ class _Transfer:
         self._run: Content = content(bundle.comparison)
         self._experiment = self._experiment_named(experiment)
         self._moment = round(1000 * self._run.created)  # MLflow counts milliseconds
+        self._own: list[str] = []  # ids of the runs that this hand-over began, that of the whole first
 
     def _experiment_named(self, name: str) -> str:
         """The id of the experiment, which is made where there is none."""
+        from mlflow.exceptions import MlflowException
+
         found = self._client.get_experiment_by_name(name)
-        if found and found.lifecycle_stage != "active":
+        if found is None:
+            try:
+                return str(self._client.create_experiment(name))
+            except MlflowException:
+                found = self._client.get_experiment_by_name(name)  # another hand-over may have made it meanwhile
+                if found is None:
+                    raise
+        if found.lifecycle_stage != "active":
             wanted = "restore it in MLflow, or name another one (MLFLOW_EXPERIMENT_NAME)"
             raise RequestError(f"{self._where}: expected an active experiment {name!r}, found a deleted one; {wanted}")
-        return str(found.experiment_id if found else self._client.create_experiment(name))
+        return str(found.experiment_id)
 
     def bring(self) -> str:
-        """Bring all of it, unless it is there."""
-        there = self._there()
-        if any(run.data.tags.get(COMPLETE) == self._bundle.digest for run in there):
+        """Bring all of it, unless it is there.
+
+        Raises:
+            ConnectionError: another hand-over of this run is at work.
+        """
+        from mlflow.exceptions import MlflowException
+
+        if self._is_there():
             return f"{self._where}: run {self._run.run} is there already, nothing was done"
-        for run in there:
-            self._client.delete_run(run.info.run_id)
+        self._discard(self._there())
+        try:
+            self._bring_whole()
+        except MlflowException:
+            if not self._is_overtaken():
+                raise
+            self._discard([self._client.get_run(run) for run in self._own])
+        if not self._is_there():
+            other = f"another hand-over of run {self._run.run} is at work"
+            raise ConnectionError(f"{self._where}: {other}; wait for its end, and try again")
+        seeds = sum(len(branch.seeds) for branch in self._run.branches)
+        return f"{self._where}: run {self._run.run}, {len(self._run.branches)} families' results and {seeds} seeds"
+
+    def _is_there(self) -> bool:
+        """Whether MLflow has all of it. Then all else that it has of this run is in the trash."""
+        while kept := self._kept(there := self._there()):
+            others = [run for run in there if run not in kept]
+            if not others:
+                return True
+            self._discard(others)
+        return False
+
+    def _bring_whole(self) -> None:
         whole = self._begun(self._run.run, self._run.tags | {NOTE: "\n\n".join(self._run.verdicts)}, None)
         self._log(whole, self._run.parameters, [])
         for path in self._bundle.documents:
@@ -90,8 +129,26 @@ class _Transfer:
             self._bring_branch(branch, whole)
         self._client.set_terminated(whole, "FINISHED", self._moment)
         self._client.set_tag(whole, COMPLETE, self._bundle.digest)
-        seeds = sum(len(branch.seeds) for branch in self._run.branches)
-        return f"{self._where}: run {self._run.run}, {len(self._run.branches)} families' results and {seeds} seeds"
+
+    def _is_overtaken(self) -> bool:
+        """Whether somebody put into the trash what this hand-over is making."""
+        return bool(self._own) and self._client.get_run(self._own[0]).info.lifecycle_stage != "active"
+
+    def _kept(self, there: list[Any]) -> list[Any]:
+        """Of these, what stays: the first whole one, and all below it."""
+        whole = sorted(run.info.run_id for run in there if run.data.tags.get(COMPLETE) == self._bundle.digest)
+        parents = {run.info.run_id: run.data.tags.get(PARENT) for run in there}
+
+        def top(run: str) -> str:
+            parent = parents.get(run)
+            return top(parent) if parent else run
+
+        return [run for run in there if whole and top(run.info.run_id) == whole[0]]
+
+    def _discard(self, runs: list[Any]) -> None:
+        """Move them to the trash, first those of a whole, so that whoever makes one learns of it at once."""
+        for run in sorted(runs, key=lambda run: PARENT in run.data.tags):
+            self._client.delete_run(run.info.run_id)
 
     def _there(self) -> list[Any]:
         """All runs of this run that MLflow has, whole or not."""
@@ -123,7 +180,8 @@ class _Transfer:
         """The id of a new run."""
         known = {key: value[:TOLD] for key, value in tags.items()} | ({PARENT: parent} if parent else {})
         made = self._client.create_run(self._experiment, self._moment, known, name)
-        return str(made.info.run_id)
+        self._own.append(str(made.info.run_id))
+        return self._own[-1]
 
     def _numbers(self, numbers: dict[str, float], step: int, after: float) -> list[Any]:
         from mlflow.entities import Metric

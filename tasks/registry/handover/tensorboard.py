@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks.errors import RequestError
 from tasks.registry.handover.bundle import Bundle
 from tasks.registry.handover.content import BranchRun, Content, SeedRun, content
+from tasks.registry.packages import require
+from tasks.runs.scratch import scratch_folder
 
 FILE = "events.out.tfevents.0000000001.like-for-like"  # TensorBoard knows its files by the middle of their names
-UNFINISHED = ".unfinished"
-MISSING = "expected the package tensorboard, found none; type pip install 'tensorboard>=2.20'"
+UNFINISHED = ".like-for-like-"  # begins the name of a folder in the one of the logs
 
 
 def hand_over(bundle: Bundle, folder: Path) -> str:
@@ -25,26 +25,25 @@ def hand_over(bundle: Bundle, folder: Path) -> str:
         RequestError: TensorBoard is not installed.
         OSError: the folder cannot be written to.
     """
+    require(("tensorboard",))
     run = content(bundle.comparison)
     home = folder / run.run
-    try:
-        files = {home / place / FILE: body for place, body in _files(run)}
-    except ImportError as error:
-        raise RequestError(f"{MISSING} ({error.name})") from None
-    for path, body in files.items():
-        _write(path, body)
+    files = {home / place / FILE: body for place, body in _files(run)}
+    folder.mkdir(parents=True, exist_ok=True)
+    with scratch_folder(folder, UNFINISHED) as scratch:
+        for path, body in files.items():
+            _write(path, body, scratch / "file")
     for path in home.rglob(FILE):  # of a report of this run that another one has replaced
         if path not in files:
             path.unlink()
     return f"{home}: {len(files)} files of events; to see them: tensorboard --logdir {folder}"
 
 
-def _write(path: Path, body: bytes) -> None:
-    """Give a file its whole content at once; one that has it already stays untouched."""
+def _write(path: Path, body: bytes, unfinished: Path) -> None:
+    """Give a file its whole content at once, by way of `unfinished`; one that has it already stays untouched."""
     if path.exists() and path.read_bytes() == body:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(UNFINISHED)
     unfinished.write_bytes(body)
     unfinished.replace(path)
 

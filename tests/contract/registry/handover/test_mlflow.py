@@ -32,6 +32,9 @@ def watch(event, details):
 sys.addaudithook(watch)
 runpy.run_module("tasks", run_name="__main__", alter_sys=True)
 """
+# The same, but it says so and waits for a line on its standard input, once.
+WAITING = DYING.replace("os.kill(os.getpid(), signal.SIGKILL)", "left = 10**6; print('waits', flush=True); input()")
+HAND_OVER = ("hand-over", "mlflow", "quick-1")
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +135,64 @@ def test_a_killed_hand_over_is_not_doubled(environment, runs, begun):
     assert done.returncode == -signal.SIGKILL
     assert len(runs()) == begun
     assert in_this_process(environment, "hand-over", "mlflow", "quick-1") == 0
+    assert len(runs()) == 9
+    assert {run.info.status for run in runs().values()} == {"FINISHED"}
+
+
+@pytest.fixture
+def held(environment):
+    """A function that starts a hand-over and waits until it has begun so many runs and is about to begin one more."""
+    started = []
+
+    def start(begun):
+        line = [sys.executable, "-c", WAITING, str(begun), *HAND_OVER]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        started.append(subprocess.Popen(line, cwd=PROJECT, env=dict(os.environ) | environment, **pipes))
+        assert started[-1].stdout.readline() == "waits\n"
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def gone_on(*processes):
+    """All of them at once: how each ended, and what it said."""
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    return [(said, process.returncode) for process in processes for said, _ in [process.communicate(timeout=PATIENCE)]]
+
+
+def test_two_at_once_leave_it_there_once(runs, held):
+    """Neither has begun anything when the other one looks. Both say that it is there, and it is, whole."""
+    for said, code in gone_on(held(0), held(0)):
+        assert (code, "run quick-1, 2 families' results and 6 seeds" in said) == (0, True), said
+    assert len(runs()) == 9
+    assert {run.info.status for run in runs().values()} == {"FINISHED"}
+    assert "like_for_like.complete" in runs()["quick-1"].data.tags
+
+
+def test_one_that_another_one_overtook_leaves_nothing_of_its_own(environment, runs, held):
+    """The other one is whole by then, so all is well."""
+    first = held(5)
+    assert in_this_process(environment, *HAND_OVER) == 0
+    whole = {run.info.run_id for run in runs().values()}
+    ((said, code),) = gone_on(first)
+    assert code == 0, said
+    assert {run.info.run_id for run in runs().values()} == whole
+    assert len(whole) == 9
+
+
+def test_one_that_another_one_overtakes_asks_for_patience(runs, held):
+    """The other one is at work still: 1, as a retry helps. The other one then has all of it."""
+    first, second = held(5), held(3)
+    ((said, code),) = gone_on(first)
+    assert (code, "another hand-over of run quick-1 is at work; wait for its end" in said) == (1, True), said
+    assert len(runs()) == 3
+    ((said, code),) = gone_on(second)
+    assert code == 0, said
     assert len(runs()) == 9
     assert {run.info.status for run in runs().values()} == {"FINISHED"}
 
