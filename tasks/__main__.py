@@ -32,7 +32,7 @@ exit codes: 0 done, 99 skipped, 64 bad request or configuration, 65 bad data, ot
 def main(arguments: list[str] | None = None) -> int:
     """Run one stage or command, and return the exit code."""
     options = _parser().parse_args(arguments)
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(options.log)
     handler.setFormatter(DiscreetFormatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     for noisy in ("boto3", "botocore", "matplotlib", "s3transfer", "urllib3"):
@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=ENVIRONMENT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.set_defaults(log=sys.stdout)  # a command whose answers stand there logs elsewhere
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in COMMANDS:
         module.add(commands)

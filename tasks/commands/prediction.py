@@ -1,6 +1,7 @@
 """`predict`: what a dataset's champion, or another trained model, says of images."""
 
 import argparse
+import io
 import logging
 import os
 import re
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasks.commands.store import named_store
 from tasks.errors import DataError, RequestError, shown
+from tasks.registry.packages import require
 from tasks.runs.numerics import make_known
 from tasks.runs.scratch import scratch
 from tasks.storage.contract import Store
@@ -22,6 +24,7 @@ PREDICT = "say which class images belong to, by the champion of a dataset or by 
 PATHS = "an image, a folder, an archive, s3://bucket/prefix/, or - for names on standard input, one a line"
 MODEL = re.compile(r"(?P<run>[^/]+)/(?P<family>[a-z][a-z0-9_]*)(?:/(?P<budget>\d{1,9}))?")
 BATCH = 512  # as `evaluate` predicts, and so with the same roundings
+MOST = 65_536  # images of a batch
 
 
 class Chosen(NamedTuple):
@@ -44,8 +47,9 @@ class Count:
         self.failed += sum(answer.error is not None for answer in answers)
 
     def words(self) -> str:
-        """The same for people; empty before the first one."""
-        return f"{self.files:,} files are done, {self.failed:,} of them could not be read" if self.files else ""
+        """The same for people."""
+        done = f"{self.files:,} files are done, {self.failed:,} of them could not be read"
+        return done if self.files else "reading the first images"
 
 
 def add(commands: Any) -> None:
@@ -58,21 +62,22 @@ def add(commands: Any) -> None:
     predict.add_argument("--engine", choices=("keras", "onnx"), default="keras", help="onnx needs no TensorFlow")
     predict.add_argument("--output", metavar="FILE", type=Path, help="write a .csv, .jsonl or .parquet file")
     predict.add_argument("--batch", metavar="N", type=_batch, default=BATCH, help="images at a time (default: 512)")
-    predict.set_defaults(run_command=_predict)
+    predict.set_defaults(run_command=_predict, log=sys.stderr)
 
 
 def _batch(text: str) -> int:
     """A number of images.
 
     Raises:
-        ValueError: it is not a whole number from 1 to 65,536; argparse reports that.
+        ArgumentTypeError: it is none that can be.
     """
-    if not 1 <= (batch := int(text)) <= 65_536:
-        raise ValueError
-    return batch
+    if not (text.isdecimal() and 1 <= int(text) <= MOST):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to {MOST:,}, received {shown(text, 20)}")
+    return int(text)
 
 
 def _predict(options: argparse.Namespace) -> None:
+    require(("numpy", "PIL"))
     from tasks.registry.prediction import outputs
     from tasks.registry.prediction.answers import answers
     from tasks.registry.prediction.paths import asked
@@ -87,10 +92,11 @@ def _predict(options: argparse.Namespace) -> None:
         known, engine = task(store, chosen.model), _engine(store, chosen, options, folder)
         count = Count()
         bar.tell(count.words)
+        names = sys.stdin.buffer if sys.stdin else io.BytesIO()  # none: standard input is closed
         with outputs.opened(options.output, sys.stdout, known.classes) as write:
-            for found in answers(asked(options.paths, sys.stdin.buffer), known, engine, options.batch):
-                write(found)
+            for found in answers(asked(options.paths, names), known, engine, options.batch):
                 count.add(found)
+                write(found)
     if options.output:
         print(f"{options.output}: {count.files:,} files, {count.files - count.failed:,} answers")
     if not count.files:
@@ -109,6 +115,8 @@ def _check(options: argparse.Namespace) -> None:
         from tasks.registry.prediction.outputs import check
 
         check(options.output)
+    elif sys.stdout is None:
+        raise RequestError("expected an open standard output for the answers, found a closed one; add --output FILE")
     if "" in options.paths:
         raise RequestError("PATH: expected the name of a file or a folder, received an empty one")
     if options.engine == "onnx" and (options.model or options.ensemble):

@@ -9,7 +9,15 @@ from tasks.data.part import is_hidden
 from tasks.data.sources.locations import CORRECT, Entry
 from tasks.data.sources.objects import Objects
 from tasks.errors import DataError, UnsettledError
-from tasks.registry.prediction.file import NO_FILES, Asked, UnreadableError, check_size, on_disk, unreadable
+from tasks.registry.prediction.file import (
+    NO_FILES,
+    Asked,
+    UnreadableError,
+    check_size,
+    on_disk,
+    unreadable,
+    without_name,
+)
 from tasks.registry.prediction.members import members
 
 REMEDY = "correct the address"
@@ -25,7 +33,7 @@ def objects(address: str) -> Iterator[Asked]:
     try:
         listing = location.listing()
     except DataError as error:
-        yield unreadable(address, _reason(error))
+        yield unreadable(address, _reason(error, address))
         return
     entries = sorted(entry for entry in listing.entries if not is_hidden(entry.name))
     if not entries:
@@ -34,7 +42,9 @@ def objects(address: str) -> Iterator[Asked]:
         yield from _archived(location, entries[0], address)
     else:
         names = [address] if listing.is_file else [f"{address.rstrip('/')}/{entry.name}" for entry in entries]
-        yield from (Asked(name, partial(_read, location, entry)) for name, entry in zip(names, entries, strict=True))
+        yield from (
+            Asked(name, partial(_read, location, entry, name)) for name, entry in zip(names, entries, strict=True)
+        )
 
 
 def _archived(location: Objects, entry: Entry, address: str) -> Iterator[Asked]:
@@ -43,22 +53,22 @@ def _archived(location: Objects, entry: Entry, address: str) -> Iterator[Asked]:
         try:
             location.bring(entry, file, lambda _: None)
         except (DataError, UnsettledError) as error:
-            yield unreadable(address, _reason(error))
+            yield unreadable(address, _reason(error, address))
             return
         yield from members(str(file), address)
 
 
-def _read(location: Objects, entry: Entry) -> bytes:
+def _read(location: Objects, entry: Entry, name: str) -> bytes:
     check_size(entry.size)
     with TemporaryDirectory(prefix="object-") as folder:
         file = Path(folder, "object")
         try:
             location.bring(entry, file, lambda _: None)
         except (DataError, UnsettledError) as error:
-            raise UnreadableError(_reason(error)) from None
+            raise UnreadableError(_reason(error, name)) from None
         return on_disk(str(file)).read()
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, name: str) -> str:
     """Why something cannot be read, for who typed the address: no dataset's file has it."""
-    return str(error).replace(CORRECT, REMEDY)
+    return without_name(error, name).replace(CORRECT, REMEDY)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import BinaryIO, NamedTuple, NoReturn
 
-from tasks.errors import DiscreetError
+from tasks.errors import DiscreetError, redacted
 from tasks.storage.contract import MIB
 
 MAX_BYTES = 512 * MIB  # of one image file: a TIFF of the most pixels that an image may have takes as much
@@ -50,9 +50,10 @@ def read(path: str) -> bytes:
         UnreadableError: it is no file, or must not be read, or is larger than MAX_BYTES.
     """
     with opened(path) as file:
-        check_size(os.fstat(file.fileno()).st_size)
+        size = os.fstat(file.fileno()).st_size
+        check_size(size)
         try:
-            return file.read(MAX_BYTES)  # no more, where it grows
+            return file.read(size)  # no more, where it grows
         except OSError as error:
             raise UnreadableError(reason(error)) from None
 
@@ -88,3 +89,11 @@ def check_size(size: int) -> None:
 def reason(error: OSError | ValueError) -> str:
     """Why a file cannot be read, in the words of the system, without its name."""
     return getattr(error, "strerror", None) or str(error)
+
+
+def without_name(error: Exception, name: str) -> str:
+    """The same of an error of this project, whose message begins with the name."""
+    text, shown = str(error), redacted(name)
+    for start in (f"{shown}: ", f"{shown}/: "):  # the address of a whole bucket gets a slash
+        text = text.removeprefix(start)
+    return text

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from tasks.data.part import is_hidden
 from tasks.data.sources.archives import unpack
 from tasks.errors import DataError
-from tasks.registry.prediction.file import NO_FILES, Asked, UnreadableError, on_disk, opened, unreadable
+from tasks.registry.prediction.file import NO_FILES, Asked, UnreadableError, on_disk, opened, unreadable, without_name
 
 
 def members(path: str, name: str) -> Iterator[Asked]:
@@ -23,7 +23,7 @@ def members(path: str, name: str) -> Iterator[Asked]:
             is_empty = False
             yield member
     except (UnreadableError, DataError) as error:
-        yield unreadable(name, str(error))
+        yield unreadable(name, without_name(error, name))
         return
     if is_empty:
         yield unreadable(name, NO_FILES)

@@ -8,20 +8,24 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
-from uuid import uuid4
 
 from tasks.data.part import shown
 from tasks.errors import RequestError
+from tasks.registry.packages import require
 from tasks.registry.prediction.answers import Answer
 from tasks.report.pages.table import inert
+from tasks.runs.scratch import scratch_folder
 
 # As the files call what an Answer has.
 COLUMNS = (
     "name", "class", "probability", "second", "second_probability", "third", "third_probability", "error",
 )  # fmt: skip
+PARQUET = ".parquet"
 SHARE = 9  # characters of a probability on a terminal
 MAX_PATH = 4096  # characters of a name on a terminal, or of a reason
 ROW_GROUP = 2**14  # answers of a Parquet file that are written together
+# Begins the name of a folder beside the file; hidden, so that no folder of images seems to have it.
+UNFINISHED = ".like-for-like-answers-"
 Write = Callable[[Sequence[Answer]], None]
 
 
@@ -37,35 +41,48 @@ def check(output: Path) -> None:
     """Refuse a file that cannot be written, before anything is computed.
 
     Raises:
-        RequestError: it is of another kind, or is a folder, or its own folder is not there.
+        RequestError: it is of another kind, or is a folder, or its own folder is not there or must not be written to;
+            or what writes a Parquet file is not installed.
     """
     if output.suffix.lower() not in WRITERS:
         expected = f"expected a name that ends with {', '.join(WRITERS)}"
         raise RequestError(f"--output: {expected}, received {shown(output.name)}")
-    if output.is_dir() or not output.parent.is_dir():
-        expected = "the name of a file in a folder that is there"
+    if output.suffix.lower() == PARQUET:
+        require(("pyarrow",), ", or write a .csv or .jsonl file")
+    if not _may_be(output):
+        expected = "the name of a file in a folder that is there and that this user may write to"
         raise RequestError(f"--output: expected {expected}, received {shown(str(output))}")
+
+
+def _may_be(output: Path) -> bool:
+    try:
+        return not output.is_dir() and output.parent.is_dir() and os.access(output.parent, os.W_OK)
+    except OSError:  # a name that is too long
+        return False
 
 
 @contextmanager
 def _lines(stream: TextIO, classes: Sequence[str]) -> Iterator[Write]:
     """A line for each answer. The name comes last, as it may be long; nothing of it can move a terminal's cursor.
 
-    Where the reader goes, as `head` does, the block ends and nothing more is said.
+    The head comes with the first answers. Where the reader goes, as `head` does, the block ends.
     """
     width = max(len(shown(label)) for label in (*classes, "second"))
-    heads = [f"{head:{width + SHARE}}" for head in ("class", "second", "third")]
+    head = "  ".join([*(f"{name:{width + SHARE}}" for name in ("class", "second", "third")), "name"])
+    heads = iter([head])
 
     def write(answers: Sequence[Answer]) -> None:
-        stream.writelines(f"{_line(answer, width)}\n" for answer in answers)
+        lines = [*heads, *(_line(answer, width) for answer in answers)]
+        stream.writelines(f"{line}\n" for line in lines)
         stream.flush()
 
     try:
-        stream.write(f"{'  '.join(heads)}  name\n")
         yield write
-    except BrokenPipeError:
-        with open(os.devnull, "wb") as nowhere:  # for what waits in the stream, and for the log
+    except OSError as error:
+        with open(os.devnull, "wb") as nowhere:  # for what waits in the stream, and would fail at the end once more
             os.dup2(nowhere.fileno(), stream.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise
 
 
 def _line(answer: Answer, width: int) -> str:
@@ -131,16 +148,13 @@ def _parquet(path: Path) -> Iterator[Write]:
 
 @contextmanager
 def _appearing(path: Path) -> Iterator[BinaryIO]:
-    """A file that gets its name when the block ends without an error."""
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}")  # hidden, so that no folder of images seems to have it
-    try:
-        with temporary.open("xb") as file:
+    """A file that gets its name when the block ends without an error; what killed processes left beside it goes."""
+    with scratch_folder(path.parent, UNFINISHED) as folder:
+        with (folder / path.name).open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        (folder / path.name).replace(path)
 
 
-WRITERS = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}
+WRITERS = {".csv": _csv, ".jsonl": _jsonl, PARQUET: _parquet}

@@ -190,6 +190,7 @@ def test_an_image_of_another_size_is_brought_to_the_shape_of_the_arrays(typed, i
         (("cifar10", "x.png", "--engine", "onnx", "--ensemble"), "expected no --ensemble"),
         (("cifar10", "x.png", "--engine", "onnx", "--model", "r1/ann"), "expected no --model"),
         (("cifar10", "x.png", "--output", "a.txt"), "expected a name that ends with .csv, .jsonl, .parquet"),
+        (("cifar10", "x.png", "--output", "none/a.csv"), "expected the name of a file in a folder that is there"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(typed, arguments, words):

@@ -100,6 +100,62 @@ def test_a_lost_export_is_named(exported, pictures, store):
     assert "expected model.onnx in artifacts/export/" in done.output
 
 
+def on(exported, streams, *arguments):
+    """The command as a shell starts it, with `streams` in the shell's words; its two streams, where they are read."""
+    line = ["sh", "-c", f'exec "$@" {streams}', "sh", sys.executable, "-m", "tasks", "predict", DATASET, *arguments]
+    place = {"cwd": PROJECT, "env": os.environ | exported, "timeout": PATIENCE}
+    return subprocess.run([*line, "--engine", "onnx"], capture_output=True, text=True, check=False, **place)
+
+
+def test_answers_alone_stand_on_standard_output(exported, pictures, tmp_path):
+    """What is logged and counted goes to standard error; after a refusal nothing stands there."""
+    (tmp_path / "text.png").write_text("no image")
+    done = on(exported, "", f"{pictures}/0.png", f"{tmp_path}/text.png")
+    assert done.returncode == 65
+    head, answer, reason = done.stdout.splitlines()
+    assert (head.split()[-1], answer.split()[0], reason.partition(": ")[0]) == ("name", "blue", f"{tmp_path}/text.png")
+    assert done.stderr.splitlines()[-1].endswith(" predict: 1 of 2 files could not be read")
+    refused = on(exported, "", "")
+    assert (refused.returncode, refused.stdout) == (64, "")
+    assert "PATH: expected the name of a file or a folder, received an empty one" in refused.stderr
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("streams", "arguments", "code", "words"),
+    [
+        (">/dev/full", ["0.png"], 1, "No space left on device"),
+        (">&-", ["0.png"], 64, "expected an open standard output"),
+        ("<&-", ["-"], 65, "received no name of one"),
+        ("<&-", ["0.png"], 0, ""),
+        ("</dev/null", ["-"], 65, "received no name of one"),
+    ],
+)
+def test_streams_that_cannot_be_used_are_one_line(exported, pictures, streams, arguments, code, words, unbuffered):
+    """A full disk, closed streams and an empty one: no traceback, and the exit code of the fault."""
+    named = [name if name == "-" else f"{pictures}/{name}" for name in arguments]
+    done = on(exported | {"PYTHONUNBUFFERED": unbuffered}, streams, *named)
+    assert done.returncode == code, done.stderr
+    said = [line for line in done.stderr.splitlines() if " predict: " in line]
+    assert [words in line for line in said] == [True] * bool(code), done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_nobody_reads_the_answers(exported, pictures, unbuffered):
+    """The reader is gone before the first line: that is no fault of anybody."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    line = [sys.executable, "-m", "tasks", "predict", DATASET, str(pictures), "--engine", "onnx"]
+    place = {"cwd": PROJECT, "env": os.environ | exported | {"PYTHONUNBUFFERED": unbuffered}, "timeout": PATIENCE}
+    done = subprocess.run(line, stdout=writer, stderr=subprocess.PIPE, text=True, check=False, **place)
+    os.close(writer)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
 def test_a_reader_that_has_seen_enough_ends_it(exported, pictures):
     """As `head` does: what reads the lines goes, and the command ends without a word."""
     line = [sys.executable, "-m", "tasks", "predict", DATASET, "-", "--engine", "onnx", "--batch", "1"]
@@ -115,5 +171,5 @@ def test_a_reader_that_has_seen_enough_ends_it(exported, pictures):
         said = process.stderr.read()
         assert process.wait(PATIENCE) == 0, said
     told = ("asking champion 1 of ", "not used, as they could change results: ")
-    slow = ("loading the model (", "1 files are done")  # on a slow machine alone
+    slow = ("loading the model (", "reading the first images", "1 files are done")  # on a slow machine alone
     assert [line for line in said.splitlines() if not line.startswith(told + slow)] == []

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -109,10 +110,30 @@ def test_lines_on_a_terminal():
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("a.xls", ".csv, .jsonl, .parquet"), ("a", ".csv"), ("no/a.csv", "folder"), ("b.csv", "folder")],
+    [
+        ("a.xls", ".csv, .jsonl, .parquet"),
+        ("a", ".csv"),
+        ("no/a.csv", "folder"),
+        ("b.csv", "folder"),
+        (f"{'x' * 300}.csv", "folder"),
+    ],
 )
 def test_a_file_that_cannot_be_is_refused(tmp_path, name, expected):
-    """Another kind, a folder that is not there, and the name of a folder."""
+    """Another kind, a folder that is not there, the name of a folder, and a name that is too long."""
     (tmp_path / "b.csv").mkdir()
     with pytest.raises(RequestError, match=expected):
         outputs.check(Path(tmp_path, name))
+
+
+def test_a_folder_that_must_not_be_written_to_is_refused(tmp_path, monkeypatch):
+    """Before a model is loaded: a mounted folder is often somebody else's."""
+    monkeypatch.setattr("os.access", lambda path, mode: (path, mode) != (tmp_path, os.W_OK))
+    with pytest.raises(RequestError, match="that this user may write to"):
+        outputs.check(tmp_path / "a.csv")
+
+
+def test_a_name_as_long_as_may_be_is_written(tmp_path):
+    """What is not finished has no longer name."""
+    path = tmp_path / f"{'x' * 251}.csv"
+    written(path)
+    assert [*tmp_path.iterdir()] == [path]
