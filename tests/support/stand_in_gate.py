@@ -16,7 +16,7 @@ from tasks.runs.order import latest
 from tasks.runs.records import now
 from tasks.settings.promotion import Promotion
 from tasks.settings.request import slug
-from tests.support.champions import answer, decision, judgement
+from tests.support.champions import answer, decision, judgement, model
 
 
 def stand_in(folder: Path, command: str, run: str, dataset: str) -> int:
@@ -24,7 +24,8 @@ def stand_in(folder: Path, command: str, run: str, dataset: str) -> int:
     store, asked = named_store(), slug(run)
     if command == "judge":
         rules = Promotion(patience_hours=float((folder / "patience").read_text()))
-        keep_decision(store, decision(asked, latest(store), judgement=judgement(rules=rules), when=now()))
+        candidate = model(latest(store), dataset=dataset)
+        keep_decision(store, decision(asked, candidate=candidate, judgement=judgement(rules=rules), when=now()))
         return 0
     approval = json.loads(os.environ["APPROVAL"])
     if approval["answer"] != "approved":

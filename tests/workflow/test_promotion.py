@@ -14,7 +14,7 @@ from tests.support.bells import COMPARISON, PROMOTION, Bells, awaited
 from tests.support.browser import Browser, needs_browser
 from tests.support.machine import Machine
 
-DATASET, SUBJECT = "cifar10", "Make the new CNN the champion of Tiny CIFAR?"
+DATASET, OTHER, SUBJECT = "cifar10", "fashion_mnist", "Make the new CNN the champion of Tiny CIFAR?"
 # A waiting task looks often, but not so often that an answer mostly meets a look.
 SITE = """
 [orchestration]
@@ -55,12 +55,12 @@ def became(machine, bells):
     """What the store says of a run that is over: the answer, and who gave it."""
     way = read_server(machine.state)["environment"]
 
-    def became(run):
+    def became(run, dataset=DATASET):
         bells.ended(PROMOTION, run)
         with pytest.MonkeyPatch.context() as patch:
             for name, value in way.items():
                 patch.setenv(name, value)
-            found = decisions.answer(open_store(way["STORE"]), DATASET, slug(run))
+            found = decisions.answer(open_store(way["STORE"]), dataset, slug(run))
         return found.answer, found.who
 
     return became
@@ -141,15 +141,15 @@ def approve(browser, url, run, pictures):
 
 def test_a_person_refuses(bells, asking, became):
     """Two runs wait at once; each gets its own answer by REST. A refusal is no failure, and is kept with its name."""
-    refused, approved = (bells.start(PROMOTION, datasets=[DATASET]) for _ in range(2))
+    refused, approved = (bells.start(PROMOTION, datasets=[dataset]) for dataset in (DATASET, OTHER))
     questions = {run: bells.question(run) for run in (refused, approved)}
     bells.reply(questions[refused], "Reject")
     bells.reply(questions[approved], "Approve")
-    assert (became(refused), became(approved)) == (("rejected", "admin"), ("promoted", "admin"))
+    assert (became(refused), became(approved, OTHER)) == (("rejected", "admin"), ("promoted", "admin"))
     ended = bells.ended(PROMOTION, refused)
     states = bells.states(PROMOTION, ended)
     assert (ended["state"], states["cifar10.approve"], states["cifar10.promote"]) == ("success", "success", "skipped")
-    assert bells.states(PROMOTION, bells.ended(PROMOTION, approved))["cifar10.promote"] == "success"
+    assert bells.states(PROMOTION, bells.ended(PROMOTION, approved))["fashion_mnist.promote"] == "success"
 
 
 def test_nobody_answers(bells, asking, became, machine):
