@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tasks.data.arrays import FACTS, files
-from tasks.errors import DataError, DiscreetError, RequestError
+from tasks.errors import DataError, RequestError
 from tasks.learning.portable.difference import TOLERANCE
 from tasks.learning.portable.making import PATIENCE, VARIABLES, Made, make
 from tasks.learning.portable.order import KERAS_FILE, ONNX_FILE, Order
@@ -20,7 +20,7 @@ from tasks.registry.champions.documents import NamedModel
 from tasks.registry.packages import require
 from tasks.registry.trained import Trained, artifact, replicate
 from tasks.report.between.contrast import in_store
-from tasks.runs.companion import answers
+from tasks.runs.companion import NoAnswerError, answers
 from tasks.runs.records import now
 from tasks.runs.scratch import scratch_folder
 from tasks.storage.artifacts import (
@@ -45,12 +45,6 @@ IMAGES, _ = files("test")
 UNFINISHED = ".download-"  # begins the name of the folder, in the one asked for, for what is not verified yet
 FORMAT = 1  # of the artifact: another one has other files, or files with other content
 Say = Callable[[str], None]
-
-
-class NoAnswerError(DiscreetError):
-    """The process that exports ended without an answer, for lack of memory say. A retry may succeed."""
-
-    exit_code = 1
 
 
 class _Source(NamedTuple):

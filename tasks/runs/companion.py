@@ -6,8 +6,16 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from tasks.errors import DiscreetError
+
 Argument = TypeVar("Argument")
 Answer = TypeVar("Answer")
+
+
+class NoAnswerError(DiscreetError):
+    """A companion ended without its answers, for lack of memory say. A retry may succeed."""
+
+    exit_code = 1
 
 
 class Answers(NamedTuple, Generic[Answer]):

@@ -148,6 +148,7 @@ def decide(
     Raises:
         RequestError: the candidate cannot answer the present images.
         DataError: what the gate needs is missing or damaged.
+        NoAnswerError: a process that measures did not end by itself.
     """
     from tasks.registry.champions.judging import Contest, judge
 

@@ -58,7 +58,8 @@ def judge(store: Store, contest: Contest, present: NamedModel, say: Say) -> tupl
     Raises:
         RequestError: the candidate cannot answer the present images.
         DataError: what is needed is missing or damaged.
-        StoreError: the store cannot be reached, or measuring failed.
+        NoAnswerError: a process that measures did not end by itself.
+        StoreError: the store cannot be reached.
     """
     home = contest.candidate if contest.candidate.test_part == present.test_part else present
     part = CommonPart(home.test_part, home.run, home.artifacts["normalize"])

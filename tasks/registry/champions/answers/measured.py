@@ -17,11 +17,11 @@ from tasks.registry.champions.answers.asking import NOT_BUILT, Task, answer
 from tasks.registry.champions.answers.published import Answers, together
 from tasks.registry.champions.documents import NamedModel
 from tasks.registry.trained import MODEL_FILES
-from tasks.runs.companion import answers
+from tasks.runs.companion import NoAnswerError, answers
 from tasks.runs.records import now, recorded_manifest
 from tasks.settings.workflow import JUDGE
 from tasks.storage.artifacts import Manifest, artifact_key, commit, find_whole, materialized
-from tasks.storage.contract import Store, StoreError
+from tasks.storage.contract import Store
 from tasks.storage.documents import DamagedError
 from tasks.storage.provenance import code_digest, computing_libraries, lock_digest, versions
 
@@ -43,7 +43,8 @@ def measure(store: Store, named: NamedModel, part: CommonPart, backend: str, say
 
     Raises:
         DataError: an artifact that is needed is missing or damaged.
-        StoreError: the store cannot be reached, or the process that measures failed.
+        NoAnswerError: the process that measures did not end by itself.
+        StoreError: the store cannot be reached.
     """
     models = {seed: _manifest(store, "train", named.artifacts[f"train/seed-{seed}"]) for seed in named.seeds}
     parts = _parts_of_key(named, part, backend, models)
@@ -91,7 +92,7 @@ def _measured(store: Store, data: Manifest, models: dict[int, Manifest], backend
             tasks.append(Task(folder, test, output / _file(seed)))
         found = answers(answer, tasks, {"KERAS_BACKEND": backend}, PATIENCE)
     if found.fault:
-        raise StoreError(f"measuring again failed: {found.fault}; the next try does it again")
+        raise NoAnswerError(f"measuring the models again: {found.fault}; try again")
     return NOT_BUILT not in found.found
 
 

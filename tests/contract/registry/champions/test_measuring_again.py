@@ -8,6 +8,7 @@ from tasks.registry.champions.answers.measured import CommonPart, kept, measure
 from tasks.registry.champions.answers.published import published, told
 from tasks.registry.champions.candidates import candidate_of
 from tasks.registry.trained import MODEL_FILES
+from tasks.runs.companion import Answers, NoAnswerError
 from tasks.storage.artifacts import commit, find, materialized
 from tasks.storage.documents import DamagedError
 from tests.support.published_runs import opened
@@ -44,6 +45,18 @@ def test_measured_answers_are_those_of_evaluate_and_are_kept(store):
     store.write(file, store.read(file)[:-1] + b"!")
     with pytest.raises(DamagedError, match=rf"{file}: expected SHA-256"):
         kept(store, key, named)
+
+
+def test_a_process_that_died_may_be_tried_again(store, monkeypatch):
+    """It had too little memory, say. The error names neither the store nor the data, and nothing is kept."""
+    killed = Answers([], "its process ended with -9")
+    monkeypatch.setattr("tasks.registry.champions.answers.measured.answers", lambda *arguments: killed)
+    named, before = candidate_of(store, RUN, DATASET), list(store.list("artifacts/judge/"))
+    part = CommonPart("k" * 40, RUN, named.artifacts["normalize"])
+    with pytest.raises(NoAnswerError, match="its process ended with -9; try again") as raised:
+        measure(store, named, part, "tensorflow", lambda _: None)
+    assert raised.value.exit_code == 1
+    assert list(store.list("artifacts/judge/")) == before
 
 
 def test_a_model_that_the_present_code_cannot_build_has_no_answers(store):
