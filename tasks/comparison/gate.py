@@ -21,6 +21,8 @@ from tasks.comparison.statistics.level import ALPHA
 from tasks.comparison.words.promotion import Words, sentence
 from tasks.settings.promotion import Promotion
 
+DECIMALS = 9  # of what is compared; the digits after them are rounding errors
+
 
 class Cost(NamedTuple):
     """What a model takes, in seconds: the means over its seeds. None where it is not known of every seed.
@@ -94,7 +96,7 @@ def _lead(candidate: Side, champion: Side) -> Lead:
 
 
 def _lost(evidence: Evidence, champion: Side, rules: Promotion) -> tuple[ClassDifference, ...]:
-    """The classes that surely lost more than the rules allow, the largest loss first.
+    """The classes that surely lost more than the rules allow, the largest loss first, and equal ones by their labels.
 
     The intervals of all classes hold together, so that many classes do not make one of them fall by chance.
     """
@@ -102,7 +104,8 @@ def _lost(evidence: Evidence, champion: Side, rules: Promotion) -> tuple[ClassDi
         return ()
     found = of_classes(evidence.candidate.hits, champion.hits, evidence.labels)
     lost = class_differences([each for each in found if is_lost(rules, each.high)], evidence.classes)
-    return tuple(sorted(lost, key=lambda each: each.estimate))
+    # Equal ones may differ by rounding errors, which depend on the order of the examples.
+    return tuple(sorted(lost, key=lambda each: round(each.estimate, DECIMALS)))
 
 
 def _ratio(candidate: Cost, champion: Cost, rules: Promotion) -> float | None:
