@@ -25,7 +25,7 @@ BY_LEAD = Promotion(max_class_drop=None)  # what the other rules refuse is not p
 CANDIDATES = 10  # one after the other, on one test part
 POINT = 0.01
 BLOCK = 4_000_000  # answers of a side that are made at a time
-WORDS = Words(seeds=2, candidate="the candidate", champion="the champion")
+WORDS = Words(fewest_seeds=2, candidate="the candidate", champion="the champion")
 Hits = np.ndarray
 
 

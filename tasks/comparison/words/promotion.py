@@ -30,17 +30,19 @@ class Words(NamedTuple):
     """What the sentence says beside the numbers.
 
     Attributes:
-        seeds: the smallest number of seeds of a side that was compared.
+        fewest_seeds: of a side that was compared.
         candidate: as `title` names it; champion: the same, also where it cannot answer; None where there is none.
         absent: why the champion cannot answer: "its images were 28 x 28 x 1, and are 32 x 32 x 3 now".
         is_sample: whether the test part is that of a run with a sample of the images.
+        is_elsewhere: whether the champion's report was made on another kind of machine than the candidate's.
     """
 
-    seeds: int
+    fewest_seeds: int
     candidate: str
     champion: str | None = None
     absent: str | None = None
     is_sample: bool = False
+    is_elsewhere: bool = False
 
 
 def title(family: str, run: str) -> str:
@@ -53,7 +55,8 @@ def sentence(findings: Findings, words: Words) -> str:
     notes = [
         _no_champion(words) if findings.floor else "",
         _unknown_cost(findings.rules) if findings.lead and findings.cost_ratio is None else "",
-        ONE_SEED if words.seeds == 1 and "seeds" not in findings.hurdles else "",
+        _other_machine(findings.rules) if findings.cost_ratio is not None and words.is_elsewhere else "",
+        ONE_SEED if words.fewest_seeds == 1 and "seeds" not in findings.hurdles else "",
         f"This was measured on a sample of {count(findings.examples)} test images." if words.is_sample else "",
         _looks(findings.looks) if findings.looks > 1 else "",
     ]
@@ -151,3 +154,9 @@ def _unknown_cost(rules: Promotion) -> str:
     if rules.max_cost_ratio is None:
         return ""
     return f"The time of {WORK[rules.cost]} is not known for both models, so it was not compared."
+
+
+def _other_machine(rules: Promotion) -> str:
+    if rules.max_cost_ratio is None:
+        return ""
+    return f"The two reports come from different kinds of machines, on which the time of {WORK[rules.cost]} depends."

@@ -24,6 +24,7 @@ from tasks.registry.champions.answers.asking import NOT_BUILT
 from tasks.registry.champions.answers.measured import CommonPart, kept, measure
 from tasks.registry.champions.answers.published import AGAIN, Answers, Told, published, told
 from tasks.registry.champions.documents import Decision, Entry, NamedModel
+from tasks.report.duration.estimate import SAME_MACHINE
 from tasks.runs.order import reported
 from tasks.settings.promotion import Promotion
 from tasks.storage.contract import Store
@@ -134,20 +135,23 @@ def _judged(hearing: _Hearing, contest: Contest) -> Judgement:
         champion=_side(champion.report, champion.answers, labels) if champion and champion.answers else None,
         floor=_floor(hearing.home.section, labels),
         looks=contest.looks,
-        words=_words(hearing, contest, champion.absent if champion else None),
+        words=_words(hearing, contest, candidate, champion),
     )
     return judgement(evidence, contest.rules)
 
 
-def _words(hearing: _Hearing, contest: Contest, absent: str | None) -> Words:
-    """What the sentence says beside the numbers; `absent` is why the champion cannot answer."""
+def _words(hearing: _Hearing, contest: Contest, candidate: _Heard, champion: _Heard | None) -> Words:
+    """What the sentence says beside the numbers."""
+    absent = champion.absent if champion else None
     compared = [contest.candidate, *([contest.champion] if contest.champion and not absent else [])]
+    machines = [each.report.comparison.environment.machine for each in (candidate, champion) if each]
     return Words(
-        seeds=min(len(named.seeds) for named in compared),
+        fewest_seeds=min(len(named.seeds) for named in compared),
         candidate=title(contest.candidate.family, contest.candidate.run),
         champion=title(contest.champion.family, contest.champion.run) if contest.champion else None,
         absent=absent,
         is_sample=hearing.home.comparison.request.examples is not None,
+        is_elsewhere=any(machines[0].get(name) != machines[-1].get(name) for name in SAME_MACHINE),
     )
 
 

@@ -22,7 +22,7 @@ EXACT = 1e-9
 def judged(candidate, champion, rules: Promotion = ANY_CLASS, labels=LABELS, **words) -> Judgement:
     """The judgement of the hits of a candidate against those of a champion, or against a floor of 25 %."""
     sides = [side if isinstance(side, Side) or side is None else Side(side) for side in (candidate, champion)]
-    known = {"seeds": 3, "candidate": title("cnn", "full-2"), "champion": title("ann", "full-1")}
+    known = {"fewest_seeds": 3, "candidate": title("cnn", "full-2"), "champion": title("ann", "full-1")}
     if champion is None and "absent" not in words:
         known["champion"] = None
     looks = words.pop("looks", 1)
@@ -99,14 +99,14 @@ def test_each_side_may_have_seeds_of_its_own():
 
 def test_one_seed_a_side_promotes_nobody():
     """Nothing tells then how much another training would differ; with several seeds on one side, something does."""
-    refused = judged(BETTER[:1], WORSE[:1], seeds=1)
+    refused = judged(BETTER[:1], WORSE[:1], fewest_seeds=1)
     assert refused.hurdles == ("seeds",)
     assert refused.sentence.startswith(
         "Refused: candidate and champion have one seed each, so nobody knows how much another training would differ, "
         "although the CNN of run full-2 is better"
     )
-    assert judged(BETTER[:1], None, seeds=1).passed
-    assert judged(BETTER[:1], WORSE, seeds=1).passed
+    assert judged(BETTER[:1], None, fewest_seeds=1).passed
+    assert judged(BETTER[:1], WORSE, fewest_seeds=1).passed
 
 
 @pytest.mark.parametrize(
@@ -175,6 +175,25 @@ def test_costs_are_compared_that_were_measured_in_the_same_way(cost, candidate, 
     assert said in found.sentence
 
 
+@pytest.mark.parametrize(
+    ("rules", "training", "is_said"),
+    [
+        ({"max_cost_ratio": 3.0}, 9.0, True),
+        ({"max_cost_ratio": 1.5}, 9.0, True),
+        ({"max_cost_ratio": 3.0}, None, False),
+        ({}, 9.0, False),
+    ],
+    ids=["cheap enough", "too dear", "not known", "no rule about it"],
+)
+def test_costs_of_two_machines_are_not_compared_in_silence(rules, training, is_said):
+    """A reader learns it wherever the rules name a cost and both are known."""
+    rules = Promotion(cost="training", max_class_drop=None, **rules)
+    sides = Side(BETTER, Cost(training=18.0)), Side(WORSE, Cost(training=training))
+    said = "The two reports come from different kinds of machines, on which the time of a training depends."
+    assert (said in judged(*sides, rules, is_elsewhere=True).sentence) == is_said
+    assert said not in judged(*sides, rules).sentence
+
+
 def test_the_first_candidate_must_beat_the_floor():
     """Significantly more than the largest class and the nearest centroid; the sentence names what is not exceeded."""
     passed, refused = judged(BETTER, None), judged(LABELS[None] == 0, None)
@@ -198,7 +217,7 @@ def test_a_champion_that_cannot_answer_is_no_champion():
 
 def test_what_a_reader_must_know_is_said():
     """One seed, a sample, and how often this test part was looked at."""
-    said = judged(BETTER, WORSE, seeds=1, is_sample=True, looks=4).sentence
+    said = judged(BETTER, WORSE, fewest_seeds=1, is_sample=True, looks=4).sentence
     assert "One seed cannot tell" in said
     assert "This was measured on a sample of 2,000 test images." in said
     assert said.endswith("4 candidates were judged on this test part so far, this one included.")

@@ -62,6 +62,19 @@ def test_a_better_candidate_with_a_ruined_class_is_refused(store):
     assert decided(store, candidate, champion, Promotion(max_class_drop=None)).passed
 
 
+def test_reports_of_two_machines_are_named(store):
+    """Where the rules compare costs. Another release of the same system is no other machine."""
+    champion, candidate = publish(store, "old", accuracy=0.6), publish(store, "new", accuracy=0.9)
+    rules, key = Promotion(max_cost_ratio=9.0), "reports/old/report.json"
+    same = store.read(key)
+    for name, value, is_said in ((b"system", b"Linux", False), (b"processor", b"x86-64, 4 cores", True)):
+        known = b'"%b": "%b"' % (name, value)
+        assert known in same
+        store.write(key, same.replace(known, b'"%b": "another"' % name))
+        found = decided(store, candidate, champion, rules)
+        assert ("come from different kinds of machines" in found.sentence) == is_said
+
+
 def test_predictions_of_another_digest_are_not_believed(store):
     """A byte that was changed is named with its file."""
     candidate = publish(store, "run-1")
