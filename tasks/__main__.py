@@ -9,12 +9,12 @@ import argparse
 import logging
 import sys
 
-from tasks.commands import champions, data, handover, prediction, reports, stages, store
+from tasks.commands import champions, data, handover, prediction, promotion, reports, stages, store
 from tasks.environment import speak_any_text
 from tasks.errors import DiscreetError, DiscreetFormatter
 from tasks.runs.noise import without_noise
 
-COMMANDS = (stages, store, reports, handover, data, champions, prediction)
+COMMANDS = (stages, store, reports, handover, data, promotion, champions, prediction)
 ENVIRONMENT = """environment:
   STORE             s3://bucket/prefix or file:///folder
   AWS_*             the standard variables of the S3 clients, AWS_ENDPOINT_URL_S3 among them

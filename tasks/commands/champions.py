@@ -1,9 +1,7 @@
-"""The champions: `judge` and `promote`, which `promote_champion` runs, and `champion`, which a person types."""
+"""`champion`: the champions of the datasets, as a person shows, promotes, brings back and downloads them."""
 
 import argparse
-import json
 import logging
-import os
 import secrets
 import sys
 from collections.abc import Callable
@@ -11,18 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.commands.promotion import exporter, rules_of_promotion
 from tasks.commands.store import named_store
 from tasks.environment import login_name
-from tasks.errors import DataError, DiscreetError, RequestError, UnchangedError, UnsettledError, shown
-from tasks.settings.loading import config_folder
-from tasks.settings.request import slug
-from tasks.settings.values import parse, visible
-from tasks.settings.workflow import JUDGE, PROMOTE
+from tasks.errors import DataError, DiscreetError, RequestError, UnchangedError, UnsettledError
+from tasks.settings.values import visible
 
 if TYPE_CHECKING:
-    from tasks.registry.champions.documents import Decision, NamedModel
-    from tasks.registry.champions.promotion import Approval, Export
-    from tasks.settings.promotion import Promotion
+    from tasks.registry.champions.documents import NamedModel
     from tasks.storage.contract import Store
 
 CHAMPION = "the champions of the datasets: show them, promote another one, bring an earlier one back"
@@ -32,16 +26,10 @@ BY_HAND = "judge the candidates of a run, and make those that pass champions; th
 ROLLBACK = "bring an earlier champion of a dataset back; that is one more entry of its history"
 DOWNLOAD = "bring the exported model of a champion into a folder: Keras, ONNX, the classes and the model card"
 INSIST = "--anyway --why TEXT"
-ASKED = "the run of promote_champion that asks, as Airflow names it"
 
 
 def add(commands: Any) -> None:
-    """Add them to the commands of a parser."""
-    for row, run_command in ((JUDGE, _judge), (PROMOTE, _promote)):
-        asked = commands.add_parser(row.name, help=row.summary, description=row.summary)
-        asked.add_argument("--run", required=True, help=ASKED)
-        asked.add_argument("--dataset", required=True, help="a dataset with a result")
-        asked.set_defaults(run_command=run_command)
+    """Add it to the commands of a parser."""
     champion = commands.add_parser("champion", help=CHAMPION, description=CHAMPION)
     _add_by_hand(champion.add_subparsers(required=True, metavar="ACTION"))
 
@@ -66,81 +54,6 @@ def _add_by_hand(actions: Any) -> None:
     back.add_argument("--to", type=int, metavar="N", help="the number of an entry (default: the champion before)")
     back.add_argument("--why", help="the reason, for the history")
     back.set_defaults(run_command=_rollback)
-
-
-def _judge(options: argparse.Namespace) -> None:
-    from tasks.registry.champions import decisions
-
-    asked, dataset, store = slug(options.run), options.dataset, named_store()
-    decisions.require_of_airflow(asked)
-    decision = decisions.decision(store, dataset, asked) or _judged(store, asked, dataset)
-    print(decision.judgement.sentence)
-    if became := decisions.answer(store, dataset, asked):
-        raise UnchangedError(f"{dataset}: decided already: {became.sentence}")
-    if not decision.judgement.passed:
-        raise UnchangedError(f"{dataset}: the candidate of run {decision.candidate.run} does not pass")
-    if decision.approval == "never":
-        raise UnchangedError(f"{dataset}: the candidate of run {decision.candidate.run} passes; `approval` is never")
-
-
-def _judged(store: "Store", asked: str, dataset: str) -> "Decision":
-    """The decision on the newest candidate, which is made now."""
-    from tasks.registry.champions import candidates, decisions
-
-    candidate, rules = candidates.newest(store, dataset), _rules()
-    decisions.require_another(store, candidate)
-    decisions.require_not_rolled_back(store, candidate)
-    decisions.require_undecided(store, candidate, rules)
-    return decisions.decide(store, asked, candidate, candidate, rules, logging.info)
-
-
-def _rules() -> "Promotion":
-    from tasks.settings.loading import load_configuration
-
-    return load_configuration(config_folder(os.environ)).promotion
-
-
-def _promote(options: argparse.Namespace) -> None:
-    from tasks.registry.champions import decisions, promotion
-    from tasks.registry.champions.marks import mark_history
-
-    asked, dataset, store = slug(options.run), options.dataset, named_store()
-    decision = decisions.decision(store, dataset, asked)
-    if decision is None:
-        raise RequestError(f"{asked}: expected a decision on {dataset}, found none; run `judge` first")
-    answer = promotion.conclude(store, decision, _approval(), _export_to(store))
-    mark_history(store)
-    if answer.answer != "promoted":
-        raise UnchangedError(answer.sentence)
-    print(answer.sentence)
-
-
-def _approval() -> "Approval | None":
-    """What APPROVAL in the environment says, or None where it says nothing.
-
-    Raises:
-        RequestError: it is no approval.
-    """
-    from tasks.registry.champions.promotion import Approval
-
-    text = os.environ.get("APPROVAL")
-    try:
-        return parse(Approval, json.loads(text), "APPROVAL") if text else None
-    except ValueError as error:
-        if isinstance(error, RequestError):
-            raise
-        raise RequestError(f"APPROVAL: expected JSON, received {shown(text, 60)}") from None
-
-
-def _export_to(store: "Store") -> "Export":
-    """What exports a model into the store; its libraries are loaded when it is called."""
-
-    def exported(model: "NamedModel") -> str:
-        from tasks.registry.export import export
-
-        return export(store, model, logging.info)
-
-    return exported
 
 
 def _promote_by_hand(options: argparse.Namespace) -> None:
@@ -180,12 +93,12 @@ def _promote_one(store: "Store", candidate: "NamedModel", why: str | None, *, in
     decisions.require_another(store, candidate)
     asked = f"{decisions.BY_HAND}{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     present = candidates.newest(store, candidate.dataset)
-    decision = decisions.decide(store, asked, candidate, present, _rules(), logging.info)
+    decision = decisions.decide(store, asked, candidate, present, rules_of_promotion(), logging.info)
     print(f"{candidate.dataset}: {decision.judgement.sentence}", flush=True)
     if not decision.judgement.passed and not insist:
         raise DataError(f"{candidate.dataset}: the gate refuses run {candidate.run}; to insist, add: {INSIST}")
     consent = promotion.Consent(login_name(), why or decision.judgement.sentence)
-    answer = promotion.promote(store, decision, consent, _export_to(store))
+    answer = promotion.promote(store, decision, consent, exporter(store))
     if answer.answer != "promoted":
         raise UnsettledError(f"{answer.sentence} Try again")
     print(answer.sentence, flush=True)
@@ -225,7 +138,7 @@ def _download(options: argparse.Namespace) -> None:
     store, dataset, folder = named_store(), options.dataset, options.to or Path(options.dataset)
     with ProgressBar(sys.stderr, "looking for the champion"):
         entry = ledger.required(store, dataset)
-        key = entry.export if entry.export and is_whole(store, entry.export) else _export_to(store)(entry.model)
+        key = entry.export if entry.export and is_whole(store, entry.export) else exporter(store)(entry.model)
         names = bring(store, key, folder)
     print(f"{folder}: champion {entry.number} of {dataset}, all verified: {', '.join(names)}")
 
