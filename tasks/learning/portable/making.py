@@ -13,9 +13,10 @@ from tasks.errors import redacted
 from tasks.learning.cost.latency import NO_GPU
 from tasks.learning.portable.difference import Difference
 from tasks.learning.portable.order import Order
+from tasks.learning.portable.telemetry import NO_TELEMETRY
 
 log = logging.getLogger(__name__)
-VARIABLES: Mapping[str, str] = MappingProxyType({**NO_GPU, "KERAS_BACKEND": "tensorflow"})
+VARIABLES: Mapping[str, str] = MappingProxyType({**NO_GPU, **NO_TELEMETRY, "KERAS_BACKEND": "tensorflow"})
 PATIENCE = 3600.0  # seconds of the wall clock, for one model, through which all images go three times
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import DataError, RequestError
+from tasks.learning.portable.telemetry import NO_TELEMETRY
 from tasks.learning.temperature import apply
 from tasks.registry.champions.documents import NamedModel
 from tasks.registry.packages import require
@@ -65,6 +66,7 @@ def onnx_engine(store: Store, key: str) -> Engine:
         DataError: the store does not have the export any more, or what it has is damaged.
     """
     require(("onnxruntime",), ", or use --engine keras")
+    os.environ.update(NO_TELEMETRY)
     import onnxruntime
 
     manifest = find(store, EXPORT, key)

@@ -200,3 +200,14 @@ def test_a_fault_is_told_and_not_raised(tmp_path):
     made = make(order)
     assert made.differences == {}
     assert "Error: " in made.fault
+
+
+def test_its_making_is_told_to_nobody(tmp_path):
+    """ONNX Runtime, which checks the files, leaves no number of this machine and no list of what it would send."""
+    order, home = trained(tmp_path, "ann"), tmp_path / "home"
+    home.mkdir()
+    places = {name: str(home) for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")}
+    found, fault = answers(make, [order], {**places, "CI": "", **VARIABLES}, PATIENCE)
+    assert (fault, [made.fault for made in found]) == (None, [None])
+    left = [path.name for path in home.rglob("*")]
+    assert [name for name in left if "onnxruntime" in name or name == ".ses"] == []

@@ -148,7 +148,7 @@ def held(environment):
         line = [sys.executable, "-c", WAITING, str(begun), *HAND_OVER]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         started.append(subprocess.Popen(line, cwd=PROJECT, env=dict(os.environ) | environment, **pipes))
-        assert started[-1].stdout.readline() == "waits\n"
+        assert "waits\n" in started[-1].stdout  # read as far as that line
         return started[-1]
 
     yield start

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import onnx
@@ -92,6 +93,16 @@ def test_it_imports_nothing_that_trains(exported, pictures, tmp_path):
     assert "imported: []" in done.stdout
 
 
+def test_its_use_is_told_to_nobody(exported, pictures, tmp_path):
+    """ONNX Runtime leaves no number of this machine and no list of what it would send."""
+    home = tmp_path / "home"
+    home.mkdir()
+    places = {name: str(home) for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")}
+    done = in_a_process(exported | places | {"CI": ""}, "predict", DATASET, str(pictures), "--engine", "onnx")
+    assert done.code == 0, done.output
+    assert [*home.rglob("*")] == []
+
+
 def test_a_lost_export_is_named(exported, pictures, store):
     """With exit code 65, and what to do."""
     store.delete(f"artifacts/export/{'e' * 40}/manifest.json")
@@ -154,6 +165,30 @@ def test_nobody_reads_the_answers(exported, pictures, unbuffered):
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_a_killed_one_leaves_no_half_of_a_file(exported, pictures, tmp_path, suffix):
+    """Killed after some answers, it leaves the earlier file; the next one takes away what it left beside that."""
+    folder = tmp_path / "answers"
+    folder.mkdir()
+    output = folder / f"a.{suffix}"
+    output.write_text("earlier")
+    line = ["predict", DATASET, "-", "--engine", "onnx", "--batch", "1", "--output", str(output)]
+    place = {"cwd": PROJECT, "env": os.environ | exported, "text": True, "stdin": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-m", "tasks", *line], **place) as process:
+        process.stdin.write(f"{pictures}/0.png\n{pictures}/1.png\n")
+        process.stdin.flush()
+        while not [path for path in folder.rglob("*") if path.name == output.name and path != output]:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+    assert output.read_text() == "earlier"
+    assert len([*folder.iterdir()]) == 2
+    done = in_a_process(exported, *[f"{pictures}/0.png" if word == "-" else word for word in line])
+    assert done.code == 0, done.output
+    assert [*folder.iterdir()] == [output]
+    assert output.read_bytes() != b"earlier"
 
 
 def test_a_reader_that_has_seen_enough_ends_it(exported, pictures):
