@@ -43,7 +43,7 @@ def decision(asked: str, run: str = "quick-1", *, passed: bool = True, **changes
     """A decision on the model of a run, where there is no champion yet."""
     known = {
         "asked": asked, "test_part": "t" * 40, "candidate": model(run), "judgement": judgement(passed=passed),
-        "approval": "human", "when": "2026-11-29T10:00:00.000+00:00",
+        "code": "c" * 64, "approval": "human", "when": "2026-11-29T10:00:00.000+00:00",
     }  # fmt: skip
     return Decision(**(known | changes))
 

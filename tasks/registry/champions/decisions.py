@@ -150,7 +150,7 @@ def decide(
         DataError: what the gate needs is missing or damaged.
         NoAnswerError: a process that measures did not end by itself.
     """
-    from tasks.registry.champions.judging import Contest, judge
+    from tasks.registry.champions.judging import Contest, code_of_gate, judge
 
     champion = ledger.present(store, candidate.dataset)
     judged = [case.decision for case in cases(store, candidate.dataset)]
@@ -164,6 +164,7 @@ def decide(
         champion=champion.number if champion else None,
         predictions=predictions,
         judgement=judgement,
+        code=code_of_gate(),
         approval=needed(asked, rules, is_first=champion is None),
         when=now(),
     )

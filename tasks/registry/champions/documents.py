@@ -81,6 +81,7 @@ class Decision(Frozen):
         champion: the number of the entry that the candidate was compared with; null where there was none.
         predictions: keys of predictions on the present test part, where a model had to be measured again, by
             `candidate` and `champion`.
+        code: a digest of the code that judged, which may word the same judgement otherwise in another release.
         approval: what is still needed where the candidate passed: a person's answer, nothing, or more than there can
             be, as the rules never promote.
     """
@@ -91,6 +92,7 @@ class Decision(Frozen):
     champion: Count | None = None
     predictions: dict[str, str] = Field(default_factory=dict)
     judgement: Judgement
+    code: str
     approval: Needed
     when: Moment
 

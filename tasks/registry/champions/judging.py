@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.comparison.gate import Cost, Evidence, Side, judgement
+from tasks.comparison import gate
+from tasks.comparison.gate import Cost, Evidence, Side
 from tasks.comparison.schema.models import Replicate
 from tasks.comparison.schema.promotion import Floor, Judgement
 from tasks.comparison.schema.report import DatasetComparison
@@ -28,6 +29,7 @@ from tasks.report.duration.estimate import SAME_MACHINE
 from tasks.runs.order import reported
 from tasks.settings.promotion import Promotion
 from tasks.storage.contract import Store
+from tasks.storage.provenance import code_digest
 
 CANDIDATE, CHAMPION = "candidate", "champion"
 Say = Callable[[str], None]
@@ -73,6 +75,11 @@ def judge(store: Store, contest: Contest, present: NamedModel, say: Say) -> tupl
         return key
 
     return _judged(_Hearing(store, home, measured), contest), keys
+
+
+def code_of_gate() -> str:
+    """A digest of the code that judges, with the words that it uses."""
+    return code_digest((gate.__name__,))
 
 
 def judge_again(store: Store, decision: Decision, champion: Entry | None) -> Judgement:
@@ -137,7 +144,7 @@ def _judged(hearing: _Hearing, contest: Contest) -> Judgement:
         looks=contest.looks,
         words=_words(hearing, contest, candidate, champion),
     )
-    return judgement(evidence, contest.rules)
+    return gate.judgement(evidence, contest.rules)
 
 
 def _words(hearing: _Hearing, contest: Contest, candidate: _Heard, champion: _Heard | None) -> Words:

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
+from tasks.comparison.schema.promotion import Judgement
 from tasks.errors import DataError, RequestError
 from tasks.registry import export
 from tasks.registry.champions import decisions, ledger
 from tasks.registry.champions.decisions import BY_HAND, KEPT
 from tasks.registry.champions.documents import Answer, Decision, Entry
-from tasks.registry.champions.judging import judge_again
+from tasks.registry.champions.judging import code_of_gate, judge_again
 from tasks.registry.champions.promotion import AUTOMATIC
 from tasks.report.audit import Audit
 from tasks.runs.requests import read_request
@@ -171,7 +172,16 @@ def _check_decision(documents: _Documents, decision: Decision) -> None:
     except Exception as error:  # forged content makes its reader raise errors of any kind
         audit.findings.append(f"{where}: cannot be judged again: {type(error).__name__}: {error}")
     else:
-        audit.agree(f"{where}: judgement", decision.judgement, again)
+        _compare(documents, decision, again)
+
+
+def _compare(documents: _Documents, decision: Decision, again: Judgement) -> None:
+    """Compare a judgement with the one that was made again. Other code may say the same in another sentence."""
+    where, found = f"{documents.where(decision)}: judgement", decision.judgement
+    if decision.code != code_of_gate() and found.sentence != again.sentence:
+        documents.audit.unchecked.append(f"{where}: sentence: not made again: another release of the project wrote it")
+        again = again.model_copy(update={"sentence": found.sentence})
+    documents.audit.agree(where, found, again)
 
 
 def _check_looks(documents: _Documents, decision: Decision) -> None:

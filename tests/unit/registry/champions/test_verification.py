@@ -11,7 +11,7 @@ import pytest
 from tasks.registry.champions import decisions, ledger
 from tasks.registry.champions.candidates import candidate_of
 from tasks.registry.champions.documents import Decision, Entry
-from tasks.registry.champions.judging import Contest, judge
+from tasks.registry.champions.judging import Contest, code_of_gate, judge
 from tasks.registry.champions.verification import verify_champions
 from tasks.report.audit import Audit
 from tasks.settings.promotion import Promotion
@@ -48,7 +48,7 @@ def decide(store: Store, asked: str, run: str, champion: Entry | None = None) ->
     number = champion.number if champion else None
     made = Decision(
         asked=asked, test_part=candidate.test_part, candidate=candidate, champion=number, predictions=predictions,
-        judgement=judgement, approval=decisions.needed(asked, RULES, is_first=champion is None),
+        judgement=judgement, code=code_of_gate(), approval=decisions.needed(asked, RULES, is_first=champion is None),
         when=f"2026-11-{10 + 2 * len(before)}T10:00:00.000+00:00",
     )  # fmt: skip
     return decisions.keep_decision(store, made)
@@ -222,6 +222,30 @@ def forged(store: Store, looks: int) -> list[str]:
     new = made.model_copy(update={"judgement": judgement})
     store.write(f"{FOLDER}decisions/asked-second.json", new.model_dump_json().encode())
     return findings(store)
+
+
+def of_another_release(store: Store, **judgement) -> Audit:
+    """The verification of champions of which other code made the last judgement, with these changes."""
+    key = f"{FOLDER}decisions/asked-second.json"
+    changed(store, key, lambda document: document.update(code="c", judgement=document["judgement"] | judgement))
+    audit = Audit()
+    verify_champions(store, audit)
+    return audit
+
+
+def test_the_words_of_another_release_are_not_checked(champions):
+    """They are named, and no finding: another release says the same in other words. Equal ones agree."""
+    sentence = "Passed: it is surely better."
+    audit = of_another_release(champions, sentence=sentence)
+    assert (audit.findings, len(audit.unchecked)) == ([], 1)
+    assert "asked-second.json: judgement: sentence: not made again" in audit.unchecked[0]
+
+
+def test_the_numbers_of_another_release_are_checked(champions):
+    """They follow from the same answers."""
+    audit = of_another_release(champions, cost_ratio=2.0)
+    assert any("judgement: cost_ratio: expected" in line for line in audit.findings)
+    assert audit.unchecked == []
 
 
 def test_a_judgement_whose_report_is_gone_is_not_checked(champions):
