@@ -65,4 +65,8 @@ def _parser() -> argparse.ArgumentParser:
 if __name__ == "__main__":
     speak_any_text()  # first: a stream that was a file takes no other errors once it is a pipe
     without_noise()
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)

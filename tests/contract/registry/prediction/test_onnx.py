@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -165,6 +166,23 @@ def test_nobody_reads_the_answers(exported, pictures, unbuffered):
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+def test_ctrl_c_is_one_word(exported, pictures, tmp_path):
+    """And nothing is left beside the file that would have been written."""
+    line = ["predict", DATASET, "-", "--engine", "onnx", "--output", str(tmp_path / "answers.csv")]
+    place = {"cwd": PROJECT, "env": os.environ | exported, "text": True}
+    pipes = dict.fromkeys(("stdin", "stderr"), subprocess.PIPE)
+    before = {*tmp_path.iterdir()}
+    with subprocess.Popen([sys.executable, "-m", "tasks", *line], **place, **pipes) as process:
+        while {*tmp_path.iterdir()} == before:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, said.splitlines()[-1]) == (130, "interrupted")
+    assert "Traceback" not in said
+    assert {*tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
