@@ -1,6 +1,7 @@
 """A run for TensorBoard: its own reader finds every number, and a second time gives the same files."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,6 +14,19 @@ from tensorboard.util.tensor_util import make_ndarray
 from tasks.project import PROJECT
 from tests.support.patience import PATIENCE
 from tests.support.stage_commands import in_a_process, in_this_process
+
+WAITING = """
+import os, runpy, sys
+waits = True
+def watch(event, details):
+    global waits
+    if waits and event == "os.rename" and "tfevents" in os.fsdecode(details[1]):
+        waits = False
+        print("waits", flush=True)
+        input()
+sys.addaudithook(watch)
+runpy.run_module("tasks", run_name="__main__", alter_sys=True)
+"""
 
 
 def files(folder):
@@ -62,6 +76,23 @@ def test_a_killed_hand_over_is_completed(store, logs, tmp_path):
     assert done.returncode == -signal.SIGKILL
     assert 0 < len([path for path in files(tmp_path) if "tfevents" in path.name]) < 9
     assert in_a_process({}, *arguments, str(tmp_path)).code == 0
+    assert files(tmp_path) == files(logs)
+
+
+def test_two_at_once_do_not_hinder_each_other(store, logs, tmp_path):
+    """One has written its first file and not named it yet, while another one does all of it."""
+    arguments = ["hand-over", "tensorboard", "quick-1", "--to", str(tmp_path)]
+    pipes = {
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "text": True,
+        "env": os.environ | {"STORE": store.uri},
+    }
+    with subprocess.Popen([sys.executable, "-c", WAITING, *arguments], cwd=PROJECT, **pipes) as first:
+        assert "waits\n" in first.stdout  # read as far as that line
+        assert in_this_process({"STORE": store.uri}, *arguments) == 0
+        said, _ = first.communicate("\n", timeout=PATIENCE)
+    assert (first.returncode, "9 files of events" in said) == (0, True), said
     assert files(tmp_path) == files(logs)
 
 
