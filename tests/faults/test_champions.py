@@ -18,6 +18,7 @@ from tasks.project import PROJECT
 from tasks.registry.champions import candidates, decisions, ledger
 from tasks.registry.champions.promotion import Approval, Consent, conclude, rollback
 from tasks.runs.order import publish
+from tasks.runs.records import now
 from tasks.storage.artifacts import find_whole
 from tasks.storage.bucket import S3Store
 from tasks.storage.contract import StoreError
@@ -141,7 +142,7 @@ def test_a_store_that_fails_in_a_promotion_leaves_champions_whole(proxy, method,
         publish(store, "quick-1", "complete")
         publish(store, "quick-2", "complete")
         first = ledger.append(store, champions.entry(1))
-        made = decisions.keep_decision(store, champions.decision("asked", "quick-2", champion=1))
+        made = decisions.keep_decision(store, champions.decision("asked", "quick-2", champion=1, when=now()))
         proxy.plan(method, *[fault.passing] * passed, *[broken] * MANY)
         is_met = False
         try:
