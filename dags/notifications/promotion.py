@@ -9,7 +9,7 @@ from dags.notifications.message import Message, report_page, run_page
 from dags.task_states import ended
 from tasks.settings.notifications import Notifications, Occasion
 from tasks.settings.request import slug
-from tasks.settings.workflow import PROMOTE_DAG_ID, decision_key
+from tasks.settings.workflow import ANSWER, PROMOTE_DAG_ID, decision_key
 
 WAITING: tuple[Occasion, ...] = ("waiting_for_approval",)
 DECIDED: tuple[Occasion, ...] = ("failed", "promoted")
@@ -111,7 +111,7 @@ def _documents(dataset: str, run_id: str, *, is_needed: bool) -> tuple[Decision 
     """
     asked = slug(run_id)
     try:
-        return read(Decision, decision_key(dataset, asked)), read(Answer, decision_key(dataset, asked, ".answer")), None
+        return read(Decision, decision_key(dataset, asked)), read(Answer, decision_key(dataset, asked, ANSWER)), None
     except UnreadableError as error:
         if is_needed:
             raise
