@@ -6,11 +6,13 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasks.commands.store import named_store
-from tasks.errors import DataError, RequestError, shown
+from tasks.errors import DataError, DiscreetError, RequestError, shown
 from tasks.registry.packages import require
 from tasks.runs.numerics import make_known
 from tasks.runs.scratch import scratch
@@ -25,6 +27,12 @@ PATHS = "an image, a folder, an archive, s3://bucket/prefix/, or - for names on 
 MODEL = re.compile(r"(?P<run>[^/]+)/(?P<family>[a-z][a-z0-9_]*)(?:/(?P<budget>\d{1,9}))?")
 BATCH = 512  # as `evaluate` predicts, and so with the same roundings
 MOST = 65_536  # images of a batch
+
+
+class NoMemoryError(DiscreetError):
+    """The images of a batch, or one large image, do not fit into the memory."""
+
+    exit_code = 1
 
 
 class Chosen(NamedTuple):
@@ -93,7 +101,7 @@ def _predict(options: argparse.Namespace) -> None:
         count = Count()
         bar.tell(count.words)
         names = sys.stdin.buffer if sys.stdin else io.BytesIO()  # none: standard input is closed
-        with outputs.opened(options.output, sys.stdout, known.classes) as write:
+        with outputs.opened(options.output, sys.stdout, known.classes) as write, _in_the_memory(options.batch):
             for found in answers(asked(options.paths, names), known, engine, options.batch):
                 count.add(found)
                 write(found)
@@ -103,6 +111,17 @@ def _predict(options: argparse.Namespace) -> None:
         raise DataError("expected files, received no name of one; name images, folders or archives")
     if count.failed:
         raise DataError(f"{count.failed:,} of {count.files:,} files could not be read")
+
+
+@contextmanager
+def _in_the_memory(batch: int) -> Iterator[None]:
+    """During the block, too little memory is an error that says what helps."""
+    try:
+        yield
+    except MemoryError:
+        raise NoMemoryError(
+            f"expected memory for a batch of {batch:,} images, found too little; lower --batch"
+        ) from None
 
 
 def _check(options: argparse.Namespace) -> None:

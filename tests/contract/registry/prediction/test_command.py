@@ -212,6 +212,19 @@ def test_code_that_builds_another_network_is_refused(typed, monkeypatch, test_pa
     assert "use the release of that run, or --engine onnx" in said.output
 
 
+def test_too_little_memory_is_one_line(typed, monkeypatch, test_part, tmp_path):
+    """1, as a smaller batch helps; no answers are left half."""
+
+    def pixels(picture):
+        raise MemoryError
+
+    monkeypatch.setattr("tasks.registry.prediction.answers.pixels", pixels)
+    said = typed("cifar10", test_part, "--output", tmp_path / "a.csv")
+    assert said.code == 1
+    assert said.output.rstrip().endswith("for a batch of 512 images, found too little; lower --batch")
+    assert not [*tmp_path.iterdir()]
+
+
 def test_no_names_on_standard_input_are_an_error(typed, monkeypatch):
     """A pipe that brought nothing is no success."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\n")))
