@@ -15,7 +15,7 @@ from tasks.registry.packages import require
 from tasks.runs.scratch import scratch_folder
 
 FILE = "events.out.tfevents.0000000001.like-for-like"  # TensorBoard knows its files by the middle of their names
-UNFINISHED = ".like-for-like-"  # begins the name of a folder in the one of the logs
+UNFINISHED = ".like-for-like-events-"  # begins the name of a folder in the one of the logs
 
 
 def hand_over(bundle: Bundle, folder: Path) -> str:
