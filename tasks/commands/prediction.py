@@ -2,7 +2,6 @@
 
 import argparse
 import io
-import logging
 import os
 import re
 import sys
@@ -183,7 +182,6 @@ def _engine(store: Store, chosen: Chosen, options: argparse.Namespace, folder: P
     from tasks.registry.prediction.engines import keras_engine, onnx_engine
 
     known = make_known(os.environ, folder)
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of each network that is asked
     if known.removed:
         print(f"not used, as they could change results: {', '.join(known.removed)}", file=sys.stderr)
     if options.engine == "keras":
