@@ -1,8 +1,8 @@
-"""Airflow's assets: an event of one is a doorbell, which says that something has changed, and not how.
+"""Airflow's assets: an event of one says that something has changed, and not how.
 
-Each dataset has three. One rings when its files have changed, and whoever starts because of it reads the present files
-himself. One rings when a run has a result about it, which may bring a new champion. One rings when such a result has
-passed the gate, so that an older one no longer waits for a person.
+Each dataset has three. The first has an event when its files have changed: a run that starts because of it reads the
+present files itself. The second has one when a run has a result about it, which may bring a new champion. The third has
+one when such a result has passed the gate, so that an older one no longer waits for a person.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from tasks.settings.loading import Configuration
 from tasks.settings.workflow import WATCH
 
 FOLDER, CANDIDATES, PASSED = "dataset/", "candidate/", "passed/"
-# The outlet of a task that rings for some datasets and not for others: it adds their assets as it runs.
+# The outlet of a task that has events for some datasets and not for others: it adds their assets as it runs.
 CANDIDATE = AssetAlias(name="candidate")
 
 
@@ -39,23 +39,23 @@ def _asset(name: str) -> Asset:
     return Asset(name=name, uri=f"x-like-for-like://{name}")
 
 
-class Doorbells(AssetAny):
+class AnyOf(AssetAny):
     """Any of these assets, in few words: Airflow writes out, and hashes, the schedule of a DAG for every edge of it."""
 
     def __repr__(self) -> str:
-        return f"Doorbells of {len(self.objects)}"
+        return f"any of {len(self.objects)} assets"
 
     def __hash__(self) -> int:
         return hash(len(self.objects))
 
 
-def bells(assets: Iterable[Asset]) -> Doorbells | None:
+def any_of(assets: Iterable[Asset]) -> AnyOf | None:
     """The schedule of who starts at any of these; None where there are none."""
-    found = Doorbells(*assets)
+    found = AnyOf(*assets)
     return found if found.objects else None
 
 
-def rung(events: Iterable[Asset], folder: str = FOLDER) -> list[str]:
+def changed(events: Iterable[Asset], folder: str = FOLDER) -> list[str]:
     """The datasets whose assets of one kind are among `events`, in order.
 
     `events` are those of a run's `triggering_asset_events`.
@@ -65,7 +65,7 @@ def rung(events: Iterable[Asset], folder: str = FOLDER) -> list[str]:
 
 def asked(params: Mapping[str, Any], events: Iterable[Asset], folder: str = FOLDER) -> dict[str, Any]:
     """The parameters of a run: those of its form, or those by default for the datasets that started it."""
-    datasets = rung(events, folder)
+    datasets = changed(events, folder)
     return dict(params) | ({"datasets": datasets} if datasets else {})
 
 
@@ -75,5 +75,5 @@ def watched(config: Configuration) -> list[str]:
 
 
 def watch(dataset: str, config: Configuration, **options: Any) -> Any:
-    """The task that looks at a dataset's location, as the configured runner does. Only its success rings."""
+    """The task that looks at a dataset's location, as the configured runner does. Only its success is an event."""
     return command(WATCH, config.orchestration, dataset=dataset, outlets=[asset(dataset)], **options)

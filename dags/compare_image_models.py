@@ -2,9 +2,9 @@
 
 For every dataset: fetch, normalize, then for each family, at each budget, a hyper-parameter search in shards and the
 choice among their trials, several trainings under their own seeds, and one evaluation on the test part. `report` joins
-whatever finished into one comparison; a branch that failed is a named gap in it. `candidates` rings for each dataset
-that has a result, and `promote_champion` judges it. `complete` comes last, and ends the run as failed when anything in
-it failed.
+whatever finished into one comparison; a branch that failed is a named gap in it. `candidates` creates an asset event
+for each dataset that has a result, and `promote_champion` judges it. `complete` comes last, and ends the run as failed
+when anything in it failed.
 
 * **Start** a run with the form (*Trigger*), with `make run`, or let the schedule do it, or a dataset that has changed.
 * **Read** the result on the run's tab *Comparison report*. The `report` task has a button to it on its tab *Details*.
@@ -34,7 +34,7 @@ from airflow.sdk import (
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from dags.assets import CANDIDATE, asked, asset, bells, candidate, watch, watched
+from dags.assets import CANDIDATE, any_of, asked, asset, candidate, watch, watched
 from dags.notifications.comparison import OCCASIONS, at_end
 from dags.notifications.deadline import expect_in_time
 from dags.notifications.operators import notify
@@ -109,7 +109,7 @@ def budgets(dataset: str, run_id: str | None = None) -> list[int]:
 
 @task(outlets=[CANDIDATE], doc_md=DOCS["candidates"])
 def candidates(run_id: str | None = None, ti: Any = None, outlet_events: Any = None) -> None:
-    """Ring for each dataset of which some evaluation succeeded, whatever failed elsewhere.
+    """Create an asset event for each dataset of which some evaluation succeeded, whatever failed elsewhere.
 
     Raises:
         AirflowSkipException: there is none.
@@ -217,17 +217,17 @@ def stage(name: str, **options: Any) -> Any:
 
 
 def schedule(cron: str, datasets: Iterable[str] = ()) -> Any:
-    """When runs start by themselves: at a tick of the clock, or when a dataset's asset rings.
+    """When runs start by themselves: at a tick of the clock, or at an event of a dataset's asset.
 
     The first waits for the next tick, however recent the last one was. Of Airflow's timetables this one ends a run's id
-    with random letters, as Airflow itself does where an asset rings: two installations that share a store do not meet.
+    with random letters, as Airflow itself does at an asset event: two installations that share a store do not meet.
     """
     # Left at its default, `run_immediately` starts a run at once when a tick passed within a tenth of the period.
     clock = CronPartitionTimetable(cron, timezone="UTC", run_immediately=timedelta(0)) if cron else None
-    rings = bells(map(asset, datasets))
-    if clock and rings:
-        return AssetOrTimeSchedule(timetable=clock, assets=rings)
-    return clock or rings
+    assets = any_of(map(asset, datasets))
+    if clock and assets:
+        return AssetOrTimeSchedule(timetable=clock, assets=assets)
+    return clock or assets
 
 
 PRIORITIES = priorities()
@@ -260,7 +260,7 @@ with DAG(
     # say so too, but would end this task at the first failure, long before the report.
     end = complete()
     report >> candidates() >> end
-    # What changed during the run rings again. It needs the fetch, too: what cannot be fetched would ring for ever.
+    # What changed during the run is one more event. It needs the fetch, too: what cannot be fetched would never end it.
     for name in watched(CONFIGURATION):
         (
             [dag.get_task(f"{name}.fetch"), report]

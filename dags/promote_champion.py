@@ -15,7 +15,7 @@ from airflow.sdk import DAG, TaskGroup, TriggerRule, task
 from airflow.sdk.definitions.param import ParamsDict
 
 from dags.approval import Approval
-from dags.assets import CANDIDATES, asked, bells, candidate, passed
+from dags.assets import CANDIDATES, any_of, asked, candidate, passed
 from dags.notifications.operators import notify
 from dags.notifications.promotion import DECIDED, WAITING, decided, waiting
 from dags.site import surroundings
@@ -30,7 +30,7 @@ ORCHESTRATION = CONFIGURATION.orchestration
 RUNS = max(16, 2 * len(CONFIGURATION.datasets))
 
 
-@task.branch(doc_md="Choose the datasets that rang, or those of the form; the others are skipped at once.")
+@task.branch(doc_md="Choose the datasets of the asset events, or those of the form; the others are skipped at once.")
 def datasets(params: Any = None, triggering_asset_events: Any = None) -> list[str]:
     """The first tasks of the datasets that this run is about."""
     wanted = asked(params, triggering_asset_events, CANDIDATES)["datasets"]
@@ -70,7 +70,7 @@ with DAG(
     PROMOTE_DAG_ID,
     description="Which models are used?",
     doc_md=__doc__,
-    schedule=bells(map(candidate, CONFIGURATION.datasets)),
+    schedule=any_of(map(candidate, CONFIGURATION.datasets)),
     catchup=False,
     is_paused_upon_creation=False,
     max_active_runs=RUNS,

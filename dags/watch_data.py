@@ -1,7 +1,7 @@
 """Which datasets have changed? A look at every location that may change, at the cron line `watch`.
 
-A look lists the location. Where it lists other files than the last run saw, it rings: `compare_image_models` then
-starts by itself, for the datasets that have changed. A look that finds nothing new is skipped.
+A look lists the location. Where it lists other files than the last run saw, it creates an asset event. Then
+`compare_image_models` starts by itself, for the datasets that have changed. A look that finds nothing new is skipped.
 
 While a run of `compare_image_models` waits or works, nobody looks: that run looks again when it ends.
 """

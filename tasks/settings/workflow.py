@@ -71,7 +71,11 @@ TASKS = (
         trains=True,
     ),
     Task("report", "run", "Join all branches, failed ones too, into the comparison report.", timedelta(minutes=30)),
-    Task("candidates", "run", "Ring for each dataset that has a result: its best models may become the champion."),
+    Task(
+        "candidates",
+        "run",
+        "Create an asset event for each dataset with a result: its best models may become the champion.",
+    ),
     Task("complete", "run", "Fail the run when anything in it failed, and name what did. It comes after the report."),
 )
 STAGES = {task.name: task for task in TASKS if task.limit}

@@ -27,8 +27,8 @@ from tasks.storage.documents import DamagedError, read_document
 from tasks.storage.snapshots import Shelf
 
 log = logging.getLogger(__name__)
-CLOCK, DOORBELL = "scheduled", "asset_triggered"  # as Airflow names what started a run
-UNATTENDED = (CLOCK, DOORBELL)
+CLOCK, ASSET_EVENT = "scheduled", "asset_triggered"  # as Airflow names what started a run
+UNATTENDED = (CLOCK, ASSET_EVENT)
 STAGES = {module.STAGE.name: module.STAGE for module in (fetch, normalize, search, choose, train, evaluate)}
 LOOKED_AT = 20  # reports, of other runs, among which the last one on the same datasets is looked for
 

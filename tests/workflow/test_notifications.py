@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support.bells import COMPARISON, PROMOTION, Bells, awaited
+from tests.support.airflow_rest import COMPARISON, PROMOTION, AirflowRest, awaited
 from tests.support.http_server import answer, server
 from tests.support.lazy import Lazy
 from tests.support.machine import Machine
@@ -58,7 +58,7 @@ class Hook:
         answer(handler, status=500 if is_new else 200)
 
 
-class Office(Bells):
+class Office(AirflowRest):
     """The API as whoever sets up the channels uses it, and as whoever looks at the tasks."""
 
     def connect(self, **connection):
@@ -104,14 +104,14 @@ def office(machine, channels):
 @pytest.fixture(scope="module")
 def good(office):
     """A run in which all goes well."""
-    office.ring("cifar10")
+    office.change("cifar10")
     return office.next_run(0)
 
 
 @pytest.fixture(scope="module")
 def skipped(office, good):
     """A run that finds nothing new."""
-    office.ring("cifar10")
+    office.change("cifar10")
     return office.next_run(1)
 
 
@@ -119,7 +119,7 @@ def skipped(office, good):
 def partial(machine, office, skipped):
     """A run in which a family fails."""
     (machine.folder / "broken").touch()
-    office.ring("fashion_mnist")
+    office.change("fashion_mnist")
     return office.next_run(2)
 
 

@@ -10,7 +10,7 @@ from tasks.local.server import read_server
 from tasks.registry.champions import decisions
 from tasks.settings.request import slug
 from tasks.storage.location import open_store
-from tests.support.bells import COMPARISON, PROMOTION, Bells, awaited
+from tests.support.airflow_rest import COMPARISON, PROMOTION, AirflowRest, awaited
 from tests.support.browser import Browser, needs_browser
 from tests.support.machine import Machine
 
@@ -46,17 +46,17 @@ def machine(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def bells(machine):
-    return Bells.of(machine)
+def rest(machine):
+    return AirflowRest.of(machine)
 
 
 @pytest.fixture(scope="module")
-def became(machine, bells):
+def became(machine, rest):
     """What the store says of a run that is over: the answer, and who gave it."""
     way = read_server(machine.state)["environment"]
 
     def became(run, dataset=DATASET):
-        bells.ended(PROMOTION, run)
+        rest.ended(PROMOTION, run)
         with pytest.MonkeyPatch.context() as patch:
             for name, value in way.items():
                 patch.setenv(name, value)
@@ -67,17 +67,17 @@ def became(machine, bells):
 
 
 @pytest.fixture(scope="module")
-def asking(bells):
+def asking(rest):
     """A first result, and the run of `promote_champion` that it started, which asks."""
-    compared = bells.ended(COMPARISON, bells.start(COMPARISON, profile="smoke", datasets=[DATASET]))
-    (run,) = awaited(lambda: bells.runs(PROMOTION))
-    return compared, run, bells.question(run["dag_run_id"])
+    compared = rest.ended(COMPARISON, rest.start(COMPARISON, profile="smoke", datasets=[DATASET]))
+    (run,) = awaited(lambda: rest.runs(PROMOTION))
+    return compared, run, rest.question(run["dag_run_id"])
 
 
-def test_a_result_asks_and_holds_nothing_up(bells, asking):
+def test_a_result_asks_and_holds_nothing_up(rest, asking):
     """The comparison is over. Its dataset asks, without a slot of any pool, and no other dataset does."""
     compared, run, question = asking
-    assert (compared["state"], bells.states(COMPARISON, compared)["candidates"]) == ("success", "success")
+    assert (compared["state"], rest.states(COMPARISON, compared)["candidates"]) == ("success", "success")
     expected = {
         "datasets": "success",
         "cifar10.judge": "success",
@@ -88,34 +88,34 @@ def test_a_result_asks_and_holds_nothing_up(bells, asking):
         "fashion_mnist.promote": "skipped",
     }
     # It looks now and then, and is seen at work then.
-    awaited(lambda: bells.states(PROMOTION, run).items() >= expected.items())
+    awaited(lambda: rest.states(PROMOTION, run).items() >= expected.items())
     assert question["subject"] == SUBJECT
     assert f"/reports/{slug(compared['dag_run_id'])})" in question["body"]
-    awaited(lambda: set(bells.pools().values()) == {0})
+    awaited(lambda: set(rest.pools().values()) == {0})
 
 
 @pytest.fixture(scope="module")
-def newer(bells, asking):
+def newer(rest, asking):
     """A second result, and the run that it started."""
-    bells.ended(COMPARISON, bells.start(COMPARISON, profile="smoke", datasets=[DATASET]))
-    _, run = awaited(lambda: runs if len(runs := bells.runs(PROMOTION)) > 1 else None)
-    bells.question(run["dag_run_id"])
+    rest.ended(COMPARISON, rest.start(COMPARISON, profile="smoke", datasets=[DATASET]))
+    _, run = awaited(lambda: runs if len(runs := rest.runs(PROMOTION)) > 1 else None)
+    rest.question(run["dag_run_id"])
     return run["dag_run_id"]
 
 
-def test_a_newer_result_takes_the_place_of_the_one_that_waits(bells, asking, newer, became):
+def test_a_newer_result_takes_the_place_of_the_one_that_waits(rest, asking, newer, became):
     """Nobody has answered. The first run ends well, promotes nothing, and says why; the second one asks."""
     run = asking[1]["dag_run_id"]
     assert became(run) == ("superseded", "automatic")
-    ended = bells.ended(PROMOTION, run)
-    assert (ended["state"], bells.states(PROMOTION, ended)["cifar10.promote"]) == ("success", "skipped")
+    ended = rest.ended(PROMOTION, run)
+    assert (ended["state"], rest.states(PROMOTION, ended)["cifar10.promote"]) == ("success", "skipped")
 
 
 @needs_browser
-def test_a_person_approves_in_the_ui(bells, newer, became, machine, tmp_path):
+def test_a_person_approves_in_the_ui(rest, newer, became, machine, tmp_path):
     """On *Required Actions* stands the question, with its sentence, its link and its buttons; one click answers."""
     url, password = read_server(machine.state)["url"], Secrets.load(machine.state / "airflow").password
-    asking = bells.question(newer)["task_instance"]
+    asking = rest.question(newer)["task_instance"]
     with Browser(tmp_path / "profile") as browser:
         browser.open(f"{url}/auth/login")
         browser.fill("input[name=username]", "admin")
@@ -123,7 +123,7 @@ def test_a_person_approves_in_the_ui(bells, newer, became, machine, tmp_path):
         browser.click("button[type=submit]")
         browser.sees("Welcome")
         approve(browser, url, newer, tmp_path)
-        while not bells.counts(asking):
+        while not rest.counts(asking):
             approve(browser, url, newer, tmp_path)
     assert became(newer) == ("promoted", "admin")
 
@@ -139,20 +139,20 @@ def approve(browser, url, run, pictures):
     browser.picture_of("Response received at", pictures / "answered.png")
 
 
-def test_a_person_refuses(bells, asking, became):
+def test_a_person_refuses(rest, asking, became):
     """Two runs wait at once; each gets its own answer by REST. A refusal is no failure, and is kept with its name."""
-    refused, approved = (bells.start(PROMOTION, datasets=[dataset]) for dataset in (DATASET, OTHER))
-    questions = {run: bells.question(run) for run in (refused, approved)}
-    bells.reply(questions[refused], "Reject")
-    bells.reply(questions[approved], "Approve")
+    refused, approved = (rest.start(PROMOTION, datasets=[dataset]) for dataset in (DATASET, OTHER))
+    questions = {run: rest.question(run) for run in (refused, approved)}
+    rest.reply(questions[refused], "Reject")
+    rest.reply(questions[approved], "Approve")
     assert (became(refused), became(approved, OTHER)) == (("rejected", "admin"), ("promoted", "admin"))
-    ended = bells.ended(PROMOTION, refused)
-    states = bells.states(PROMOTION, ended)
+    ended = rest.ended(PROMOTION, refused)
+    states = rest.states(PROMOTION, ended)
     assert (ended["state"], states["cifar10.approve"], states["cifar10.promote"]) == ("success", "success", "skipped")
-    assert bells.states(PROMOTION, bells.ended(PROMOTION, approved))["fashion_mnist.promote"] == "success"
+    assert rest.states(PROMOTION, rest.ended(PROMOTION, approved))["fashion_mnist.promote"] == "success"
 
 
-def test_nobody_answers(bells, asking, became, machine):
+def test_nobody_answers(rest, asking, became, machine):
     """When the time of the rules is over, the candidate is not promoted, and the record says so."""
     (machine.folder / "patience").write_text("0.0001")
-    assert became(bells.start(PROMOTION, datasets=[DATASET])) == ("unanswered", "automatic")
+    assert became(rest.start(PROMOTION, datasets=[DATASET])) == ("unanswered", "automatic")

@@ -97,7 +97,7 @@ def test_a_budget_does_not_wait_for_anothers_success(dag, config):
 
 
 @pytest.mark.parametrize(
-    ("ended", "rung"),
+    ("ended", "created"),
     [
         ({"one.evaluate_cnn": "success", "one.evaluate_ann": "failed", "another.evaluate_cnn": "failed"}, ["one"]),
         (
@@ -107,20 +107,20 @@ def test_a_budget_does_not_wait_for_anothers_success(dag, config):
         ({"one.train_cnn": "success", "one.evaluate_cnn": "skipped", "report": "success"}, []),
     ],
 )
-def test_a_dataset_with_a_result_rings(dag, ended, rung):
+def test_a_dataset_with_a_result_has_an_event(dag, ended, created):
     """One evaluation is enough, whatever failed elsewhere; without any the task is skipped, which fails no run."""
     assets, task = Lazy("dags.assets"), dag.get_task("candidates")
     assert (task.trigger_rule, task.upstream_task_ids, task.outlets) == ("all_success", {"report"}, [assets.CANDIDATE])
     crumbs = [{"task_id": name, "state": state} for name, state in ended.items()]
-    ti, bell = SimpleNamespace(get_task_breadcrumbs=lambda **_: crumbs), SimpleNamespace(rang=[])
-    bell.add = lambda asset: bell.rang.append(asset.name)
-    call = partial(task.python_callable, RUN_ID, ti, {assets.CANDIDATE: bell})
-    if rung:
+    ti, events = SimpleNamespace(get_task_breadcrumbs=lambda **_: crumbs), SimpleNamespace(created=[])
+    events.add = lambda asset: events.created.append(asset.name)
+    call = partial(task.python_callable, RUN_ID, ti, {assets.CANDIDATE: events})
+    if created:
         call()
     else:
         with pytest.raises(Lazy("airflow.sdk.exceptions").AirflowSkipException):
             call()
-    assert bell.rang == [f"candidate/{name}" for name in rung]
+    assert events.created == [f"candidate/{name}" for name in created]
 
 
 def test_every_stage_has_a_limit_a_retry_and_a_page(dag):

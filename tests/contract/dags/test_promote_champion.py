@@ -41,7 +41,7 @@ def dag():
 
 
 def test_every_dataset_is_judged_approved_and_promoted(dag, config):
-    """Each has its group, and a dataset that did not ring is left out before any of its tasks starts."""
+    """Each has its group, and a dataset without an event is left out before any of its tasks starts."""
     chain = ("{0}.judge -> {0}.approve", "{0}.approve -> {0}.promote", "datasets -> {0}.judge")
     assert edges(dag) == {edge.format(name) for name in config.datasets for edge in chain}
     assert {task.trigger_rule for task in dag.tasks} == {"all_success"}
@@ -52,22 +52,22 @@ def test_every_dataset_is_judged_approved_and_promoted(dag, config):
 
 def test_any_result_starts_it(dag, config):
     """It listens to the results of every dataset, and to nothing else; many runs may wait at a time."""
-    rings = dag.timetable.asset_condition
-    assert isinstance(rings, Lazy("airflow.sdk").AssetAny)
-    assert [each.name for each in rings.objects] == [f"candidate/{name}" for name in config.datasets]
+    heard = dag.timetable.asset_condition
+    assert isinstance(heard, Lazy("airflow.sdk").AssetAny)
+    assert [each.name for each in heard.objects] == [f"candidate/{name}" for name in config.datasets]
     assert dag.max_active_runs >= 2 * len(config.datasets)
     assert (dag.catchup, dag.is_paused_upon_creation) == (False, False)
 
 
 def test_a_schedule_of_many_datasets_is_cheap():
     """Airflow hashes and writes out the schedule for every edge of a DAG: of 200 assets that would take 20 s."""
-    one, other = (assets.Doorbells(assets.candidate(name)) for name in ("one", "other"))
+    one, other = (assets.AnyOf(assets.candidate(name)) for name in ("one", "other"))
     assert (hash(one), repr(one)) == (hash(other), repr(other))
     assert one != other
 
 
 @pytest.mark.parametrize(
-    ("form", "rang", "chosen"),
+    ("form", "changed", "chosen"),
     [
         (["cifar10", "fashion_mnist"], [], ["cifar10.judge", "fashion_mnist.judge"]),
         (["fashion_mnist"], [], ["fashion_mnist.judge"]),
@@ -75,9 +75,9 @@ def test_a_schedule_of_many_datasets_is_cheap():
         (["cifar10", "fashion_mnist"], ["gone"], []),
     ],
 )
-def test_a_run_is_about_what_rang_or_what_the_form_names(dag, form, rang, chosen):
-    """Who starts it by hand chooses, and by default judges all. A ring decides alone, also of a dataset now gone."""
-    events = {assets.candidate(name): [] for name in rang} | {assets.asset("fashion_mnist"): []} if rang else {}
+def test_a_run_is_about_its_events_or_what_the_form_names(dag, form, changed, chosen):
+    """Who starts it by hand chooses, and by default judges all. An event decides alone, also of a dataset now gone."""
+    events = {assets.candidate(name): [] for name in changed} | {assets.asset("fashion_mnist"): []} if changed else {}
     assert dag.get_task("datasets").python_callable({"datasets": form}, events) == chosen
 
 

@@ -62,7 +62,7 @@ def test_a_template_in_a_value_is_not_rendered_again(heard):
     ],
 )
 def test_a_run_that_datasets_started_is_about_them(heard, started_by, events, asked):
-    """`plan` hears how the run was started, and for which datasets: all of the form, or those that rang."""
+    """`plan` hears how the run was started, and for which datasets: all of the form, or those of the asset events."""
     plan = parsed().get_task("plan")
     form = {"profile": "quick", "datasets": ["cifar10", "fashion_mnist"]}
     rendered(plan, started_by, events, run_id="r", params=form).execute({})

@@ -1,4 +1,4 @@
-"""Doorbells: which DAG looks at locations that may change, when it rings, and what rings at a run's end."""
+"""Which DAG looks at locations that may change, when it creates an asset event, and who looks at a run's end."""
 
 from types import SimpleNamespace
 
@@ -60,7 +60,7 @@ def test_only_a_look_that_finds_something_rings(read, runner):
 
 @pytest.mark.parametrize(("code", "raised"), [(0, None), (99, "AirflowSkipException"), (1, "AirflowException")])
 def test_an_unchanged_listing_is_skipped(read, tmp_path, monkeypatch, code, raised):
-    """Exit code 99 leaves the doorbell alone, and so does a look that fails; 0 is the task's success, which rings."""
+    """Exit code 99 creates no event, and nor does a look that fails; 0 is the task's success, which creates one."""
     stand_in = tmp_path / "python"
     stand_in.write_text(f"#!/bin/sh\nexit {code}\n")
     stand_in.chmod(0o755)
@@ -103,7 +103,7 @@ def test_nothing_is_watched_where_nothing_may_change_or_nobody_is_to_look(read, 
 
 
 def test_a_run_looks_again_at_its_end(read, folder):
-    """After the report, where the fetch was done: what could not be fetched rings for nobody. `complete` stays last."""
+    """After the report, where the fetch was done: what could not be fetched starts no run. `complete` stays last."""
     dag = read()["compare_image_models"]
     assert edges(dag) == recorded_edges(load_configuration(folder))
     look = dag.get_task("flowers.watch")

@@ -14,7 +14,7 @@ from tests.support import synthetic
 from tests.support.tiny_data import make_configuration, make_mirror
 from tests.support.tiny_stages import STAGES, perform
 
-CLOCK, DOORBELL = retraining.UNATTENDED
+CLOCK, ASSET_EVENT = retraining.UNATTENDED
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def number(store, request_of):
     return number
 
 
-@pytest.mark.parametrize("trigger", [CLOCK, DOORBELL, "manual"])
+@pytest.mark.parametrize("trigger", [CLOCK, ASSET_EVENT, "manual"])
 @pytest.mark.parametrize("on_unchanged", ["skip", "add_seeds", "reuse"])
 def test_a_first_run_is_a_run_as_any_other(number, trigger, on_unchanged):
     """Where nothing is there yet, the run has the profile's seeds, whatever started it."""
@@ -96,10 +96,10 @@ def test_a_bell_that_rang_twice_starts_nothing(number, store, request_of, on_unc
     """A run that a dataset started and that finds nothing new is left out, whatever a scheduled run would do."""
     perform(request_of("first"), store)
     with pytest.raises(UnchangedError):
-        number(DOORBELL, on_unchanged=on_unchanged)
+        number(ASSET_EVENT, on_unchanged=on_unchanged)
 
 
-@pytest.mark.parametrize("trigger", [CLOCK, DOORBELL])
+@pytest.mark.parametrize("trigger", [CLOCK, ASSET_EVENT])
 @pytest.mark.parametrize("on_unchanged", ["skip", "add_seeds"])
 @pytest.mark.parametrize("change", ["added", "removed", "rewritten", "moved away"])
 def test_changed_files_are_a_change(number, store, request_of, photos, trigger, on_unchanged, change):
@@ -120,7 +120,7 @@ def test_an_unfinished_run_is_finished(number, store, request_of, on_unchanged):
     """Where the models are there and were never measured, the run is not left out."""
     perform(request_of("killed"), store, without=("evaluate",))
     assert number(CLOCK, on_unchanged=on_unchanged, max_seeds=2) == 2
-    assert number(DOORBELL, on_unchanged=on_unchanged) == 2
+    assert number(ASSET_EVENT, on_unchanged=on_unchanged) == 2
 
 
 @pytest.mark.parametrize(("precision", "is_enough"), [(99.0, True), (0.0, False)])
@@ -152,7 +152,9 @@ def test_scheduled_looks_at_growing_evidence_are_counted():
     assert [(look.number, look.planned) for look in looks] == [(1, 10), (2, 10), (10, 10)]
 
 
-@pytest.mark.parametrize(("trigger", "on_unchanged"), [("manual", "add_seeds"), (CLOCK, "skip"), (DOORBELL, "reuse")])
+@pytest.mark.parametrize(
+    ("trigger", "on_unchanged"), [("manual", "add_seeds"), (CLOCK, "skip"), (ASSET_EVENT, "reuse")]
+)
 def test_evidence_that_does_not_grow_is_looked_at_once(trigger, on_unchanged):
     """What a person asks for is an experiment of its own, and a schedule that adds no seeds has no second look."""
     looks = retraining.looks_at(9, 3, Retraining(on_unchanged=on_unchanged), trigger)

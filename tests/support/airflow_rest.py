@@ -1,4 +1,4 @@
-"""Airflow's REST API as whoever rings uses it, and as whoever listens for the runs that start by themselves."""
+"""Airflow's REST API as people and programs use it: for events, answers, and runs that start by themselves."""
 
 import secrets
 import time
@@ -12,8 +12,8 @@ from tests.support.patience import PATIENCE
 COMPARISON, WATCH, PROMOTION = "compare_image_models", "watch_data", "promote_champion"
 
 
-class Bells(AirflowApi):
-    """The API as whoever rings uses it, and as whoever listens."""
+class AirflowRest(AirflowApi):
+    """The API of one server."""
 
     @classmethod
     def of(cls, machine):
@@ -22,8 +22,8 @@ class Bells(AirflowApi):
         assert code == 0, output
         return cls(read_server(machine.state)["url"], Secrets.load(machine.state / "airflow").password)
 
-    def ring(self, dataset):
-        """Ring from outside, as dags/README.md says."""
+    def change(self, dataset):
+        """Say from outside that a dataset has changed, as dags/README.md does."""
         (asset,) = self._call("GET", f"/assets?name_pattern=dataset/{dataset}")["assets"]
         self._call("POST", "/assets/events", {"asset_id": asset["id"]})
 
