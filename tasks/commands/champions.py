@@ -92,8 +92,8 @@ def _promote_one(store: "Store", candidate: "NamedModel", why: str | None, *, in
 
     decisions.require_another(store, candidate)
     asked = f"{decisions.BY_HAND}{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    present = candidates.newest(store, candidate.dataset)
-    decision = decisions.decide(store, asked, candidate, present, rules_of_promotion(), logging.info)
+    newest = candidates.newest(store, candidate.dataset)
+    decision = decisions.decide(store, asked, candidate, newest, rules_of_promotion(), logging.info)
     print(f"{candidate.dataset}: {decision.judgement.sentence}", flush=True)
     if not decision.judgement.passed and not insist:
         raise DataError(f"{candidate.dataset}: the gate refuses run {candidate.run}; to insist, add: {INSIST}")

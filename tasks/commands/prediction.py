@@ -186,7 +186,8 @@ def _engine(store: Store, chosen: Chosen, options: argparse.Namespace, folder: P
         print(f"not used, as they could change results: {', '.join(known.removed)}", file=sys.stderr)
     if options.engine == "keras":
         seeds = chosen.model.seeds if options.ensemble else (chosen.model.replicate,)
-        return keras_engine(store, chosen.model, seeds)
+        is_exported = chosen.export and not options.model and not options.ensemble
+        return keras_engine(store, chosen.model, seeds, ", or use --engine onnx" if is_exported else "")
     if chosen.export is None:
         raise RequestError(f"--engine onnx: expected an export beside {chosen.words}, found none; use --engine keras")
     return onnx_engine(store, chosen.export)

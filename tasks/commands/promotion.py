@@ -32,7 +32,7 @@ def add(commands: Any) -> None:
 
 
 def _judge(options: argparse.Namespace) -> None:
-    from tasks.registry.champions import decisions
+    from tasks.registry.champions import decisions, promotion
 
     asked, dataset, store = slug(options.run), options.dataset, named_store()
     decisions.require_of_airflow(asked)
@@ -44,6 +44,8 @@ def _judge(options: argparse.Namespace) -> None:
         raise UnchangedError(f"{dataset}: the candidate of run {decision.candidate.run} does not pass")
     if decision.approval == "never":
         raise UnchangedError(f"{dataset}: the candidate of run {decision.candidate.run} passes; `approval` is never")
+    if became := promotion.superseded(store, decision):
+        raise UnchangedError(became.sentence)
 
 
 def _judged(store: "Store", asked: str, dataset: str) -> "Decision":

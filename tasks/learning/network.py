@@ -6,6 +6,7 @@ disk, and `probabilities` applies it. Loading runs no stored code: the family's 
 
 import importlib
 import json
+import logging
 import time
 from pathlib import Path
 from typing import Annotated
@@ -26,6 +27,7 @@ CONFIGURATION = "model.json"
 FAMILIES = "tasks.models"
 SAMPLE = 5_000  # training images, evenly spaced, that are enough to adapt a layer
 FLOAT = 4  # bytes of a standardised value
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of each network that a process asks
 
 
 class Description(Frozen):

@@ -5,9 +5,8 @@ import re
 import signal
 import sys
 
-# Lines about how the library was built or may be tuned, one about a graph that two of its own parts disagree on, and
-# one about several networks that one process asks. Some stand before TF_CPP_MIN_LOG_LEVEL is read; a level that hides
-# one of the others hides real errors, too.
+# Lines about how the library was built or may be tuned, and one about a graph that two of its own parts disagree on.
+# Some stand before TF_CPP_MIN_LOG_LEVEL is read; a level that hides the last one hides real errors, too.
 NOISE = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog\(\) is called"
     rb"|[IW]\d{4} \d\d:\d\d:"
@@ -15,7 +14,6 @@ NOISE = re.compile(
     rb"|To enable the following instructions: "
     rb"|E\d{4} .* NodeDef mentions attribute use_unbounded_threadpool "
     rb"|E\d{4} .* Unable to register cu\w+ factory"
-    rb"|WARNING:tensorflow:\d+ out of the last \d+ calls to .* triggered tf.function retracing"
 )
 
 

@@ -59,7 +59,9 @@ class AirflowRest(AirflowApi):
         """
 
         def became():
-            if self._call("GET", _place(task))["state"] == "success":
+            state = self._call("GET", _place(task))["state"]
+            assert state != "failed", task
+            if state == "success":
                 return {"counts": True}
             asking = f"{_questions(task['dag_run_id'])}&task_id={task['task_id']}"
             return {"counts": False} if self._call("GET", asking)["hitl_details"] else None

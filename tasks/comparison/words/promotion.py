@@ -159,4 +159,4 @@ def _unknown_cost(rules: Promotion) -> str:
 def _other_machine(rules: Promotion) -> str:
     if rules.max_cost_ratio is None:
         return ""
-    return f"The two reports come from different kinds of machines, on which the time of {WORK[rules.cost]} depends."
+    return "The two reports were made on different kinds of machines, so their times may not be comparable."

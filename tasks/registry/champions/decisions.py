@@ -138,33 +138,31 @@ def require_undecided(store: Store, candidate: NamedModel, rules: Promotion) -> 
             raise UnchangedError(f"{candidate.dataset}: {reason}")
 
 
-def decide(
-    store: Store, asked: str, candidate: NamedModel, present: NamedModel, rules: Promotion, say: Say
-) -> Decision:
+def decide(store: Store, asked: str, candidate: NamedModel, newest: NamedModel, rules: Promotion, say: Say) -> Decision:
     """Judge a candidate against the champion, and keep that as the decision `asked`.
 
-    Both are compared on the present test part: that of `present`, the models of the newest run with a result.
+    Both are compared on the present test part: that of `newest`, the models of the newest run with a result.
 
     Raises:
         RequestError: the candidate cannot answer the present images.
         DataError: what the gate needs is missing or damaged.
         NoAnswerError: a process that measures did not end by itself.
     """
-    from tasks.registry.champions.judging import Contest, code_of_gate, judge
+    from tasks.registry.champions.judging import Contest, judge, judging_code
 
     champion = ledger.present(store, candidate.dataset)
     judged = [case.decision for case in cases(store, candidate.dataset)]
-    number = looks(judged, candidate, present.test_part)
+    number = looks(judged, candidate, newest.test_part)
     contest = Contest(candidate, champion.model if champion else None, rules, number)
-    judgement, predictions = judge(store, contest, present, say)
+    judgement, predictions = judge(store, contest, newest, say)
     new = Decision(
         asked=asked,
-        test_part=present.test_part,
+        test_part=newest.test_part,
         candidate=candidate,
         champion=champion.number if champion else None,
         predictions=predictions,
         judgement=judgement,
-        code=code_of_gate(),
+        code=judging_code(),
         approval=needed(asked, rules, is_first=champion is None),
         when=now(),
     )

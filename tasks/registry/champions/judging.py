@@ -53,10 +53,10 @@ class _Heard(NamedTuple):
     absent: str | None = None
 
 
-def judge(store: Store, contest: Contest, present: NamedModel, say: Say) -> tuple[Judgement, dict[str, str]]:
+def judge(store: Store, contest: Contest, newest: NamedModel, say: Say) -> tuple[Judgement, dict[str, str]]:
     """The judgement of a candidate, and the keys of answers that were measured for it.
 
-    Both sides answer the test part of `present`, the models of the newest run with a result.
+    Both sides answer the test part of `newest`, the models of the newest run with a result.
 
     Raises:
         RequestError: the candidate cannot answer the present images.
@@ -64,7 +64,7 @@ def judge(store: Store, contest: Contest, present: NamedModel, say: Say) -> tupl
         NoAnswerError: a process that measures did not end by itself.
         StoreError: the store cannot be reached.
     """
-    home = contest.candidate if contest.candidate.test_part == present.test_part else present
+    home = contest.candidate if contest.candidate.test_part == newest.test_part else newest
     part = CommonPart(home.test_part, home.run, home.artifacts["normalize"])
     backend = told(store, contest.candidate).comparison.request.backend
     keys: dict[str, str] = {}
@@ -77,9 +77,9 @@ def judge(store: Store, contest: Contest, present: NamedModel, say: Say) -> tupl
     return _judged(_Hearing(store, home, measured), contest), keys
 
 
-def code_of_gate() -> str:
+def judging_code() -> str:
     """A digest of the code that judges, with the words that it uses."""
-    return code_digest((gate.__name__,))
+    return code_digest((__name__,))
 
 
 def judge_again(store: Store, decision: Decision, champion: Entry | None) -> Judgement:
@@ -158,7 +158,7 @@ def _words(hearing: _Hearing, contest: Contest, candidate: _Heard, champion: _He
         champion=title(contest.champion.family, contest.champion.run) if contest.champion else None,
         absent=absent,
         is_sample=hearing.home.comparison.request.examples is not None,
-        is_elsewhere=any(machines[0].get(name) != machines[-1].get(name) for name in SAME_MACHINE),
+        is_elsewhere=any(len({each[name] for each in machines if name in each}) > 1 for name in SAME_MACHINE),
     )
 
 

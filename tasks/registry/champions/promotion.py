@@ -49,9 +49,8 @@ def conclude(store: Store, decision: Decision, approval: Approval | None, export
         raise RequestError(f"{asked}: expected a candidate that passed the gate: {decision.judgement.sentence}")
     given = _checked(decision, approval) if approval else _without_question(decision)
     if given.answer == "approved":
-        if _is_superseded(store, decision):
-            return _answer(store, decision, "superseded")
-        return promote(store, decision, Consent(given.by or AUTOMATIC, decision.judgement.sentence), export)
+        consent = Consent(given.by or AUTOMATIC, decision.judgement.sentence)
+        return superseded(store, decision) or promote(store, decision, consent, export)
     return _answer(store, decision, given.answer, given.by)
 
 
@@ -65,6 +64,17 @@ def promote(store: Store, decision: Decision, consent: Consent, export: Export) 
     stands = _successor(store, decision) or ledger.append(store, _entry(decision, consent, export))
     outcome: Outcome = "promoted" if stands.decision == decision.asked else "overtaken"
     return _answer(store, decision, outcome, stands.who, stands.number)
+
+
+def superseded(store: Store, decision: Decision) -> Answer | None:
+    """The answer where a later run's candidate passed the gate against the same champion, and waits; else None."""
+    number, at = published_number(store, decision.candidate.run) or 0, datetime.now(UTC)
+    is_superseded = any(
+        (published_number(store, case.decision.candidate.run) or 0) > number
+        for case in decisions.cases(store, decision.candidate.dataset)
+        if case.waits(at) and case.decision.champion == decision.champion
+    )
+    return _answer(store, decision, "superseded") if is_superseded else None
 
 
 def rollback(store: Store, dataset: str, to: int | None, consent: Consent) -> Entry:
@@ -155,16 +165,6 @@ def _without_question(decision: Decision) -> Approval:
         return Approval(answer="approved")
     expected = "a person's approval" if decision.approval == "human" else 'an `approval` other than "never"'
     raise RequestError(f"{decision.asked}: expected {expected}, received none; `champion promote RUN` promotes by hand")
-
-
-def _is_superseded(store: Store, decision: Decision) -> bool:
-    """Whether a later run's candidate passed the gate against the same champion, and waits."""
-    number, at = published_number(store, decision.candidate.run) or 0, datetime.now(UTC)
-    return any(
-        (published_number(store, case.decision.candidate.run) or 0) > number
-        for case in decisions.cases(store, decision.candidate.dataset)
-        if case.waits(at) and case.decision.champion == decision.champion
-    )
 
 
 def _answer(

@@ -15,7 +15,7 @@ from tasks.registry import export
 from tasks.registry.champions import decisions, ledger
 from tasks.registry.champions.decisions import BY_HAND, KEPT
 from tasks.registry.champions.documents import Answer, Decision, Entry
-from tasks.registry.champions.judging import code_of_gate, judge_again
+from tasks.registry.champions.judging import judge_again, judging_code
 from tasks.registry.champions.promotion import AUTOMATIC
 from tasks.report.audit import Audit
 from tasks.runs.requests import read_request
@@ -178,7 +178,7 @@ def _check_decision(documents: _Documents, decision: Decision) -> None:
 def _compare(documents: _Documents, decision: Decision, again: Judgement) -> None:
     """Compare a judgement with the one that was made again. Other code may say the same in another sentence."""
     where, found = f"{documents.where(decision)}: judgement", decision.judgement
-    if decision.code != code_of_gate() and found.sentence != again.sentence:
+    if decision.code != judging_code() and found.sentence != again.sentence:
         documents.audit.unchecked.append(f"{where}: sentence: not made again: another release of the project wrote it")
         again = again.model_copy(update={"sentence": found.sentence})
     documents.audit.agree(where, found, again)
@@ -191,9 +191,12 @@ def _check_looks(documents: _Documents, decision: Decision) -> None:
     before = [each for each in till_then if datetime.fromisoformat(each.when) < begin]
     least, most = (decisions.looks(judged, decision.candidate, decision.test_part) for judged in (before, till_then))
     documents.audit.checked["decisions"] += 1
-    if not least <= (found := decision.judgement.looks) <= most:
-        where = f"{documents.where(decision)}: judgement: looks"
+    where, found = f"{documents.where(decision)}: judgement: looks", decision.judgement.looks
+    if found < least:
         documents.audit.findings.append(f"{where}: expected {least} to {most}, received {found}")
+    if found > most:
+        gone = f"expected {least} to {most}, received {found}; a decision may be gone"
+        documents.audit.unchecked.append(f"{where}: {gone}")
 
 
 def _check_answer(documents: _Documents, answer: Answer) -> None:

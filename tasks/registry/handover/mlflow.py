@@ -4,12 +4,12 @@ Every one of them has the tag `like_for_like.run`. That of the whole gets its ta
 of the bundle, last of all. So a second hand-over finds it and does nothing. One that was killed, or that handed over
 another report of this run, leaves runs without this tag: the next one moves them to MLflow's trash and begins again.
 
-MLflow has nothing that makes a run once. So two hand-overs at once may both make it, and tidy up when one is whole:
-of those with the tag, the one with the first id stays. What stays is the same to both, whoever looks first. A run in
-the trash takes nothing more, so a hand-over learns at its next step that another one has put its runs there.
+MLflow has nothing that makes a run once. So two hand-overs at once may both make it. Whoever is done looks for others
+with the tag: the one with the first id stays, which is the same to all. What another one is making is left alone then.
+A run in the trash takes nothing more, so a hand-over learns at its end, or before, that another one has put it there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -96,29 +96,24 @@ class _Transfer:
         """
         from mlflow.exceptions import MlflowException
 
-        if self._is_there():
+        trees = self._trees()
+        whole = self._whole(trees)
+        self._discard(run for top, runs in trees.items() if top not in whole[:1] for run in runs)
+        if self._whole(self._trees()):  # asked again: what was discarded may have become the whole one meanwhile
             return f"{self._where}: run {self._run.run} is there already, nothing was done"
-        self._discard(self._there())
         try:
             self._bring_whole()
         except MlflowException:
             if not self._is_overtaken():
                 raise
-            self._discard([self._client.get_run(run) for run in self._own])
-        if not self._is_there():
+            self._discard(self._client.get_run(run) for run in self._own)
+        trees = self._trees()
+        self._discard(run for top in self._whole(trees)[1:] for run in trees[top])
+        if not self._whole(self._trees()):
             other = f"another hand-over of run {self._run.run} is at work"
             raise ConnectionError(f"{self._where}: {other}; wait for its end, and try again")
         seeds = sum(len(branch.seeds) for branch in self._run.branches)
         return f"{self._where}: run {self._run.run}, {len(self._run.branches)} families' results and {seeds} seeds"
-
-    def _is_there(self) -> bool:
-        """Whether MLflow has all of it. Then all else that it has of this run is in the trash."""
-        while kept := self._kept(there := self._there()):
-            others = [run for run in there if run not in kept]
-            if not others:
-                return True
-            self._discard(others)
-        return False
 
     def _bring_whole(self) -> None:
         whole = self._begun(self._run.run, self._run.tags | {NOTE: "\n\n".join(self._run.verdicts)}, None)
@@ -134,18 +129,26 @@ class _Transfer:
         """Whether somebody put into the trash what this hand-over is making."""
         return bool(self._own) and self._client.get_run(self._own[0]).info.lifecycle_stage != "active"
 
-    def _kept(self, there: list[Any]) -> list[Any]:
-        """Of these, what stays: the first whole one, and all below it."""
-        whole = sorted(run.info.run_id for run in there if run.data.tags.get(COMPLETE) == self._bundle.digest)
+    def _trees(self) -> dict[str, list[Any]]:
+        """All runs of this run that MLflow has, by the id of the one at the top."""
+        there = self._there()
         parents = {run.info.run_id: run.data.tags.get(PARENT) for run in there}
 
         def top(run: str) -> str:
             parent = parents.get(run)
             return top(parent) if parent else run
 
-        return [run for run in there if whole and top(run.info.run_id) == whole[0]]
+        trees: dict[str, list[Any]] = {}
+        for run in there:
+            trees.setdefault(top(run.info.run_id), []).append(run)
+        return trees
 
-    def _discard(self, runs: list[Any]) -> None:
+    def _whole(self, trees: dict[str, list[Any]]) -> list[str]:
+        """The ids of those that are whole, in order: the first one stays."""
+        runs = (run for each in trees.values() for run in each)
+        return sorted(run.info.run_id for run in runs if run.data.tags.get(COMPLETE) == self._bundle.digest)
+
+    def _discard(self, runs: Iterable[Any]) -> None:
         """Move them to the trash, first those of a whole, so that whoever makes one learns of it at once."""
         for run in sorted(runs, key=lambda run: PARENT in run.data.tags):
             self._client.delete_run(run.info.run_id)

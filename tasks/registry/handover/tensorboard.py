@@ -35,7 +35,7 @@ def hand_over(bundle: Bundle, folder: Path) -> str:
             _write(path, body, scratch / "file")
     for path in home.rglob(FILE):  # of a report of this run that another one has replaced
         if path not in files:
-            path.unlink()
+            path.unlink(missing_ok=True)  # another hand-over at once takes away the same
     return f"{home}: {len(files)} files of events; to see them: tensorboard --logdir {folder}"
 
 

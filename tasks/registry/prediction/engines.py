@@ -21,10 +21,11 @@ from tasks.storage.contract import Store
 EXPORT, EXPORTED = "export", "model.onnx"
 
 
-def keras_engine(store: Store, model: NamedModel, seeds: Sequence[int]) -> Engine:
+def keras_engine(store: Store, model: NamedModel, seeds: Sequence[int], otherwise: str = "") -> Engine:
     """The mean of the calibrated probabilities of the replicates of `seeds`, each as `evaluate` computes them.
 
-    It must be called before Keras is imported with another backend than that of the training.
+    It must be called before Keras is imported with another backend than that of the training. `otherwise` ends the
+    errors of a model that cannot be asked: what helps instead.
 
     Raises:
         RequestError: Keras or its backend is not installed, or the present code builds another network than the one
@@ -32,7 +33,8 @@ def keras_engine(store: Store, model: NamedModel, seeds: Sequence[int]) -> Engin
         DataError: the store does not have a replicate any more, or what it has is damaged.
     """
     with ExitStack() as stack:
-        members = [_loaded(stack.enter_context(replicate(store, model, seed)), model) for seed in seeds]
+        trained = [stack.enter_context(replicate(store, model, seed)) for seed in seeds]
+        members = [_loaded(each, model, otherwise) for each in trained]
 
     def probabilities(images: NDArray[np.uint8]) -> NDArray[np.floating]:
         from tasks.learning import network
@@ -43,10 +45,10 @@ def keras_engine(store: Store, model: NamedModel, seeds: Sequence[int]) -> Engin
     return probabilities
 
 
-def _loaded(trained: Trained, model: NamedModel) -> tuple[Any, float]:
+def _loaded(trained: Trained, model: NamedModel, otherwise: str) -> tuple[Any, float]:
     """The network and its temperature."""
     os.environ["KERAS_BACKEND"] = trained.backend
-    require(("keras", "keras_tuner", trained.backend), ", or use --engine onnx")
+    require(("keras", "keras_tuner", trained.backend), otherwise)
     from tasks.learning import network
 
     try:
@@ -54,7 +56,7 @@ def _loaded(trained: Trained, model: NamedModel) -> tuple[Any, float]:
     except ValueError:
         raise RequestError(
             f"{model.family} of {model.run}: expected the code that trained it, received code that builds another "
-            f"network; use the release of that run, or --engine onnx, or train it again"
+            f"network; use the release of that run, or train it again{otherwise}"
         ) from None
 
 

@@ -107,6 +107,20 @@ def test_a_candidate_is_asked_about_once_at_a_time(typed, store):
     assert typed("judge", "--run", "asked", *OF_DATASET)[0] == 0
 
 
+def test_a_late_judge_takes_no_place_of_a_newer_candidate(typed, store):
+    """Tried again after a newer candidate passed, the older one ends with 99, and is recorded as superseded."""
+    list(several(store, "quick-1", accuracy=0.5))
+    ledger.append(store, champions.entry(1, model=candidate_of(store, "quick-1", DATASET)))
+    list(several(store, "quick-2", accuracy=0.7))
+    assert typed("judge", "--run", "older", *OF_DATASET)[0] == 0
+    list(several(store, "quick-3", accuracy=0.8))
+    assert typed("judge", "--run", "newer", *OF_DATASET)[0] == 0
+    code, said = typed("judge", "--run", "older", *OF_DATASET)
+    assert (code, "was not promoted: a newer candidate took its place" in said) == (99, True), said
+    assert decisions.answer(store, DATASET, "older").answer == "superseded"
+    assert typed("judge", "--run", "newer", *OF_DATASET)[0] == 0
+
+
 def test_where_nothing_is_ever_promoted_the_gate_still_decides(typed, store, tmp_path):
     """`approval = "never"`: the decision is kept and said, and ends with 99."""
     rules(tmp_path, 'approval = "never"')

@@ -189,7 +189,7 @@ def test_costs_of_two_machines_are_not_compared_in_silence(rules, training, is_s
     """A reader learns it wherever the rules name a cost and both are known."""
     rules = Promotion(cost="training", max_class_drop=None, **rules)
     sides = Side(BETTER, Cost(training=18.0)), Side(WORSE, Cost(training=training))
-    said = "The two reports come from different kinds of machines, on which the time of a training depends."
+    said = "The two reports were made on different kinds of machines, so their times may not be comparable."
     assert (said in judged(*sides, rules, is_elsewhere=True).sentence) == is_said
     assert said not in judged(*sides, rules).sentence
 

@@ -72,7 +72,7 @@ def test_reports_of_two_machines_are_named(store):
         assert known in same
         store.write(key, same.replace(known, b'"%b": "another"' % name))
         found = decided(store, candidate, champion, rules)
-        assert ("come from different kinds of machines" in found.sentence) == is_said
+        assert ("were made on different kinds of machines" in found.sentence) == is_said
 
 
 def test_predictions_of_another_digest_are_not_believed(store):

@@ -226,6 +226,7 @@ def test_a_bomb_is_refused(tmp_path):
         ),
         (tar_bytes({}), "expected files, found none"),
     ],
+    ids=["no archive", "empty"],
 )
 def test_an_archive_without_files_says_why(tmp_path, body, reason):
     """A damaged one, and an empty one."""
