@@ -77,13 +77,16 @@ def runs(server, environment):
 
     client = MlflowClient(tracking_uri=server)
 
-    def found():
+    def listed():
         experiment = client.get_experiment_by_name(environment["MLFLOW_EXPERIMENT_NAME"])
-        listed = client.search_runs([experiment.experiment_id])
+        return client.search_runs([experiment.experiment_id])
+
+    def found():
+        listed = found.listed()
         assert len({run.info.run_name for run in listed}) == len(listed)
         return {run.info.run_name: run for run in listed}
 
-    found.client = client
+    found.client, found.listed = client, listed
     return found
 
 
@@ -172,6 +175,17 @@ def test_two_at_once_leave_it_there_once(runs, held):
     assert len(runs()) == 9
     assert {run.info.status for run in runs().values()} == {"FINISHED"}
     assert "like_for_like.complete" in runs()["quick-1"].data.tags
+
+
+def test_what_another_one_is_making_is_left_alone(runs, held):
+    """One is whole while the other one, which began as early, is at work. It ends well, too, and then is there once."""
+    first, second = held(0), held(5)
+    ((said, code),) = gone_on(first)
+    assert (code, len(runs.listed())) == (0, 9 + 5), said
+    ((said, code),) = gone_on(second)
+    assert code == 0, said
+    assert len(runs()) == 9
+    assert {run.info.status for run in runs().values()} == {"FINISHED"}
 
 
 def test_one_that_another_one_overtook_leaves_nothing_of_its_own(environment, runs, held):
