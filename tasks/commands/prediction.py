@@ -136,7 +136,8 @@ def _check(options: argparse.Namespace) -> None:
     elif sys.stdout is None:
         raise RequestError("expected an open standard output for the answers, found a closed one; add --output FILE")
     if "" in options.paths:
-        raise RequestError("PATH: expected the name of a file or a folder, received an empty one")
+        expected = "PATH: expected the name of a file or a folder, received an empty one"
+        raise RequestError(f"{expected}; `make predict` takes it as FROM=")
     if options.engine == "onnx" and (options.model or options.ensemble):
         other = "--model" if options.model else "--ensemble"
         raise RequestError(f"--engine onnx: expected no {other}, as one model of the champion alone is exported")

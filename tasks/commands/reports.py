@@ -77,11 +77,11 @@ def _audit(name: str) -> "Audit":
     """What a verification of the folder, the run or the champions of this name found."""
     from tasks.registry.champions.verification import verify_champions
     from tasks.report.audit import Audit
-    from tasks.report.bundle import run_named
+    from tasks.report.bundle import folder_named, run_named
     from tasks.report.verification import verify_folder, verify_run
 
-    if Path(name).is_dir():
-        return verify_folder(Path(name))
+    if folder := folder_named(name):
+        return verify_folder(folder)
     store = named_store()
     if name == CHAMPIONS:
         audit = Audit()
@@ -131,12 +131,12 @@ def _compare(options: argparse.Namespace) -> None:
 def _side(name: str) -> "Side":
     """The downloaded report in the folder of that name, or the report of that run in the store."""
     from tasks.report.between.contrast import in_folder, in_store
-    from tasks.report.bundle import run_named
+    from tasks.report.bundle import folder_named, run_named
 
     if not name:
         expected = "a run or a folder with a downloaded report"
         raise RequestError(f"expected {expected}, received nothing; for example: make compare A=reports/RUN")
-    if Path(name).is_dir():
-        return in_folder(Path(name))
+    if folder := folder_named(name):
+        return in_folder(folder)
     store = named_store()
     return in_store(store, run_named(store, name))

@@ -85,6 +85,7 @@ def up(console: Console) -> int:
         _check_store()
         with server(voice, owned=False) as connection:
             _introduce(voice, connection)
+            voice.say("runs start by themselves meanwhile: by the schedule, and when a dataset has changed")
             voice.say("make down stops it")
     return 0
 

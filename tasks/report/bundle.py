@@ -44,6 +44,19 @@ class Progress(NamedTuple):
     size: int
 
 
+def folder_named(name: str) -> Path | None:
+    """The folder that is called so; None where `name` is that of a run, which has no slash.
+
+    Raises:
+        RequestError: it is the path of no folder.
+    """
+    if Path(name).is_dir():
+        return Path(name)
+    if "/" in name:
+        raise RequestError(f"{name}: expected a folder with a report, found none; `make run` makes reports/latest")
+    return None
+
+
 def run_named(store: Store, name: str) -> str:
     """The run that is called so, or the newest one for `latest`.
 

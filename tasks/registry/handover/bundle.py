@@ -10,7 +10,7 @@ from tasks.comparison.schema.report import Comparison
 from tasks.errors import DataError
 from tasks.report.audit import Audit
 from tasks.report.between.contrast import in_folder
-from tasks.report.bundle import download, published, run_named
+from tasks.report.bundle import download, folder_named, published, run_named
 from tasks.report.documents import CHECKSUMS, DOCUMENTS
 from tasks.report.published import PublishedReport
 from tasks.runs.scratch import scratch
@@ -39,13 +39,13 @@ def opened(name: str, store: Callable[[], Store]) -> Iterator[Bundle]:
         RequestError: there is no such bundle.
         DataError: a file of it is missing, or is not what its digest promises.
     """
-    if Path(name).is_dir():
-        yield _whole(Path(name))
+    if folder := folder_named(name):
+        yield _whole(folder)
         return
     source = store()
-    with scratch() as folder:
-        download(source, published(source, run_named(source, name)), folder / "report", lambda progress: None)
-        yield _whole(folder / "report")
+    with scratch() as room:
+        download(source, published(source, run_named(source, name)), room / "report", lambda progress: None)
+        yield _whole(room / "report")
 
 
 def _whole(folder: Path) -> Bundle:

@@ -235,6 +235,9 @@ def test_what_a_report_says_of_the_stages_is_compared_with_their_records(store):
 def test_an_unknown_run_is_a_bad_request(made):
     """A name that is neither a folder nor a run in the store is said to be neither, with 64."""
     assert "expected a run with a report, received 'never'" in typed(made, "verify", "never", code=64)
+    assert "reports/never: expected a folder with a report, found none" in typed(
+        made, "verify", "reports/never", code=64
+    )
 
 
 def test_what_a_report_says_of_the_run_before_is_made_again(store, second):
