@@ -59,9 +59,11 @@ def _add_by_hand(actions: Any) -> None:
 def _promote_by_hand(options: argparse.Namespace) -> None:
     from tasks.registry.champions import candidates
     from tasks.registry.champions.marks import mark_history
+    from tasks.registry.export import require_makers
     from tasks.report.bundle import run_named
     from tasks.report.progress_bar import ProgressBar
 
+    require_makers()  # before the judging, which may measure for long
     why, store = _why(options), named_store()
     if options.anyway and not why:
         raise RequestError("--anyway: expected the reason beside it, for the history; add --why TEXT")

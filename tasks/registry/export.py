@@ -57,6 +57,15 @@ class _Source(NamedTuple):
     card: str
 
 
+def require_makers() -> None:
+    """Check that the packages are there that make an export.
+
+    Raises:
+        RequestError: at least one is not.
+    """
+    require((*MAKERS, "keras", "keras_tuner", BACKEND))
+
+
 def export(store: Store, model: NamedModel, say: Say) -> str:
     """The key of the export of the model's replicate, which is made where the store does not have it whole.
 
@@ -66,7 +75,7 @@ def export(store: Store, model: NamedModel, say: Say) -> str:
         NoAnswerError: the process that makes the files did not end by itself.
         StoreError: the store cannot be reached.
     """
-    require((*MAKERS, "keras", "keras_tuner", BACKEND))
+    require_makers()
     weights, data = artifact(store, model, "train", model.replicate), artifact(store, model, "normalize")
     with replicate(store, model, model.replicate) as trained:
         text = card(in_store(store, model.run).comparison, model, trained.temperature)

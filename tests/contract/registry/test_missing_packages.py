@@ -65,6 +65,11 @@ def environment(tmp_path, store):
             ("champion", "download", "mnist"),
             "expected the packages onnx, tf2onnx, tensorflow, found none; type pip install 'onnx>=1.19'",
         ),
+        (
+            ("tf2onnx",),
+            ("champion", "promote", "a-run"),  # said before a run is looked for, and before anything is judged
+            "expected the package tf2onnx, found none; type pip install 'tf2onnx>=1.16'",
+        ),
     ],
 )
 def test_a_missing_package_is_said(environment, tmp_path, missing, arguments, words):
