@@ -29,6 +29,7 @@ from airflow.sdk import (
     TaskGroup,
     TriggerRule,
     chain,
+    cross_downstream,
     task,
 )
 from airflow.sdk.definitions.param import ParamsDict
@@ -258,16 +259,15 @@ with DAG(
     [tasks[-1] for tasks in branches] >> report
     # A run ends as its leaves do, and `report` alone would hide a branch that failed before it. A trigger rule could
     # say so too, but would end this task at the first failure, long before the report.
-    end = complete()
-    report >> candidates() >> end
+    last = [candidates()]
+    report >> last[0]
     # What changed during the run is one more event. It needs the fetch, too: what cannot be fetched would never end it.
     for name in watched(CONFIGURATION):
-        (
-            [dag.get_task(f"{name}.fetch"), report]
-            >> watch(name, CONFIGURATION, task_group=dag.task_group_dict[name])
-            >> end
-        )
-    end >> notify(CONFIGURATION.notifications, at_end, OCCASIONS)
-    expect_in_time(CONFIGURATION.notifications)
+        look = watch(name, CONFIGURATION, task_group=dag.task_group_dict[name])
+        [dag.get_task(f"{name}.fetch"), report] >> look
+        last.append(look)
+    telling = notify(CONFIGURATION.notifications, at_end, OCCASIONS)
+    cross_downstream(last, telling)
+    [*last, *telling, *expect_in_time(CONFIGURATION.notifications)] >> complete()
     # Last, since Airflow copies the form of a DAG into each task that is made after it.
     dag.params = ParamsDict(trigger_form(CONFIGURATION))

@@ -13,6 +13,7 @@ from typing import Any
 
 from airflow.sdk import DAG, TaskGroup, TriggerRule, task
 from airflow.sdk.definitions.param import ParamsDict
+from airflow.sdk.exceptions import AirflowFailException
 
 from dags.approval import Approval
 from dags.assets import CANDIDATES, any_of, asked, candidate, passed
@@ -20,6 +21,7 @@ from dags.notifications.operators import notify
 from dags.notifications.promotion import DECIDED, WAITING, decided, waiting
 from dags.site import surroundings
 from dags.stage_operators import RETRIED, command
+from dags.task_states import ended
 from dags.trigger_form import several
 from tasks.settings.loading import configured
 from tasks.settings.workflow import JUDGE, PROMOTE, PROMOTE_DAG_ID
@@ -37,8 +39,8 @@ def datasets(params: Any = None, triggering_asset_events: Any = None) -> list[st
     return [f"{name}.{JUDGE.name}" for name in wanted if name in CONFIGURATION.datasets]
 
 
-def promotion(dataset: str) -> list[Any]:
-    """The group of one dataset; returns the tasks that a run without the dataset skips at once, and so all others."""
+def promotion(dataset: str) -> tuple[list[Any], list[Any]]:
+    """The group of one dataset; returns the tasks that a run without it skips at once, and those that come last."""
     title = CONFIGURATION.datasets[dataset].title
     with TaskGroup(dataset, tooltip=title):
         judge = command(JUDGE, ORCHESTRATION, dataset=dataset, outlets=[passed(dataset)])
@@ -52,7 +54,8 @@ def promotion(dataset: str) -> list[Any]:
         answer = {"APPROVAL": f"{{{{ ti.xcom_pull(task_ids={approve.task_id!r}) | tojson }}}}"}
         promote = command(PROMOTE, ORCHESTRATION, dataset=dataset, env=answer)
         judge >> approve >> promote
-        return [judge, *tell_of(dataset, title, judge, promote)]
+        telling = tell_of(dataset, title, judge, promote)
+        return [judge, *telling], [promote, *telling]
 
 
 def tell_of(dataset: str, title: str, judge: Any, promote: Any) -> list[Any]:
@@ -66,6 +69,17 @@ def tell_of(dataset: str, title: str, judge: Any, promote: Any) -> list[Any]:
     return [*at_judge, *at_end]
 
 
+@task(trigger_rule=TriggerRule.ALL_DONE, retries=0, doc_md="Fail the run when anything in it failed, and name it.")
+def complete(run_id: str | None = None, ti: Any = None) -> None:
+    """Succeed when every task of the run did, or was skipped; what tells people is not counted.
+
+    Raises:
+        AirflowFailException: tasks failed, or were taken away; it names them.
+    """
+    if failed := ended(ti, run_id, "failed", "removed", dag_id=PROMOTE_DAG_ID):
+        raise AirflowFailException(f"failed: {', '.join(failed)}; their logs say why")
+
+
 with DAG(
     PROMOTE_DAG_ID,
     description="Which models are used?",
@@ -77,8 +91,10 @@ with DAG(
     tags=["image models", "champions"],
     default_args=RETRIED,
 ) as dag:
-    chosen = datasets()
+    chosen, end = datasets(), complete()
     for name in CONFIGURATION.datasets:
-        chosen >> promotion(name)
+        first, last = promotion(name)
+        chosen >> first
+        last >> end
     # Last, since Airflow copies the form of a DAG into each task that is made after it.
     dag.params = ParamsDict({"datasets": several(CONFIGURATION, "datasets", "The datasets to judge.")})

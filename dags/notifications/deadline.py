@@ -11,10 +11,10 @@ from tasks.settings.notifications import Notifications
 from tasks.settings.workflow import LATE_DAG_ID
 
 
-def expect_in_time(told: Notifications) -> Any:
-    """The task, which depends on nothing and decides nothing; None where any time is right."""
+def expect_in_time(told: Notifications) -> list[Any]:
+    """The task, which depends on nothing, and which `complete` does not count; none where any time is right."""
     if told.expected is None:
-        return None
+        return []
     expected = told.expected
     from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 
@@ -26,7 +26,7 @@ def expect_in_time(told: Notifications) -> Any:
             self.run_after = context["dag_run"].start_date + expected
             super().execute(context)
 
-    return Deadline(
+    deadline = Deadline(
         task_id="deadline",
         trigger_dag_id=LATE_DAG_ID,
         trigger_run_id="{{ run_id }}",
@@ -34,4 +34,5 @@ def expect_in_time(told: Notifications) -> Any:
         skip_when_already_exists=True,
         doc_md=f"Queue a run of `{LATE_DAG_ID}`, which tells people when this run takes longer than expected.",
         **PATIENCE,
-    ).as_teardown()
+    )
+    return [deadline]

@@ -1,7 +1,8 @@
 """The tasks that tell people: one for each channel, so that a retry repeats its own channel alone.
 
-They come after all else and decide nothing. Airflow leaves teardown tasks out of a run's state, and starts them however
-the tasks before them ended: so a dead channel fails no run, and a failed run stays a failed one.
+They come after all other work, and before `complete`, which alone decides how a run ends and does not count them: so a
+dead channel fails no run, and a failed run stays a failed one. They are no teardown tasks: Airflow would run these in a
+run that a person stops, and then take it for a success.
 """
 
 import os
@@ -60,22 +61,19 @@ def notify(
     occasions: Collection[Occasion],
     *,
     group: str = "notify",
-    rule: TriggerRule = TriggerRule.ALL_DONE_SETUP_SUCCESS,
+    rule: TriggerRule = TriggerRule.ALL_DONE,
 ) -> list[Any]:
     """The tasks of the channels that hear one of `occasions`, in a group; nothing where there are none.
 
-    By the `rule` of teardown tasks they start however what is before them ended.
+    By the default `rule` they start however what is before them ended.
     """
     if not (channels := told.hearing(*occasions)):
         return []
     with TaskGroup(group, tooltip="Tell people. What happens here does not change how the run ends."):
-        tasks = [_telling(name, channel, told, compose) for name, channel in channels.items()]
-    for task in tasks:
-        task.trigger_rule = rule
-    return tasks
+        return [_telling(name, channel, told, compose, rule) for name, channel in channels.items()]
 
 
-def _telling(name: str, channel: Channel, told: Notifications, compose: Compose) -> Any:
+def _telling(name: str, channel: Channel, told: Notifications, compose: Compose, rule: TriggerRule) -> Any:
     words = f"Tell people by {channel.kind}: {', '.join(channel.on)}. Skipped if none of these happened."
-    task = Notification(task_id=name, channel=channel, told=told, compose=compose, doc_md=words, **PATIENCE)
-    return task.as_teardown()
+    options = {"trigger_rule": rule, "doc_md": words, **PATIENCE}
+    return Notification(task_id=name, channel=channel, told=told, compose=compose, **options)

@@ -211,6 +211,16 @@ def test_a_candidate_is_told_of_while_it_waits(office, channels, good):
     assert (states["fashion_mnist.notify_waiting.team"], states["fashion_mnist.notify.team"]) == ("skipped", "skipped")
 
 
+def test_a_run_that_a_person_stops_is_a_failed_one(office, partial):
+    """At once, also where a channel is dead. Nobody is told."""
+    run = office.start(COMPARISON, profile="smoke", datasets=["cifar10"])
+    awaited(lambda: "running" in office.states(COMPARISON, {"dag_run_id": run}).values())
+    office.fail(run)
+    stopped = office.ended(COMPARISON, run)
+    states = office.states(COMPARISON, stopped)
+    assert (stopped["state"], states["notify.team"], states["notify.gone"]) == ("failed", "skipped", "skipped")
+
+
 def test_no_secret_is_in_a_log(machine, channels, partial):
     """Neither the key of the signature nor the address of the hook is in any file of Airflow's logs."""
     _, _, url = channels

@@ -42,9 +42,16 @@ def dag():
 
 def test_every_dataset_is_judged_approved_and_promoted(dag, config):
     """Each has its group, and a dataset without an event is left out before any of its tasks starts."""
-    chain = ("{0}.judge -> {0}.approve", "{0}.approve -> {0}.promote", "datasets -> {0}.judge")
+    chain = (
+        "datasets -> {0}.judge",
+        "{0}.judge -> {0}.approve",
+        "{0}.approve -> {0}.promote",
+        "{0}.promote -> complete",
+    )
     assert edges(dag) == {edge.format(name) for name in config.datasets for edge in chain}
-    assert {task.trigger_rule for task in dag.tasks} == {"all_success"}
+    rules = {task.task_id: task.trigger_rule for task in dag.tasks}
+    assert rules.pop("complete") == "all_done"
+    assert {*rules.values()} == {"all_success"}
     for task in dag.tasks:
         assert task.doc_md, task.task_id
         assert task.owner == "like-for-like", task.task_id
@@ -87,6 +94,26 @@ def test_the_form_offers_the_datasets(dag, config):
     assert [name for name, _ in written["params"]] == ["datasets"]
     assert dag.params["datasets"] == list(config.datasets)
     assert not [task for task in dag.tasks if task.params]
+
+
+@pytest.mark.parametrize(
+    ("states", "named"),
+    [
+        ({"a.judge": "skipped", "b.promote": "success"}, None),
+        ({"a.judge": "failed", "a.approve": "upstream_failed"}, "failed: a.judge"),
+    ],
+)
+def test_the_run_ends_as_its_tasks_did(dag, states, named):
+    """`complete` is the last task. What was skipped is no failure; what failed is named, and a dead channel is not."""
+    crumbs = [{"task_id": name, "state": state} for name, state in states.items()]
+    crumbs.append({"task_id": "a.notify.team", "state": "failed", "operator": "Notification"})
+    ti = SimpleNamespace(get_task_breadcrumbs=lambda dag_id, run_id: crumbs if dag_id == dag.dag_id else None)
+    complete = dag.get_task("complete").python_callable
+    if named is None:
+        complete("run", ti)
+    else:
+        with pytest.raises(exceptions.AirflowFailException, match=f"^{named}; their logs say why"):
+            complete("run", ti)
 
 
 @pytest.mark.parametrize("name", ["judge", "promote"])

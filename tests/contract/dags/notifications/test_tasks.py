@@ -75,22 +75,27 @@ def test_without_channels_there_are_no_tasks(read):
 
 
 def test_each_channel_that_hears_of_a_runs_end_has_a_task(read):
-    """It comes after `complete`, however that ended, and is tried again alone. One for promotions alone has none."""
+    """It comes after all other work, however that ended, and is tried again alone. Others have none."""
     dag = read(TEAM, HOOK)["compare_image_models"]
     (task,) = telling(dag).values()
-    assert (task.task_id, task.upstream_task_ids, task.retries) == ("notify.team", {"complete"}, 3)
-    assert task.is_teardown
-    assert not task.on_failure_fail_dagrun
-    assert task.trigger_rule == "all_done_setup_success"
+    assert (task.task_id, task.upstream_task_ids, task.retries) == ("notify.team", {"candidates"}, 3)
+    assert task.downstream_task_ids == {"complete"}
+    assert task.trigger_rule == "all_done"
     assert task.execution_timeout is not None
     assert task.owner == "like-for-like"
     assert task.doc_md
 
 
 def test_telling_does_not_decide_how_a_run_ends(read):
-    """The scheduler judges a run by `complete` alone, with channels and a deadline and without."""
-    assert state_of(read(TEAM, LATE)["compare_image_models"]) == ["complete"]
-    assert state_of(read()["compare_image_models"]) == ["complete"]
+    """The scheduler judges a run by `complete` alone, with channels and a deadline and without.
+
+    No task is a teardown: Airflow would run these in a run that a person stops, and then take it for a success.
+    """
+    for lines in ((TEAM, LATE), ()):
+        dags = read(*lines)
+        for name in ("compare_image_models", "promote_champion"):
+            assert state_of(dags[name]) == ["complete"]
+            assert [task.task_id for task in dags[name].tasks if task.is_teardown] == []
 
 
 def test_each_dataset_tells_of_its_candidate(read):
@@ -100,14 +105,15 @@ def test_each_dataset_tells_of_its_candidate(read):
     """
     dag = read(TEAM, HOOK)["promote_champion"]
     found = {name: (task.upstream_task_ids, task.trigger_rule.value) for name, task in telling(dag).items()}
-    ended = ({"datasets", "cifar10.promote"}, "all_done_setup_success")
+    ended = ({"datasets", "cifar10.promote"}, "all_done")
     assert {name: each for name, each in found.items() if name.startswith("cifar10.")} == {
         "cifar10.notify_waiting.team": ({"datasets", "cifar10.judge"}, "all_success"),
         "cifar10.notify.team": ended,
         "cifar10.notify.hook": ended,
     }
     assert len(found) == 6
-    assert state_of(dag) == ["cifar10.promote", "fashion_mnist.promote"]
+    last = {"cifar10.promote", "fashion_mnist.promote", *found}
+    assert (dag.get_task("complete").upstream_task_ids, state_of(dag)) == (last, ["complete"])
 
 
 def test_late_runs_have_a_dag_of_their_own(read):
@@ -117,7 +123,7 @@ def test_late_runs_have_a_dag_of_their_own(read):
     assert list(telling(dag)) == ["notify.team"]
     assert {task.task_type for task in telling(dag).values()} | {deadline.task_type} == {*task_states.TELLING}
     assert (dag.is_paused_upon_creation, dag.timetable.can_be_scheduled) == (False, False)
-    assert (deadline.upstream_task_ids, deadline.is_teardown) == (set(), True)
+    assert (deadline.upstream_task_ids, deadline.downstream_task_ids) == (set(), {"complete"})
 
 
 def test_a_deadline_is_set_once_for_a_run(read):
