@@ -42,9 +42,11 @@ up: setup ## start Airflow and the store and leave them running; prints the UI's
 down: setup ## stop what `make up` started
 	@$(PYTHON) -m tasks.local down
 
+# Folders need no store. What has no slash is a run in the store, which is that of this machine where STORE names none.
+tasks_on = $(PYTHON) -m $(if $(strip $(foreach name,$(1),$(if $(findstring /,$(name)),,$(name)))),tasks.local tasks,tasks)
 REPORT ?= reports/latest
 verify: setup ## compute the numbers of a report again and check every digest [REPORT=reports/latest]
-	@$(PYTHON) -m tasks verify "$(REPORT)"
+	@$(call tasks_on,$(REPORT)) verify "$(REPORT)"
 
 RUN ?= latest
 download: setup ## bring a published report from the store, and check every file [RUN=latest] [TO=folder] [STORE=URI]
@@ -52,7 +54,7 @@ download: setup ## bring a published report from the store, and check every file
 
 B ?= reports/latest
 compare: setup ## say what differs between two runs, and what that did to their results: A=run or folder [B=reports/latest] [PAGE=file]
-	@$(PYTHON) -m tasks compare "$(A)" "$(B)" $(if $(PAGE),--page "$(PAGE)")
+	@$(call tasks_on,$(A) $(B)) compare "$(A)" "$(B)" $(if $(PAGE),--page "$(PAGE)")
 
 predict: setup ## what the champion sees in images: DATASET=flowers FROM=file|folder|archive|s3:// [OUTPUT=csv|jsonl|parquet file] [MODEL=RUN/FAMILY]
 	@$(PYTHON) -m tasks.local tasks predict "$(DATASET)" "$(FROM)" $(if $(OUTPUT),--output "$(OUTPUT)") $(if $(MODEL),--model "$(MODEL)")
@@ -67,8 +69,9 @@ export: setup ## the champion as files: model.keras, model.onnx, its classes and
 	@$(PYTHON) -m tasks.local tasks champion download "$(DATASET)" $(if $(TO),"$(TO)")
 
 # 99 says that it is the champion already.
-promote: setup ## let a run's best model become the champion, if the gate lets it pass [RUN=latest] [DATASET=name]
-	@$(PYTHON) -m tasks.local tasks champion promote "$(RUN)" $(if $(DATASET),--dataset "$(DATASET)") || [ $$? -eq 99 ]
+promote: setup ## let a run's best model become the champion, if the gate lets it pass [RUN=latest] [DATASET=name] [ANYWAY=1 WHY=reason]
+	@$(PYTHON) -m tasks.local tasks champion promote "$(RUN)" $(if $(DATASET),--dataset "$(DATASET)") \
+		$(if $(ANYWAY),--anyway) $(if $(WHY),--why "$(WHY)") || [ $$? -eq 99 ]
 
 # The tiers of the tests: tests/README.md. A worker for each core, at most 4, as one takes up to 1.5 GB; a file's tests stay
 # in one process, as they share what they made. What starts Airflow, kills, or restarts an engine runs alone.

@@ -25,7 +25,7 @@ HISTORY = "list every champion of a dataset, every decision of the gate and what
 BY_HAND = "judge the candidates of a run, and make those that pass champions; this asks nobody else"
 ROLLBACK = "bring an earlier champion of a dataset back; that is one more entry of its history"
 DOWNLOAD = "bring the exported model of a champion into a folder: Keras, ONNX, the classes and the model card"
-INSIST = "--anyway --why TEXT"
+INSIST = "--anyway --why TEXT (make promote: ANYWAY=1 WHY=TEXT)"
 
 
 def add(commands: Any) -> None:

@@ -136,7 +136,7 @@ def _spawn(owned: bool) -> subprocess.Popen:
 
 def _check_settings(described: Mapping[str, Any]) -> None:
     if described["owner"]:
-        raise RequestError(f"another run is at work here (process {described['owner']}); wait for it, or use `make up`")
+        raise RequestError(f"another run is at work here (process {described['owner']}); wait for its end")
     for name in SETTINGS:
         ours, theirs = os.environ.get(name), described["settings"].get(name)
         if ours and ours != theirs:
@@ -224,7 +224,7 @@ class _Startup:
         if self._process.returncode in (0, -signal.SIGTERM):
             raise AirflowError("the server was stopped while it started, by `make down` or a signal")
         if self._process.returncode == BUSY:
-            raise RequestError("another run is starting here; wait for it, or use `make up`")
+            raise RequestError("another run is starting here; wait for its end")
         reasons = [line for line in self._server_log() if not line.startswith(READY)]
         reason = reasons[-1] if reasons else f"it ended with {self._process.returncode}"
         raise AirflowError(f"the server ended: {reason} (log: {self._state / 'server.log'})")

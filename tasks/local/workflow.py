@@ -165,6 +165,7 @@ class _Run:
         self._api, self._run = connection.api, request.run
         self._began = time.monotonic()
         self._said: dict[tuple[str, Place], str] = {}
+        self._has_said_who = False
 
     def follow(self) -> int:
         """Trigger, watch, bring home; the exit code."""
@@ -210,10 +211,19 @@ class _Run:
         with view(self._voice) as shown:
             while True:
                 state, found = self._api.state(self._run), self._rows()
+                if state == "queued":
+                    self._say_who_is_first()
                 shown.show(found, outlook(self._request, observed(found), slots()))
                 if state not in ACTIVE:
                     return state
                 time.sleep(POLL_SECONDS)
+
+    def _say_who_is_first(self) -> None:
+        """Say once which other run this one waits for: Airflow works at one at a time."""
+        others = [run for run in self._api.active() if run != self._run]
+        if others and not self._has_said_who:
+            self._has_said_who = True
+            self._voice.say(f"waiting for the end of run {others[0]}")
 
     def _rows(self) -> list[Row]:
         return rows(self._api.tasks(self._run), self._request, self._progress)

@@ -1,5 +1,6 @@
 """The champions of a dataset for people: the present one in some lines, and all that happened as a table."""
 
+from textwrap import wrap
 from typing import NamedTuple
 
 from tasks.comparison.schema.promotion import Judgement
@@ -10,6 +11,7 @@ from tasks.registry.champions.documents import Entry, NamedModel
 from tasks.storage.contract import Store
 
 GATE = "the gate"
+SHORT, WIDE, INDENT = 60, 112, " " * 8  # characters of what stands in the last column, and of a line below it
 TITLES = ("NUMBER", "WHEN (UTC)", "WHO", "RUN", "MODEL", "ACCURACY", "WHAT")
 
 
@@ -34,12 +36,12 @@ def portrait(store: Store, dataset: str) -> list[str]:
     """
     entry = ledger.present(store, dataset)
     if entry is None:
-        return [f"{dataset}: no champion yet"]
+        return [_now(dataset, [])]
     model, promotion = entry.model, ledger.promotion_of(store, entry)
     judged = decisions.decision(store, dataset, promotion.decision) if promotion.decision else None
     restored = f" (rollback to number {entry.restores})" if entry.restores else ""
     return [
-        f"{dataset}: {_title(model)}, of run {model.run}",
+        _now(dataset, [entry]),
         *([f"  accuracy   {_accuracy(judged.judgement)}"] if judged else []),
         f"  number     {entry.number}{restored}, since {_minute(entry.when)} UTC",
         f"  who, why   {entry.who}: {entry.why}",
@@ -49,7 +51,7 @@ def portrait(store: Store, dataset: str) -> list[str]:
 
 
 def chronicle(store: Store, dataset: str) -> list[str]:
-    """Every entry of the ledger, every decision of the gate and every answer, as a table in the order of their times.
+    """The present champion, then every entry of the ledger, decision and answer, in the order of their times.
 
     Raises: as `portrait`.
     """
@@ -61,7 +63,7 @@ def chronicle(store: Store, dataset: str) -> list[str]:
     events += [_of_entry(entry, led.get(entry.restores or entry.number)) for entry in entries]
     if not events:
         return []
-    return [f"{dataset}:", *_table(sorted(events, key=lambda event: event.when))]
+    return [_now(dataset, entries), *_table(sorted(events, key=lambda event: event.when))]
 
 
 def _of_case(case: Case, *, is_promoted: bool) -> list[_Event]:
@@ -86,11 +88,24 @@ def _of_entry(entry: Entry, judgement: Judgement | None) -> _Event:
     return _Event(str(entry.number), entry.when, entry.who, model.run, _title(model), accuracy, f"{what}{said}")
 
 
+def _now(dataset: str, entries: list[Entry]) -> str:
+    """What the champion is."""
+    if not entries:
+        return f"{dataset}: no champion yet"
+    return f"{dataset}: {_title(entries[-1].model)}, of run {entries[-1].model.run}"
+
+
 def _table(events: list[_Event]) -> list[str]:
-    """Lines in columns; the last one may be long, so that a terminal breaks it."""
+    """Lines in columns. What is too long for the last one stands below, in lines that a terminal does not break."""
     rows = [TITLES, *(event._replace(when=_minute(event.when)) for event in events)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
-    return ["  ".join([*map(str.ljust, row, widths), row[-1]]).rstrip() for row in rows]
+    lines: list[str] = []
+    for row in rows:
+        is_short = len(row[-1]) <= SHORT
+        lines.append("  ".join([*map(str.ljust, row, widths), row[-1] if is_short else ""]).rstrip())
+        if not is_short:
+            lines += wrap(row[-1], WIDE, initial_indent=INDENT, subsequent_indent=INDENT)
+    return lines
 
 
 def _title(model: NamedModel) -> str:

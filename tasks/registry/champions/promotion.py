@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from tasks.comparison.words.promotion import title
 from tasks.errors import DataError, RequestError, UnsettledError
 from tasks.registry.champions import decisions, ledger
+from tasks.registry.champions.candidates import same_models
 from tasks.registry.champions.documents import Answer, Decision, Entry, NamedModel, Outcome
 from tasks.runs.order import published_number
 from tasks.runs.records import now
@@ -108,11 +109,11 @@ def _restored(store: Store, present: Entry, to: int | None) -> Entry:
     if to is None:
         if earlier := ledger.before(store, present):
             return earlier
-        raise DataError(f"{dataset}: expected a champion before the present one, which is the first; name one: --to N")
+        raise DataError(f"{dataset}: expected a champion before the present one, which is the first")
     if not 1 <= to <= present.number:
         raise RequestError(f"{dataset}: expected a number from 1 to {present.number}, received {to}")
     origin = ledger.promotion_of(store, ledger.entry(store, dataset, to))
-    if origin.number == ledger.promotion_of(store, present).number:
+    if same_models(origin.model, present.model):
         raise DataError(f"{dataset}: number {to} is the present champion; name another one: --to N")
     return origin
 

@@ -138,19 +138,19 @@ def _check_entry(documents: _Documents, entry: Entry) -> None:
         if restored is None or restored.number >= entry.number:
             audit.findings.append(f"{where}: expected an earlier entry that it restores, found none: {entry.restores}")
             return
-        audit.expect("entries", f"{where}: model", restored.model, entry.model)
-        audit.expect("entries", f"{where}: export", restored.export, entry.export)
+        audit.expect("values of entries", f"{where}: model", restored.model, entry.model)
+        audit.expect("values of entries", f"{where}: export", restored.export, entry.export)
         return
     decision = documents.decisions.get(entry.decision or "")
     if decision is None:
         audit.findings.append(f"{where}: expected the decision that it names, found none: {entry.decision}")
         return
-    audit.expect("entries", f"{where}: model", decision.candidate, entry.model)
-    audit.expect("entries", f"{where}: number", decision.number, entry.number)
+    audit.expect("values of entries", f"{where}: model", decision.candidate, entry.model)
+    audit.expect("values of entries", f"{where}: number", decision.number, entry.number)
     is_allowed = decision.judgement.passed or decision.asked.startswith(BY_HAND)
-    audit.expect("entries", f"{where}: its candidate passed, or a person chose it", True, is_allowed)
+    audit.expect("values of entries", f"{where}: its candidate passed, or a person chose it", True, is_allowed)
     is_approved = {"automatic": True, "human": entry.who != AUTOMATIC, "never": False}[decision.approval]
-    audit.expect("entries", f"{where}: approved as its decision asks for", True, is_approved)
+    audit.expect("values of entries", f"{where}: approved as its decision asks for", True, is_approved)
 
 
 def _check_decision(documents: _Documents, decision: Decision) -> None:
@@ -163,7 +163,7 @@ def _check_decision(documents: _Documents, decision: Decision) -> None:
     if answer := documents.answers.get(decision.asked):
         _check_answer(documents, answer)
     approval = decisions.needed(decision.asked, decision.judgement.rules, is_first=decision.champion is None)
-    audit.expect("decisions", f"{where}: approval", approval, decision.approval)
+    audit.expect("values of decisions", f"{where}: approval", approval, decision.approval)
     _check_looks(documents, decision)
     try:
         again = judge_again(documents.store, decision, champion)
@@ -190,7 +190,7 @@ def _check_looks(documents: _Documents, decision: Decision) -> None:
     till_then = [each for each in documents.decisions.values() if each.when <= decision.when]
     before = [each for each in till_then if datetime.fromisoformat(each.when) < begin]
     least, most = (decisions.looks(judged, decision.candidate, decision.test_part) for judged in (before, till_then))
-    documents.audit.checked["decisions"] += 1
+    documents.audit.checked["values of decisions"] += 1
     where, found = f"{documents.where(decision)}: judgement: looks", decision.judgement.looks
     if found < least:
         documents.audit.findings.append(f"{where}: expected {least} to {most}, received {found}")
@@ -203,4 +203,4 @@ def _check_answer(documents: _Documents, answer: Answer) -> None:
     """Check that exactly the candidates that were promoted have an entry."""
     made = [entry.number for entry in documents.entries.values() if entry and entry.decision == answer.asked]
     expected = [answer.number] if answer.answer == "promoted" else []
-    documents.audit.expect("answers", f"{documents.where(answer)}: entries of its decision", expected, made)
+    documents.audit.expect("values of answers", f"{documents.where(answer)}: entries of its decision", expected, made)

@@ -25,7 +25,7 @@ def test_the_history_tells_all_in_the_order_of_its_times(store):
     ledger.append(store, back)
     decisions.keep_decision(store, champions.decision("r5", "quick-5", when=at(8), champion=3))
     assert chronicle(store, DATASET) == [
-        "cifar10:",
+        "cifar10: cnn 250,000, of run quick-1",
         "NUMBER  WHEN (UTC)        WHO        RUN      MODEL        ACCURACY  WHAT",
         f"        2026-11-29 01:00  the gate   quick-1  cnn 250,000  71.0 %    {BETTER}",
         "1       2026-11-29 02:00  automatic  quick-1  cnn 250,000  71.0 %    promoted",
@@ -36,6 +36,20 @@ def test_the_history_tells_all_in_the_order_of_its_times(store):
         "3       2026-11-29 07:00  ada        quick-1  cnn 250,000  71.0 %    back to number 1: It was too slow.",
         f"        2026-11-29 08:00  the gate   quick-5  cnn 250,000  71.0 %    {BETTER} Nobody has answered yet.",
     ]
+
+
+def test_a_long_sentence_stands_below_its_row(store):
+    """In lines that no terminal of 112 characters breaks."""
+    sentence = f"{BETTER} {'It is better for one more reason. ' * 6}".strip()
+    judged = champions.judgement().model_copy(update={"sentence": sentence})
+    decisions.keep_decision(store, champions.decision("r1", when=at(1), approval="automatic", judgement=judged))
+    now, titles, row, *below = chronicle(store, DATASET)
+    assert now == "cifar10: no champion yet"
+    assert titles.startswith("NUMBER  WHEN")
+    assert row.endswith("71.0 %")
+    assert " ".join(line.strip() for line in below) == sentence
+    assert max(map(len, below)) <= 112
+    assert all(line.startswith(" " * 8) for line in below)
 
 
 def test_without_anything_there_is_no_table(store):
