@@ -201,7 +201,7 @@ def test_what_cannot_be_asked_is_refused(typed, arguments, words):
 
 
 def test_code_that_builds_another_network_is_refused(typed, monkeypatch, test_part):
-    """Weights of another size are never used."""
+    """Weights of another size are never used. This champion has no export, so none is advised."""
 
     def load(folder):
         raise ValueError
@@ -209,7 +209,8 @@ def test_code_that_builds_another_network_is_refused(typed, monkeypatch, test_pa
     monkeypatch.setattr("tasks.learning.network.load", load)
     said = typed("cifar10", test_part)
     assert said.code == 64
-    assert "use the release of that run, or --engine onnx" in said.output
+    assert "use the release of that run, or train it again" in said.output
+    assert "--engine onnx" not in said.output
 
 
 def test_too_little_memory_is_one_line(typed, monkeypatch, test_part, tmp_path):
