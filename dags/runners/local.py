@@ -21,6 +21,9 @@ AIRFLOWS = ("AIRFLOW__", "AIRFLOW_CONN_", "AIRFLOW_VAR_", "_AIRFLOW_")
 UNSAFE = ("PYTHONSAFEPATH",)
 # Where the worker's interpreter looks for packages, which are not those of another one.
 SEARCHED = ("PYTHONPATH", "PYTHONHOME")
+# A worker's standard input is a socket. Bash takes that for a login over a network, and a shell of the first level then
+# runs the person's ~/.bashrc (`run_startup_files` in its shell.c). So this one is of the second level.
+NOT_THE_FIRST_SHELL = {"SHLVL": "1"}
 
 
 class LocalStage(StageOperator, BashOperator):
@@ -49,7 +52,7 @@ class LocalStage(StageOperator, BashOperator):
         python = given.get("STAGE_PYTHON") or configured(given).orchestration.python
         leave = AIRFLOWS + UNSAFE + (SEARCHED if python else ())
         kept = {name: value for name, value in given.items() if not name.startswith(leave)}
-        return kept | {"STAGE_PYTHON": python or sys.executable}
+        return kept | NOT_THE_FIRST_SHELL | {"STAGE_PYTHON": python or sys.executable}
 
     def execute(self, context: Any) -> None:
         """Run the command; an exit code that no retry can mend fails the task at once.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,24 @@ def test_the_workers_environment_is_inherited(run, monkeypatch):
     """The store's address and credentials reach the stage without standing in a field of the operator."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t")
     assert run(stage="fetch")["environment"]["AWS_SECRET_ACCESS_KEY"] == "s3cr3t"
+
+
+def test_a_persons_shell_tells_a_stage_nothing(run, tmp_path, monkeypatch):
+    """Their ~/.bashrc is not run, although a worker's standard input is a socket, as at a login by SSH."""
+    (tmp_path / ".bashrc").write_text("export THEIR_TOKEN=s3cr3t\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SHLVL", raising=False)
+    ours, theirs = socket.socketpair()
+    own = os.dup(0)
+    os.dup2(ours.fileno(), 0)
+    try:
+        environment = run(stage="fetch")["environment"]
+    finally:
+        os.dup2(own, 0)
+        for each in (ours, theirs):
+            each.close()
+        os.close(own)
+    assert "THEIR_TOKEN" not in environment
 
 
 def test_a_stage_starts_whatever_a_worker_says_to_python_and_to_airflow(run, monkeypatch):
