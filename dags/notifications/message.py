@@ -1,11 +1,12 @@
 """A message to people, and its form as plain text. It repeats reports, so any of it may be the text of a user."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote
 
-from tasks.settings.notifications import Channel, Occasion
+from tasks.settings.notifications import Channel, Notifications, Occasion
 from tasks.settings.workflow import REPORT_PAGES
 
 LONGEST_SUBJECT = 120  # characters
@@ -56,6 +57,10 @@ class Message:
         foot = "\n".join(f"{name}: {value}" for name, value in about.items())
         parts = ("\n".join(_seen(line) for line in self.lines), _seen(self.changed or ""), foot)
         return "\n\n".join(part for part in parts if part)
+
+
+# Makes of a task's context, and of whom to tell, the message about a run; None where there is nothing to tell.
+Compose = Callable[[Any, Notifications], Message | None]
 
 
 def _seen(text: str) -> str:

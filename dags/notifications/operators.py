@@ -6,7 +6,7 @@ run that a person stops, and then take it for a success.
 """
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -14,12 +14,11 @@ from airflow.sdk import BaseOperator, TaskGroup, TriggerRule
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.notifications.channels import email, slack, webhook
-from dags.notifications.message import Message
+from dags.notifications.message import Compose
 from tasks.environment import put_back
 from tasks.settings.notifications import Channel, Notifications, Occasion
 
 SENDING = {"email": email.send, "webhook": webhook.send, "slack": slack.send}
-Compose = Callable[[Any, Notifications], Message | None]
 # What every such task has, whatever the DAG's own defaults are. A channel that is down delays a run's end by 3 minutes.
 PATIENCE: dict[str, Any] = {
     "retries": 3,

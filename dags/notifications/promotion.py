@@ -1,11 +1,10 @@
 """The messages about a candidate: that it waits for a person's approval, and what became of it."""
 
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 from dags.notifications.documents import Part, UnreadableError, read
-from dags.notifications.message import Message, report_page, run_page
+from dags.notifications.message import Compose, Message, report_page, run_page
 from dags.task_states import ended
 from tasks.settings.notifications import Notifications, Occasion
 from tasks.settings.request import slug
@@ -43,9 +42,6 @@ class Answer(Part):
 
     answer: str
     sentence: str
-
-
-Compose = Callable[[Any, Notifications], Message | None]
 
 
 def waiting(dataset: str, title: str) -> Compose:

@@ -220,8 +220,9 @@ class _Run:
 
     def _say_who_is_first(self) -> None:
         """Say once which other run this one waits for: Airflow works at one at a time."""
-        others = [run for run in self._api.active() if run != self._run]
-        if others and not self._has_said_who:
+        if self._has_said_who:
+            return
+        if others := [run for run in self._api.active() if run != self._run]:
             self._has_said_who = True
             self._voice.say(f"waiting for the end of run {others[0]}")
 

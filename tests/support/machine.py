@@ -12,6 +12,14 @@ from tasks.project import PROJECT
 from tests.support.patience import PATIENCE
 from tests.support.tiny_data import make_configuration, make_mirror
 
+# The text of a site.toml: nothing starts by the clock, and what starts is small.
+SMALL_RUNS = """
+orchestration.schedule = ""
+orchestration.scheduled_profile = "smoke"
+profiles.smoke.search = { trials = 1, shards = 1 }
+profiles.smoke.training.replicates = 1
+"""
+
 
 def stand_in_python(folder, script):
     """An executable in place of the stages' Python; `script` may name {folder}, and {python} that does the work."""

@@ -5,21 +5,9 @@ import pytest
 from tests.support import photographs
 from tests.support.airflow_rest import COMPARISON, AirflowRest, awaited
 from tests.support.living import add_living
-from tests.support.machine import Machine
+from tests.support.machine import SMALL_RUNS, Machine
 
-# Nothing starts by the clock in this test, and what starts is small.
-SITE = """
-[orchestration]
-schedule = ""
-scheduled_profile = "smoke"
-[orchestration.retraining]
-watch = "0 0 1 1 *"
-[profiles.smoke.search]
-trials = 1
-shards = 1
-[profiles.smoke.training]
-replicates = 1
-"""
+SITE = f'{SMALL_RUNS}orchestration.retraining.watch = "0 0 1 1 *"\n'
 # Photographs that wait in the folder `later` arrive in the folder `photos` while it is evaluated for the first time.
 STAND_IN = """#!/bin/sh
 case " $* " in

@@ -10,22 +10,14 @@ import pytest
 from tests.support.airflow_rest import COMPARISON, PROMOTION, AirflowRest, awaited
 from tests.support.http_server import answer, server
 from tests.support.lazy import Lazy
-from tests.support.machine import Machine
+from tests.support.machine import SMALL_RUNS, Machine
 from tests.support.mail_server import mail_server
 
 webhook = Lazy("dags.notifications.channels.webhook")
 
 PAGE, KEY = "https://airflow.example.org", "the-key-of-the-signature"
-# Nothing starts by the clock. Every run has taken too long as soon as it starts. Nobody made the connection of `gone`.
-SITE = f"""
-[orchestration]
-schedule = ""
-scheduled_profile = "smoke"
-[profiles.smoke.search]
-trials = 1
-shards = 1
-[profiles.smoke.training]
-replicates = 1
+# Every run has taken too long as soon as it starts. Nobody made the connection of `gone`.
+SITE = f"""{SMALL_RUNS}
 [notifications]
 page = "{PAGE}"
 expected_hours = 0.000001

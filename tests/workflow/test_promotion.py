@@ -12,21 +12,11 @@ from tasks.settings.request import slug
 from tasks.storage.location import open_store
 from tests.support.airflow_rest import COMPARISON, PROMOTION, AirflowRest, awaited
 from tests.support.browser import Browser, needs_browser
-from tests.support.machine import Machine
+from tests.support.machine import SMALL_RUNS, Machine
 
 DATASET, OTHER, SUBJECT = "cifar10", "fashion_mnist", "Make the new CNN the champion of Tiny CIFAR?"
 # A waiting task looks often, but not so often that an answer mostly meets a look.
-SITE = """
-[orchestration]
-schedule = ""
-scheduled_profile = "smoke"
-approval_look_seconds = 30
-[profiles.smoke.search]
-trials = 1
-shards = 1
-[profiles.smoke.training]
-replicates = 1
-"""
+SITE = f"{SMALL_RUNS}orchestration.approval_look_seconds = 30\n"
 STAND_IN = """#!/bin/sh
 case "$3" in
   judge | promote) shift 2; exec "{python}" -m tests.support.stand_in_gate "{folder}" "$@" ;;

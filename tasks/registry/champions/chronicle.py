@@ -36,12 +36,12 @@ def portrait(store: Store, dataset: str) -> list[str]:
     """
     entry = ledger.present(store, dataset)
     if entry is None:
-        return [_now(dataset, [])]
+        return [_now(dataset, None)]
     model, promotion = entry.model, ledger.promotion_of(store, entry)
     judged = decisions.decision(store, dataset, promotion.decision) if promotion.decision else None
     restored = f" (rollback to number {entry.restores})" if entry.restores else ""
     return [
-        _now(dataset, [entry]),
+        _now(dataset, entry),
         *([f"  accuracy   {_accuracy(judged.judgement)}"] if judged else []),
         f"  number     {entry.number}{restored}, since {_minute(entry.when)} UTC",
         f"  who, why   {entry.who}: {entry.why}",
@@ -63,7 +63,7 @@ def chronicle(store: Store, dataset: str) -> list[str]:
     events += [_of_entry(entry, led.get(entry.restores or entry.number)) for entry in entries]
     if not events:
         return []
-    return [_now(dataset, entries), *_table(sorted(events, key=lambda event: event.when))]
+    return [_now(dataset, entries[-1] if entries else None), *_table(sorted(events, key=lambda event: event.when))]
 
 
 def _of_case(case: Case, *, is_promoted: bool) -> list[_Event]:
@@ -88,11 +88,11 @@ def _of_entry(entry: Entry, judgement: Judgement | None) -> _Event:
     return _Event(str(entry.number), entry.when, entry.who, model.run, _title(model), accuracy, f"{what}{said}")
 
 
-def _now(dataset: str, entries: list[Entry]) -> str:
+def _now(dataset: str, present: Entry | None) -> str:
     """What the champion is."""
-    if not entries:
-        return f"{dataset}: no champion yet"
-    return f"{dataset}: {_title(entries[-1].model)}, of run {entries[-1].model.run}"
+    return (
+        f"{dataset}: {_title(present.model)}, of run {present.model.run}" if present else f"{dataset}: no champion yet"
+    )
 
 
 def _table(events: list[_Event]) -> list[str]:
