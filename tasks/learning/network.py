@@ -19,6 +19,7 @@ from pydantic import Field
 from tasks.errors import RequestError
 from tasks.learning.initialisation import PatchWhitening, PrincipalDense
 from tasks.learning.mapped import PIECE, Images, pieces, row_bytes
+from tasks.learning.mirror import MirrorMean
 from tasks.settings.training import Tricks
 from tasks.settings.values import Budget, Frozen, Name
 
@@ -82,12 +83,21 @@ def assemble(description: Description) -> keras.Model:
     images = keras.Input(description.shape, dtype="uint8")
     variance = [std**2 for std in description.std]
     standardised = keras.layers.Normalization(mean=list(description.mean), variance=variance)(images)
-    return keras.Model(images, core(description, hp)(standardised), name=description.family)
+    family = core(description, hp)
+    answers = MirrorMean(family) if description.tricks.mirror_mean else family
+    return keras.Model(images, answers(standardised), name=description.family)
+
+
+def parts(model: keras.Model) -> tuple[keras.layers.Normalization, keras.Model, bool]:
+    """An assembled model's standardisation, its family's model, and whether it answers for mirror images too."""
+    _, standardisation, answers = model.layers
+    is_mirrored = isinstance(answers, MirrorMean)
+    return standardisation, answers.network if is_mirrored else answers, is_mirrored
 
 
 def adapt(model: keras.Model, images: Images) -> None:
     """Adapt those layers of an assembled `model` that start from data, to a sample of the training images, uint8."""
-    _, standardisation, network = model.layers
+    standardisation, network, _ = parts(model)
     sample = max(1, min(SAMPLE, PIECE // (FLOAT * row_bytes(images))))
     standardised = standardisation(images[:: -(-len(images) // sample)])
     for layer in network.layers:

@@ -13,6 +13,7 @@ from keras import layers
 
 from tasks.learning.budget import Widths, solve
 from tasks.learning.initialisation import PartialIdentity, PrincipalDense
+from tasks.learning.normalisation import BatchNormalization
 from tasks.learning.optimizers import HEAD
 from tasks.settings.dataset import Shape
 from tasks.settings.training import Tricks
@@ -59,7 +60,7 @@ def build(hp, shape: Shape, classes: int, budget: int, tricks: Tricks) -> keras.
     images = keras.Input(shape)
     x = layers.Flatten()(_pooled(images, chosen))
     x = PrincipalDense(intake)(x) if tricks.whitening else _dense(x, intake, "he_normal")
-    x = layers.BatchNormalization(momentum=0.9)(x) if chosen.is_bottleneck else _activated(x, chosen)
+    x = BatchNormalization(momentum=0.9)(x) if chosen.is_bottleneck else _activated(x, chosen)
     x = _block(x, width, chosen)
     for _ in range(chosen.blocks - 1):
         x = layers.Add()([x, _block(x, width, chosen)])
@@ -79,7 +80,7 @@ def _dense(x: keras.KerasTensor, width: int, start: str | keras.Initializer) -> 
 
 
 def _activated(x: keras.KerasTensor, chosen: Choices) -> keras.KerasTensor:
-    x = layers.Activation(chosen.activation)(layers.BatchNormalization(momentum=0.9)(x))
+    x = layers.Activation(chosen.activation)(BatchNormalization(momentum=0.9)(x))
     return layers.Dropout(chosen.dropout)(x)
 
 

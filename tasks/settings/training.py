@@ -72,8 +72,8 @@ class Tricks(Frozen):
     `whitening`: a first layer that starts from the training images; `identity`: blocks that start as the identity;
     `alternating_flip`: mirrored in every second epoch, not at random; `averaging`: the decay of the weights' moving
     average; `mixup`: the parameter of the Beta distribution that mixes images; `erasing`: pixels, the side of a square
-    of noise; `middle_stage`: one more stage of the CNN, after the first, at half the image's side: a better model of
-    the same size that takes twice the time on a CPU. An ANN ignores it.
+    of noise; `mirror_mean`: an answer is the mean over the image and its mirror image, in twice the time, where the
+    dataset allows mirror images.
     """
 
     optimizer: Literal["muon", "adamw"] = "muon"
@@ -83,7 +83,7 @@ class Tricks(Frozen):
     averaging: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     mixup: Annotated[Number, Field(ge=0, le=10)] = 0.0
     erasing: Annotated[Whole, Field(ge=0, le=64)] = 0
-    middle_stage: Switch = False
+    mirror_mean: Switch = False
 
 
 Source = Literal["seed", "split", "search"]

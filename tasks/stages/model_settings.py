@@ -34,7 +34,9 @@ class ModelSettings(Frozen):
 
     def network(self) -> dict[str, Any]:
         """The settings that shape the network, as `tasks.learning.network.Description` names them."""
-        return self.model_dump(include={"family", "budget"}) | {"tricks": self.training.tricks}
+        is_mirrored = self.training.tricks.mirror_mean and self.augmentation.flip
+        tricks = self.training.tricks.model_copy(update={"mirror_mean": is_mirrored})
+        return self.model_dump(include={"family", "budget"}) | {"tricks": tricks}
 
 
 def model_settings(request: Request, place: Place, epochs: int) -> ModelSettings:

@@ -14,6 +14,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from tasks.learning.mirror import MirrorMean
+
 Tensors = list[keras.KerasTensor]
 Rule = Callable[[Any, Tensors, int], int]  # from a layer, its inputs, and the number of values that it gives
 RULES: tuple[tuple[tuple[type, ...], Rule], ...] = (
@@ -77,6 +79,9 @@ def _counted(layer: keras.Operation, inputs: Tensors, outputs: Tensors) -> int |
     """The operations of one call of a layer."""
     if isinstance(layer, keras.Model):
         return flops(layer)
+    if isinstance(layer, MirrorMean):
+        once = flops(layer.network)
+        return None if once is None else 2 * once + 2 * _values(outputs[0])
     for kinds, rule in RULES:
         if isinstance(layer, kinds):
             return rule(layer, inputs, sum(_values(tensor) for tensor in outputs))

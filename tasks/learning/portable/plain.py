@@ -8,6 +8,10 @@ from typing import Any
 
 import keras
 
+from tasks.learning.mirror import mean_of_both
+from tasks.learning.network import parts
+from tasks.learning.normalisation import BatchNormalization
+
 OWNER = "keras."  # begins the modules of what Keras itself loads
 CODE = "Lambda"  # the layer of Keras that keeps code, which no careful reader runs
 INPUT, OUTPUT = "images", "probabilities"
@@ -26,11 +30,18 @@ def plain(trained: keras.Model, temperature: float) -> keras.Model:
     Raises:
         NotPlainError: the family's model has a layer of another kind, or one that holds an object of another kind.
     """
-    _, standardisation, core = trained.layers
+    standardisation, core, is_mirrored = parts(trained)
     images = keras.Input(trained.input_shape[1:], dtype="uint8", name=INPUT)
-    logits = _copied(core)(keras.layers.Normalization.from_config(standardisation.get_config())(images))
+    copy = _mirrored(_copied(core)) if is_mirrored else _copied(core)
+    logits = copy(keras.layers.Normalization.from_config(standardisation.get_config())(images))
     calibrated = keras.layers.Rescaling(1 / temperature, name="temperature")(logits)
     return keras.Model(images, keras.layers.Softmax(name=OUTPUT)(calibrated), name=trained.name)
+
+
+def _mirrored(core: keras.Model) -> keras.Model:
+    """The model whose answer is the mean over an image and its mirror image."""
+    images = keras.Input(core.input_shape[1:])
+    return keras.Model(images, mean_of_both(core, images), name=core.name)
 
 
 def _copied(core: keras.Model) -> keras.Model:
@@ -47,7 +58,8 @@ def _plain_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
     """A new layer of the nearest class of Keras; how it would start does not matter, as it gets weights."""
     kind: Any = type(layer)
     own: Any = next(base for base in kind.__mro__ if base.__module__.startswith(OWNER))
-    if kind.call is not own.call or own is keras.layers.Layer:
+    computes_alike = kind.call is own.call or kind is BatchNormalization
+    if not computes_alike or own is keras.layers.Layer:
         raise NotPlainError(f"layer {layer.name}: expected one that computes as a layer of Keras, received {kind}")
     settings = {name: value for name, value in layer.get_config().items() if not name.endswith("_initializer")}
     foreign = ["a function"] if own.__name__ == CODE else sorted(set(_foreign(settings)))

@@ -62,10 +62,24 @@ def test_standardisation_happens_inside_without_weights():
     assert model.layers[1].count_params() == 0
 
 
+@pytest.mark.parametrize("family", ["ann", "cnn"])
+def test_a_mirror_mean_answers_for_both_images(family):
+    """The logits are the mean over the image and its mirror image; a training step sees the image alone."""
+    plain = described().model_copy(update={"family": family, "hyperparameters": {"dropout": 0.0}})
+    mirrored = plain.model_copy(update={"tricks": plain.tricks.model_copy(update={"mirror_mean": True})})
+    one, both = network.assemble(plain), network.assemble(mirrored)
+    both.set_weights(one.get_weights())
+    answers = [keras.ops.convert_to_numpy(one(seen)) for seen in (images(), images()[:, :, ::-1])]
+    assert keras.ops.convert_to_numpy(both(images())) == pytest.approx(np.mean(answers, axis=0), abs=1e-5)
+    assert both.count_params() == one.count_params()
+    steps = [keras.ops.convert_to_numpy(model(images(), training=True)) for model in (one, both)]
+    assert steps[1] == pytest.approx(steps[0], abs=1e-4)
+
+
 def test_hyperparameters_shape_the_network():
     """What the search found is what is built."""
-    plain = network.assemble(described().with_hyperparameters({"residuals": 0}))
-    deep = network.assemble(described().with_hyperparameters({"residuals": 2, "learning_rate": 0.01}))
+    plain = network.assemble(described().with_hyperparameters({"depths": "1-2-2"}))
+    deep = network.assemble(described().with_hyperparameters({"depths": "2-2-2", "learning_rate": 0.01}))
     assert len(deep.layers[-1].layers) > len(plain.layers[-1].layers)
 
 

@@ -25,7 +25,7 @@ SHAPES = [(8, 8, 1), (12, 12, 1), (28, 28, 1), (32, 32, 3), (17, 9, 2)]
 @st.composite
 def choices(draw, family):
     """Any point of a family's search space, with any of the tricks that shape a network."""
-    tricks = Tricks(**{name: draw(st.booleans()) for name in ("whitening", "identity", "middle_stage")})
+    tricks = Tricks(**{name: draw(st.booleans()) for name in ("whitening", "identity")})
     hp = keras_tuner.HyperParameters()
     family.choices(hp, tricks)
     hp.values = {dimension.name: draw(st.sampled_from(list(dimension.values))) for dimension in hp.space}

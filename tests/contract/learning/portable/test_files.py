@@ -22,14 +22,14 @@ files = Lazy("tasks.learning.portable.files")
 plain = Lazy("tasks.learning.portable.plain")
 onnxruntime = Lazy("onnxruntime")
 
-EVERY_TRICK = Tricks(whitening=True, identity=True, middle_stage=True)
+EVERY_TRICK = Tricks(whitening=True, identity=True, mirror_mean=True)
 NETWORKS = {
     "ann": ("ann", (8, 8, 3), Tricks(), {}),
     "ann, tricks": ("ann", (9, 7, 3), EVERY_TRICK, {"bottleneck": True, "blocks": 3, "pool": 2}),
     "ann, silu": ("ann", (8, 8, 1), EVERY_TRICK, {"activation": "silu", "pool": 1, "dropout": 0.2}),
     "cnn": ("cnn", (8, 8, 3), Tricks(), {}),
-    "cnn, tricks": ("cnn", (13, 10, 3), EVERY_TRICK, {"residuals": 2, "kernel": 5, "pooling": "average"}),
-    "cnn, relu": ("cnn", (16, 16, 1), EVERY_TRICK, {"activation": "relu", "early_pooling": True}),
+    "cnn, tricks": ("cnn", (13, 10, 3), EVERY_TRICK, {"depths": "2-2-2", "pooling": "average"}),
+    "cnn, gelu": ("cnn", (16, 16, 1), EVERY_TRICK, {"activation": "gelu", "depths": "1-2-2"}),
 }
 ELSEWHERE = """
 import sys
