@@ -24,6 +24,8 @@ from tasks.storage.contract import Store
 from tasks.storage.provenance import cores
 from tests.bench.process import THREADS
 
+COST_IMAGES = 12_800  # that are enough to tell what an epoch costs
+
 
 class Result(NamedTuple):
     """What one training reached, and what it took of a core; wall time would tell more of what else the machine did."""
@@ -49,16 +51,32 @@ def pool() -> ProcessPoolExecutor:
 def trained(request: Request, place: Place, hyperparameters: Mapping[str, Any], folder: Path) -> Result:
     """One training of full length under the seed of `place`, in this process."""
     from tasks.data import arrays
+
+    start = time.process_time()
+    fitted = _fitted(request, place, hyperparameters, folder, arrays.read(folder, "train"))
+    return Result(fitted.history[-1]["val_accuracy"], time.process_time() - start)
+
+
+def epoch_cost(request: Request, place: Place, hyperparameters: Mapping[str, Any], folder: Path) -> float:
+    """About the core-seconds of one epoch, from one over the first images; set-up and validation are left out."""
+    from tasks.data import arrays
+
+    images, labels = arrays.read(folder, "train")
+    some = min(len(labels), COST_IMAGES)
+    fitted = _fitted(request, place, hyperparameters, folder, (images[:some], labels[:some]))
+    return fitted.cpu_seconds / some * len(labels)
+
+
+def _fitted(request: Request, place: Place, hyperparameters: Mapping[str, Any], folder: Path, train: Any) -> Any:
+    from tasks.data import arrays
     from tasks.learning import loop, network
 
     settings, values = model_settings(request, place, request.training.epochs), dict(hyperparameters)
     description = network.Description(**settings.network(), **arrays.network_facts(folder), hyperparameters=values)
-    start = time.process_time()
-    fitted = loop.fit(
+    return loop.fit(
         partial(network.assemble, description),
-        arrays.read(folder, "train"),
+        train,
         arrays.read(folder, "validation"),
         loop.Recipe(settings.training, settings.augmentation, values, place.seed),
         lambda line: None,
     )
-    return Result(fitted.history[-1]["val_accuracy"], time.process_time() - start)
