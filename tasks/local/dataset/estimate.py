@@ -3,7 +3,7 @@
 The unit costs are those of the quick profile on CIFAR-10, on one core of an AMD EPYC (tests/bench/README.md): 45,000
 images of 32 x 32 x 3, 250,000 parameters, 4 epochs in 43 s (ANN) and 227 s (CNN). A dense layer works once with each
 parameter, a convolution once for each pixel too, so an ANN's time goes with the parameters and a CNN's with the pixels.
-A middle stage doubles the work of a CNN. Few images are shown several times in an epoch, as the training's rhythm says.
+Few images are shown several times in an epoch, as the training's rhythm says.
 """
 
 import math
@@ -41,7 +41,7 @@ def estimate(dataset: Dataset, profile: Profile, train: int, total: int, cores: 
     shown = searches * search.trials * search.epochs * _in_epoch(used * search.fraction, training)
     shown += training.replicates * training.epochs * _in_epoch(used, training)
     stages = searches * search.shards + training.replicates
-    work = [STAGE * stages + shown * _seconds(family, dataset, training) for family in SECONDS]
+    work = [STAGE * stages + shown * _seconds(family, dataset) for family in SECONDS]
     longest = max(each / min(cores, training.replicates) for each in work)
     return Estimate(
         seconds=START + max(sum(work) / cores, longest),
@@ -56,11 +56,8 @@ def _in_epoch(images: float, training: Training) -> int:
     return plan.batch * plan.steps
 
 
-def _seconds(family: str, dataset: Dataset, training: Training) -> float:
+def _seconds(family: str, dataset: Dataset) -> float:
     """The seconds of one core for one image in one epoch."""
     height, width, _ = dataset.image_shape
-    if family == "ann":
-        grows = dataset.budget / PARAMETERS
-    else:
-        grows = height * width / PIXELS * (1 + training.tricks.middle_stage)
+    grows = dataset.budget / PARAMETERS if family == "ann" else height * width / PIXELS
     return SECONDS[family] / IMAGES / EPOCHS * grows
