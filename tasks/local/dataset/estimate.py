@@ -1,7 +1,7 @@
 """About how long a run takes and what it needs, before there is one: from what runs of other datasets took.
 
 The unit costs are those of the quick profile on CIFAR-10, on one core of an AMD EPYC (tests/bench/README.md): 45,000
-images of 32 x 32 x 3, 250,000 parameters, 4 epochs in 43 s (ANN) and 227 s (CNN). A dense layer works once with each
+images of 32 x 32 x 3, 250,000 parameters, 4 epochs in 27 s (ANN) and 141 s (CNN). A dense layer works once with each
 parameter, a convolution once for each pixel too, so an ANN's time goes with the parameters and a CNN's with the pixels.
 Few images are shown several times in an epoch, as the training's rhythm says.
 """
@@ -14,7 +14,7 @@ from tasks.settings.dataset import Dataset
 from tasks.settings.training import Profile, Training
 
 IMAGES, EPOCHS, PIXELS, PARAMETERS = 45_000, 4, 32 * 32, 250_000
-SECONDS = {"ann": 43.4, "cnn": 227.0}
+SECONDS = {"ann": 27.0, "cnn": 141.0}
 START = 60.0  # seconds: a run that reuses every stage takes 51 s (README.md)
 STAGE = 12.0  # seconds of one core, to start a stage that trains
 PROCESS = 1.5e9  # bytes of memory of a process that trains
