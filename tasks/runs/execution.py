@@ -18,7 +18,7 @@ from tasks.storage import snapshots
 from tasks.storage.artifacts import Manifest, artifact_key, commit, digest_of, find_whole, materialize
 from tasks.storage.checkpoints import StoredCheckpoints
 from tasks.storage.contract import Store
-from tasks.storage.provenance import code_digest, computing_libraries, lock_digest, versions
+from tasks.storage.provenance import code_digest, computing_libraries, lock_digest, machine, versions
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,8 @@ class _Job:
                 "at": now(),
                 "versions": versions(),
                 "lock": lock_digest(),
-                "variables": {"kept": dict(numerics.kept), "removed": list(numerics.removed)},
+                "machine": machine(),
+                "variables": numerics.described(),
             }
             return commit(self._store, self._stage.name, self._key, output, self._key_parts | circumstances, summary)
 

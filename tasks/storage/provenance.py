@@ -16,6 +16,13 @@ from pathlib import Path
 from tasks.project import PROJECT
 
 GPUS = Path("/proc/driver/nvidia/gpus")  # a folder for each of NVIDIA's, with its facts
+CPUS = Path("/proc/cpuinfo")
+# The instructions by which oneDNN, TensorFlow and XLA choose their kernels, as Linux names them: those of x86, of ARM.
+# https://uxlfoundation.github.io/oneDNN/dev_guide_cpu_dispatcher_control.html
+INSTRUCTIONS = (
+    *("sse4_1", "avx", "avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile"),
+    *("asimd", "asimddp", "bf16", "sve", "sve2"),
+)
 # The libraries that shape numbers, by the name that code imports: the distributions that offer them.
 LIBRARIES = {
     "PIL": ("pillow",),
@@ -170,11 +177,21 @@ def lock_digest() -> str | None:
 
 
 def machine() -> dict[str, str]:
-    """The kind of this machine, with its GPUs where it has some; its name is left out."""
-    processors = _values(Path("/proc/cpuinfo"), "model name") or [platform.machine()]
+    """The kind of this machine, with its GPUs where it has some; its name is left out.
+
+    `instructions` are those by which a library chooses its kernels, where Linux tells them.
+    """
+    processors = _values(CPUS, "model name") or [platform.machine()]
     gpus = ", ".join(chain.from_iterable(_values(path, "Model") for path in sorted(GPUS.glob("*/information"))))
     facts = {"system": platform.platform(), "processor": processors[0], "cores": str(cores())}
-    return facts | ({"gpu": gpus} if gpus else {})
+    found = {"instructions": _instructions(), "gpu": gpus}
+    return facts | {name: value for name, value in found.items() if value}
+
+
+def _instructions() -> str:
+    """Those of INSTRUCTIONS that the first processor has; nothing where Linux does not tell."""
+    offered = _values(CPUS, "flags") or _values(CPUS, "Features") or [""]
+    return " ".join(name for name in INSTRUCTIONS if name in offered[0].split())
 
 
 def _values(facts: Path, name: str) -> list[str]:

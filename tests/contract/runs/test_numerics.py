@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -10,6 +12,7 @@ from tasks.runs.records import read_record
 from tasks.settings.place import Place
 from tasks.storage.artifacts import find, read_file
 from tasks.storage.location import open_store
+from tasks.storage.provenance import machine
 from tests.support.results import reached
 from tests.support.stage_commands import in_a_process, in_this_process
 from tests.support.tiny_data import make_configuration, make_mirror
@@ -18,6 +21,7 @@ PLACE = Place("cifar10", "ann", shard=0)
 SEARCH = ("--dataset", "cifar10", "--family", "ann", "--shard", "0")
 HOSTILE = {"floatx": "float16", "epsilon": 0.5, "backend": "jax", "image_data_format": "channels_first"}
 VARIABLES = {
+    "TF_ENABLE_ONEDNN_OPTS": "0",
     "TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit",
     "JAX_ENABLE_X64": "1",
     "KERAS_FLOATX": "float16",
@@ -64,6 +68,23 @@ def test_what_was_left_out_is_named(searched):
     assert set(removed) >= set(VARIABLES)  # other tests of this process may have left some more
     assert f"not used, as they could change results: {', '.join(removed)}" in output
     assert manifest.made["variables"]["kept"]["OMP_NUM_THREADS"] == "1"
+
+
+def test_the_manifest_tells_the_kernels(searched):
+    """oneDNN, which was switched on although the surroundings switch it off, and what its kernels are chosen by."""
+    made = searched["hostile"][0].made
+    assert made["variables"]["chosen"] == {"TF_ENABLE_ONEDNN_OPTS": "1"}
+    assert made["machine"] == machine()
+    assert any("oneDNN custom operations are on" in line for line in _said_by_tensorflow(made["variables"]["chosen"]))
+
+
+def _said_by_tensorflow(variables):
+    """What TensorFlow says at its import under these variables. It has no public name for oneDNN's state."""
+    command = [sys.executable, "-c", "import tensorflow"]
+    done = subprocess.run(
+        command, env={"PATH": "/usr/bin:/bin"} | variables, capture_output=True, text=True, check=True
+    )
+    return done.stderr.splitlines()
 
 
 def test_a_log_holds_our_lines_alone(searched):

@@ -143,3 +143,19 @@ def test_the_gpus_are_facts_of_the_machine(tmp_path, monkeypatch, models, said):
         (folder / "information").write_text(f"Model: \t\t {model}\nIRQ:   \t\t 48\nGPU UUID: \t\t GPU-1\n")
     monkeypatch.setattr(provenance, "GPUS", tmp_path)
     assert provenance.machine().get("gpu") == said
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ("flags\t\t: fpu sse4_1 fma avx avx2 sha_ni\nvmx flags\t: vnmi\n" * 2, "sse4_1 avx avx2 fma"),
+        ("flags\t\t: avx512_vnni amx_tile avx512f avx2\n", "avx2 avx512f avx512_vnni amx_tile"),
+        ("Features\t: fp asimd sve bf16\n", "asimd bf16 sve"),
+        ("processor: 0\n", None),
+    ],
+)
+def test_the_instructions_that_kernels_are_chosen_by_are_facts_of_the_machine(tmp_path, monkeypatch, facts, said):
+    """A library picks its kernels by them. Others are left out, and a machine that tells none has no such fact."""
+    monkeypatch.setattr(provenance, "CPUS", tmp_path / "cpuinfo")
+    provenance.CPUS.write_text(facts)
+    assert provenance.machine().get("instructions") == said
