@@ -1,6 +1,5 @@
 """The execution of one stage: its key, its reuse, its work, its commit."""
 
-import importlib
 import logging
 import tempfile
 import time
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.runs.history import manifest_of
+from tasks.runs.imports import import_lean
 from tasks.runs.numerics import NONE, Numerics
 from tasks.runs.records import Record, now, recorded
 from tasks.runs.stage import REUSED, WARNING, Stage, Work
@@ -80,7 +80,7 @@ class _Job:
 
     def made(self, numerics: Numerics) -> Manifest:
         """Do the work in a temporary folder, and commit the files that it made."""
-        self._record.spent_on_setup(_import(self._stage.heavy))
+        self._record.spent_on_setup(self._imported())
         with tempfile.TemporaryDirectory(prefix=f"{self._stage.name}-") as scratch:
             output = Path(scratch, "output")
             output.mkdir()
@@ -100,6 +100,13 @@ class _Job:
                 "variables": numerics.described(),
             }
             return commit(self._store, self._stage.name, self._key, output, self._key_parts | circumstances, summary)
+
+    def _imported(self) -> float:
+        """Import what the stage computes with, and return the seconds that it took."""
+        start = time.perf_counter()
+        if self._stage.heavy:
+            import_lean(self._stage.heavy, self._request.backend, self._stage.needs(self._settings))
+        return time.perf_counter() - start
 
     def _done(self, work: Work) -> dict[str, Any]:
         """What the stage says of its work. How many GPUs it holds is known once it has computed."""
@@ -142,11 +149,3 @@ def parts_of_key(
         "code": code_digest(modules),
         "libraries": computing_libraries(modules, request.backend),
     }
-
-
-def _import(module: str | None) -> float:
-    """Import `module`, and return the seconds that it took."""
-    start = time.perf_counter()
-    if module:
-        importlib.import_module(module)
-    return time.perf_counter() - start

@@ -83,6 +83,7 @@ class Stage:
         run: makes files in `work.output`; the manifest keeps what it returns as the summary.
         modules: code that the stage loads by name, so that no import statement shows it.
         heavy: a module whose import is slow; it is imported, and timed, only when there is work to do.
+        needs: the libraries of `tasks.runs.imports.OPTIONAL` that its work uses under these settings.
         gpus: how many GPUs its process holds after its work.
         look: looks at what lies outside and may change, before the key is known, and makes a snapshot of it, or None.
             It gets the settings, the shelf of the dataset, and `progress`. The snapshot's version is part of the key.
@@ -97,6 +98,7 @@ class Stage:
     run: Callable[[Work], dict[str, Any]]
     modules: Callable[[Request, Place], tuple[str, ...]] = lambda request, place: ()
     heavy: str | None = None
+    needs: Callable[[Any], tuple[str, ...]] = lambda settings: ()
     gpus: Callable[[], int] = lambda: 0
     look: Callable[[Any, Any, Callable[[str], None]], Versioned | None] | None = None
     revisit: Callable[[Any, dict[str, Any], str], tuple[str, bool]] | None = None

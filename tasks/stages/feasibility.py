@@ -12,6 +12,7 @@ from functools import partial
 
 from tasks.data.readers import format_named, offered
 from tasks.errors import RequestError
+from tasks.runs.imports import import_lean
 from tasks.settings.dataset import Dataset
 from tasks.settings.request import Request
 from tasks.settings.training import BUDGET_TOLERANCE
@@ -79,12 +80,18 @@ def _gigabytes(size: int) -> str:
 def _families(request: Request) -> Iterator[str]:
     for family in request.families:
         module = family_module(family)
-        if problem := _problem(partial(importlib.import_module, module)):
+        if problem := _problem(partial(_load, module, request.backend)):
             yield f"families: {family} cannot be used: {problem}"
             continue
         for dataset in request.comparisons:
             if problem := _problem(partial(_build, request, family, dataset)):
                 yield f"{dataset.name}, {family}: {problem}"
+
+
+def _load(module: str, backend: str) -> None:
+    """Import the module of a family, which may need what Keras can do without."""
+    import_lean("tasks.learning.network", backend)
+    importlib.import_module(module)
 
 
 def _build(request: Request, family: str, dataset: Dataset) -> None:

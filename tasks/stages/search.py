@@ -67,6 +67,18 @@ def run(work: Work) -> dict[str, Any]:
     return {"trials": len(tried), "failed": sum(trial.score is None for trial in tried)}
 
 
+def needs(settings: Settings) -> tuple[str, ...]:
+    """What Keras Tuner's Bayesian optimisation computes with."""
+    return ("scipy", "sklearn") if settings.search.tuner == "bayesian" else ()
+
+
 STAGE = Stage(
-    "search", settings, inputs, run, modules=family_modules, gpus=gpus, heavy="tasks.learning.search.trial_runner"
+    "search",
+    settings,
+    inputs,
+    run,
+    modules=family_modules,
+    gpus=gpus,
+    heavy="tasks.learning.search.trial_runner",
+    needs=needs,
 )
