@@ -113,9 +113,13 @@ def _trials(done: Sequence[Branch], request: Request) -> Clause:
 def _searched(branch: Branch) -> str:
     trials, search = branch.trials, branch.searches[0].settings["search"]
     finished = sum(trial["status"] == "done" for trial in trials)
+    stopped = sum(trial["status"] == "stopped" for trial in trials)
+    early = f"; {stopped} stopped early, as every family's do that are behind" if stopped else ""
     epochs, share = search["epochs"], f" on {percent(search['fraction'], 0)} of the training part"
     several = f" in {len(branch.searches)} searches" if len(branch.searches) > 1 else ""
-    return f"{finished} of {plural(len(trials), 'trial')} finished{several}, {plural(epochs, 'epoch')} each{share}"
+    return (
+        f"{finished} of {plural(len(trials), 'trial')} finished{several}, {plural(epochs, 'epoch')} each{share}{early}"
+    )
 
 
 def _setting(done: Sequence[Branch], name: str, promise: str, read: Callable[[Branch], set[str]]) -> Clause:

@@ -227,7 +227,9 @@ def resolve(
             "seed": profile.seed,
             "validation_fraction": profile.validation_fraction,
             "examples": profile.examples,
-            "search": _overridden(profile.search, trials=trials, shards=min(profile.search.shards, trials)),
+            "search": _overridden(
+                profile.search, trials=trials, shards=min(profile.search.shards, profile.search.cohorts(trials))
+            ),
             "training": _overridden(profile.training, epochs=params.epochs, replicates=params.replicates),
             "standards": config.standards,
             "backend": backend,

@@ -11,6 +11,7 @@ from tasks.settings.values import Count, Fraction, Frozen, Number, Switch, Whole
 
 BUDGET_TOLERANCE = 0.01  # of a budget, above and below: how near every model's parameter count must be
 MAX_SHARDS = 64  # of one search
+MAX_COHORT = 64  # trials
 MAX_REPLICATES = 100
 HALVING = 3  # Hyperband keeps the best of so many trials for the next round, which is so many times as long
 Replicates = Annotated[Whole, Field(ge=1, le=MAX_REPLICATES)]
@@ -21,6 +22,8 @@ class Search(Frozen):
     """How hyper-parameters are searched; `fraction` of the training part is what a trial learns from.
 
     `shards` is how many tasks share the trials of a family; the trials, and the best of them, are the same for any.
+    So many consecutive trials are a `cohort`: on the way, the better half of it goes on, and the others stop. A shard
+    has whole cohorts. In a cohort of 1 no trial stops early; it is left out of a key.
     """
 
     tuner: Literal["random", "bayesian", "hyperband"]
@@ -28,6 +31,7 @@ class Search(Frozen):
     epochs: Count
     fraction: Fraction = 1.0
     shards: Annotated[Whole, Field(ge=1, le=MAX_SHARDS)] = 1
+    cohort: Annotated[Whole, Field(ge=1, le=MAX_COHORT, exclude_if=lambda cohort: cohort == 1)] = 1
 
     @model_validator(mode="after")
     def _can_be_shared_out(self):
@@ -38,6 +42,18 @@ class Search(Frozen):
             )
         if self.shards > self.trials:
             raise ValueError(f"shards: expected at most one shard a trial ({self.trials}), received {self.shards}")
+        if self.shards > (cohorts := self.cohorts(self.trials)):
+            raise ValueError(f"shards: expected at most one shard a cohort ({cohorts}), received {self.shards}")
+        return self
+
+    @model_validator(mode="after")
+    def _can_stop_early(self):
+        if self.cohort > 1 and self.tuner != "random":
+            raise ValueError(
+                f"cohort: expected 1 for {self.tuner}, received {self.cohort}; only the random tuner has cohorts"
+            )
+        if self.cohort > 1 and self.epochs == 1:
+            raise ValueError(f"cohort: expected 1 for trials of a single epoch, received {self.cohort}")
         return self
 
     @model_validator(mode="after")
@@ -50,9 +66,13 @@ class Search(Frozen):
             )
         return self
 
+    def cohorts(self, trials: int) -> int:
+        """How many cohorts so many trials are; the last one may be smaller."""
+        return math.ceil(trials / self.cohort)
+
     def numbers(self, shard: int) -> tuple[int, ...]:
         """The trials that `shard` runs; together the shards run each trial once."""
-        return tuple(range(shard, self.trials, self.shards))
+        return tuple(number for number in range(self.trials) if number // self.cohort % self.shards == shard)
 
 
 def hyperband_trials(epochs: int) -> int:

@@ -40,7 +40,7 @@ def run(work: Work) -> dict[str, Any]:
     (work.output / "trials.json").write_bytes(trials.dump(tried))
     (work.output / "best.json").write_text(json.dumps(choice, indent=1), encoding="utf-8")
     work.progress(f"trial {best.number} of {len(tried)}, val_accuracy {best.score:.3f}")
-    return {"trials": len(tried), "failed": sum(trial.score is None for trial in tried), "best": choice}
+    return {"trials": len(tried), "failed": sum(trial.status == "failed" for trial in tried), "best": choice}
 
 
 STAGE = Stage("choose", settings, inputs, run)

@@ -54,17 +54,17 @@ def run(work: Work) -> dict[str, Any]:
     )
 
     def keep(tried: Sequence[trials.Trial]) -> None:
-        """Keep the finished trials, and report the last one as progress."""
+        """Keep the finished trainings, and report the last one as progress."""
         work.checkpoints.save(len(tried), trials.dump(tried))
-        trial = tried[-1]
+        trial, ended = tried[-1], len({training.number for training in tried})
         outcome = f"val_accuracy {trial.score:.3f}" if trial.score is not None else f"failed: {trial.error}"
-        work.progress(f"trial {len(tried)}/{len(settings.numbers)} done, {outcome}")
+        work.progress(f"trial {ended}/{len(settings.numbers)} done, {outcome}")
 
     state = work.checkpoints.latest()
     share = TrialShare(settings.search, settings.numbers, finished=trials.load(state) if state else ())
     tried = trial_runner.search(search_input, share, keep, work.progress)
     (work.output / "trials.json").write_bytes(trials.dump(tried))
-    return {"trials": len(tried), "failed": sum(trial.score is None for trial in tried)}
+    return {"trials": len(tried), "failed": sum(trial.status == "failed" for trial in tried)}
 
 
 def needs(settings: Settings) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ NAMES = {
     "search.fraction": "share of the training part that a trial learns from",
     "looks.planned": "planned looks",
     "search.epochs": "epochs of a trial",
+    "search.cohort": "trials of which the better half goes on",
 }
 DIGEST = 8  # digits that tell one from others
 LONG = 60  # characters of a value that a sentence has room for

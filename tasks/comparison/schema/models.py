@@ -135,6 +135,8 @@ class Replicate(Frozen):
 class Trial(Frozen):
     """One trial of a search; `score` is its validation accuracy, `chosen` marks the one that is trained.
 
+    `error` says why a trial failed, or why it was stopped early: then it has no score.
+
     `search` is the seed of the replicate whose own search it belongs to; null where all replicates share one.
     """
 
@@ -147,7 +149,7 @@ class Trial(Frozen):
     cpu_seconds: Known = None
     seed: int
     epochs: Count
-    status: Literal["done", "failed"]
+    status: Literal["done", "failed", "stopped"]
     error: str | None = None
     chosen: bool = False
 

@@ -3,8 +3,10 @@
 Every tuner tries the declared defaults first, so that even a short search includes values that work.
 """
 
+import math
 import random
 from collections.abc import Iterator, Sequence
+from itertools import groupby, islice
 from typing import Any, NamedTuple
 
 import keras_tuner
@@ -17,11 +19,16 @@ from tasks.learning.search.trials import Trial
 from tasks.settings.training import Search
 
 OBJECTIVE = keras_tuner.Objective("val_accuracy", "max")
+# What stands beside the values of a proposal that is no whole trial. Hyperband names the last two so.
+NUMBER, EPOCHS, EARLIER = "tuner/number", "tuner/epochs", "tuner/trial_id"
+# The shares of its epochs after which a trial of a cohort is judged. Before, the learning rate is near its peak, where
+# a trial with a high one looks worse than it ends.
+JUDGED = (1 / 2, 3 / 4)
 REDRAWS = 20  # draws for one trial; if none of them is new, the space counts as used up
 
 
 class TrialShare(NamedTuple):
-    """The trials of a search that one shard runs, by number. `finished` are the trials of an interrupted attempt."""
+    """The trials of a search that one shard runs, by number. `finished` are the trainings of an interrupted attempt."""
 
     settings: Search
     numbers: Sequence[int]
@@ -75,6 +82,51 @@ class _Random(keras_tuner.Oracle):
         return {"status": TrialStatus.RUNNING if values else TrialStatus.STOPPED, "values": values}
 
 
+class _Cohorts(keras_tuner.Oracle):
+    """Proposes the same trials as _Random, each cohort by successive halving.
+
+    All of a cohort are trained for the first share of their epochs, the better half of them up to the next one, and so
+    on. Of equal trials the earlier goes on, and a failed one never does. What follows depends on the cohort alone.
+    Jamieson and Talwalkar, https://arxiv.org/abs/1502.07943.
+    """
+
+    def __init__(self, settings: Search, numbers: Sequence[int], **common: Any):
+        super().__init__(**common)
+        numbered = enumerate(islice(proposals(self.get_space(), self.seed), numbers[-1] + 1))
+        drawn = {number: values for number, values in numbered if number in numbers}
+        self._trial_ids: dict[int, str] = {}
+        self._proposals = (
+            {**drawn[number], NUMBER: number, EPOCHS: epochs, EARLIER: self._trial_ids.get(number)}
+            for _, cohort in groupby(drawn, key=lambda number: number // settings.cohort)
+            for epochs, number in self._trained(list(cohort), settings.epochs)
+        )
+
+    def _trained(self, running: list[int], epochs: int) -> Iterator[tuple[int, int]]:
+        """Up to which epoch who of a cohort is trained, in order. Whoever asks for one has trained those before it."""
+        for until in rungs(epochs):
+            if len(running) > 1 or until == epochs:
+                yield from ((until, number) for number in running)
+                running = self._better_half(running)
+
+    def _better_half(self, running: Sequence[int]) -> list[int]:
+        """Those of `running` that go on, in their order."""
+        scores = {number: self.trials[self._trial_ids[number]].score for number in running}
+        ranked = sorted((-score, number) for number, score in scores.items() if score is not None)
+        return sorted(number for _, number in ranked[: math.ceil(len(running) / 2)])
+
+    def populate_space(self, trial_id: str) -> dict:
+        values = next(self._proposals, None)
+        if values is None:
+            return {"status": TrialStatus.STOPPED}
+        self._trial_ids[values[NUMBER]] = trial_id
+        return {"status": TrialStatus.RUNNING, "values": values}
+
+
+def rungs(epochs: int) -> list[int]:
+    """The epochs after which the trials of a cohort are judged, and the last one."""
+    return sorted({*(math.ceil(share * epochs) for share in JUDGED), epochs})
+
+
 class _Hyperband(oracles.HyperbandOracle):
     """Successive halving, whose first trial has the declared defaults.
 
@@ -104,6 +156,8 @@ def oracle_for(share: TrialShare, space: keras_tuner.HyperParameters, seed: int)
         "max_consecutive_failed_trials": settings.trials + 1,
     }
     if settings.tuner == "random":
+        if settings.cohort > 1:
+            return _Cohorts(settings, share.numbers, **common)
         return _Random(share.numbers, **common)
     if settings.tuner == "bayesian":
         # By default, Keras Tuner tries three random points for each dimension: more than most searches have in all.

@@ -23,8 +23,8 @@ from tasks.learning.budget import BudgetError
 from tasks.learning.loop import Arrays, DivergenceError, Recipe, Report, fit
 from tasks.learning.mapped import chosen
 from tasks.learning.network import Description, assemble
-from tasks.learning.search.proposals import OBJECTIVE, TrialShare, oracle_for, space
-from tasks.learning.search.trials import Trial
+from tasks.learning.search.proposals import EARLIER, EPOCHS, NUMBER, OBJECTIVE, TrialShare, oracle_for, space
+from tasks.learning.search.trials import Trial, ended
 from tasks.settings.dataset import Augmentation
 from tasks.settings.training import Training
 
@@ -57,10 +57,12 @@ def search(
 ) -> list[Trial]:
     """Run the trials of `share`. The same seed proposes the same trials, whatever the shares are.
 
+    In a search by cohorts a trial may be several trainings, each of which goes on from the one before.
+
     Args:
         search_input: what all trials share.
-        share: the trials to run; finished ones that are proposed again are not run again.
-        keep: receives all trials so far, finished ones too, each time that one more ends.
+        share: the trials to run; finished trainings that are proposed again are not run again.
+        keep: receives all trainings so far, finished ones too, each time that one more ends.
         report: receives one line for each epoch.
 
     Raises:
@@ -74,11 +76,11 @@ def search(
         tuner = _Tuner(oracle, search_input._replace(train=subset), share, (keep, report), Path(folder))
         oracle.verbose = 0
         tuner.search()
-    return tuner.records
+    return ended(tuner.records, share.settings.epochs) if share.settings.cohort > 1 else tuner.records
 
 
 class RungCheckpoints:
-    """The checkpoints of a Hyperband trial, which may resume an earlier trial of a lower rung, and be resumed itself.
+    """The checkpoints of a trial by rungs, which may resume that of a lower rung, and be resumed itself.
 
     Keras Tuner itself hands over the weights only. Here the optimizer's state, the schedule and the random generators
     are handed over too.
@@ -112,7 +114,8 @@ class _Tuner(keras_tuner.Tuner):
         self._search_input, self._settings, self._numbers = search_input, share.settings, share.numbers
         self._folder = folder
         self._keep, self._report = observers
-        self._finished = {trial.number: trial for trial in share.finished}
+        self._number = share.numbers[0]
+        self._finished = {(trial.number, trial.epochs): trial for trial in share.finished}
 
     def run_trial(self, trial: keras_tuner.engine.trial.Trial) -> dict[str, float | None]:
         """Train once and return the score.
@@ -123,8 +126,9 @@ class _Tuner(keras_tuner.Tuner):
         """
         proposed = dict(trial.hyperparameters.values)
         values = {name: value for name, value in proposed.items() if not name.startswith("tuner/")}
-        epochs = proposed.get("tuner/epochs", self._settings.epochs)  # Hyperband trains this trial up to this epoch
-        rung = RungCheckpoints(self._folder, proposed.get("tuner/trial_id"), trial.trial_id)
+        self._number = proposed[NUMBER] if NUMBER in proposed else self._numbers[len(self.records)]
+        epochs = proposed.get(EPOCHS, self._settings.epochs)  # not all, if a better half is to go on
+        rung = RungCheckpoints(self._folder, proposed.get(EARLIER), trial.trial_id)
         record = self._finished_record(values, epochs) or self._tried(values, epochs, rung)
         self.records.append(record)
         if record.status == "failed":
@@ -134,26 +138,22 @@ class _Tuner(keras_tuner.Tuner):
     def on_trial_end(self, trial: keras_tuner.engine.trial.Trial) -> None:
         """Keep the records. Keras Tuner catches no error raised here, so a failure to keep them ends the search."""
         super().on_trial_end(trial)
-        if self.records[-1].number not in self._finished:
+        if (self.records[-1].number, self.records[-1].epochs) not in self._finished:
             self._keep(tuple(self.records))
 
-    def _number(self) -> int:
-        """The number of the running trial."""
-        return self._numbers[len(self.records)]
-
     def _finished_record(self, values: dict, epochs: int) -> Trial | None:
-        """The finished trial of this number, if it is the proposed one. Otherwise it is forgotten."""
-        trial = self._finished.get(self._number())
-        if trial and (trial.hyperparameters, trial.epochs, trial.seed) == (values, epochs, self._search_input.seed):
+        """The finished training of this trial, if it is the proposed one. Otherwise it is forgotten."""
+        trial = self._finished.get((self._number, epochs))
+        if trial and (trial.hyperparameters, trial.seed) == (values, self._search_input.seed):
             return trial
-        self._finished.pop(self._number(), None)
+        self._finished.pop((self._number, epochs), None)
         return None
 
     def _tried(self, values: dict, epochs: int, rung: RungCheckpoints) -> Trial:
         start, used = time.perf_counter(), time.process_time()
         outcome = self._outcome(values, epochs, rung)
         return Trial(
-            number=self._number(),
+            number=self._number,
             hyperparameters=values,
             seconds=time.perf_counter() - start,
             cpu_seconds=time.process_time() - used,
@@ -169,7 +169,7 @@ class _Tuner(keras_tuner.Tuner):
             BrokenTrialError: something other than the hyper-parameters ended the trial.
         """
         build = partial(_built, self._search_input.description.with_hyperparameters(values))
-        checkpoints = rung if self._settings.tuner == "hyperband" else None
+        checkpoints = rung if self._settings.tuner == "hyperband" or self._settings.cohort > 1 else None
         train, validation = self._search_input.train, self._search_input.validation
         try:
             fitted = fit(build, train, validation, self._recipe(values, epochs), self._progress, checkpoints)
@@ -192,7 +192,8 @@ class _Tuner(keras_tuner.Tuner):
         self._report(f"{self._current()}, {line}")
 
     def _current(self) -> str:
-        return f"trial {len(self.records) + 1}/{self._settings.trials}"
+        place = self._numbers.index(self._number) if self._settings.cohort > 1 else len(self.records)
+        return f"trial {place + 1}/{self._settings.trials}"
 
 
 def _built(description: Description) -> keras.Model:

@@ -110,7 +110,8 @@ def settings(comparison: Comparison) -> dict[str, str]:
         or ", ".join(f"{d.name} {wording.count(d.budget)}" for d in comparison.datasets),
         "images": f"at most {wording.count(request.examples)} of each part" if request.examples else "all",
         "search": f"{search.tuner}, {wording.plural(search.trials, 'trial')} of "
-        f"{wording.plural(search.epochs, 'epoch')} on {wording.percent(search.fraction, 0)} of the training part",
+        f"{wording.plural(search.epochs, 'epoch')} on {wording.percent(search.fraction, 0)} of the training part"
+        + (f", the better half of each {search.cohort} going on" if search.cohort > 1 else ""),
         "training": f"{wording.plural(training.epochs, 'epoch')}, batches of {training.batch_size}, augmentation "
         f"{'on' if training.augment else 'off'}, deterministic {'on' if training.deterministic else 'off'}",
         "tricks": wording.tricks(training.tricks.model_dump()),

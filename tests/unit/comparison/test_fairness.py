@@ -13,10 +13,14 @@ NAMES = {
 }  # fmt: skip
 
 
-def _holds(branches, request=None, records=None) -> dict[str, bool | None]:
+def _clauses(branches, request=None, records=None):
     request = request or synthetic.request()
     records = synthetic.records(request) if records is None else records
-    return {clause.name: clause.holds for clause in clauses(request, request.datasets[0], branches, records)}
+    return clauses(request, request.datasets[0], branches, records)
+
+
+def _holds(branches, request=None, records=None) -> dict[str, bool | None]:
+    return {clause.name: clause.holds for clause in _clauses(branches, request, records)}
 
 
 def _with_replicates(branch, **changes):
@@ -34,6 +38,20 @@ def _with_trials(branch, trials):
 def test_equal_terms_are_fair():
     """Two families treated alike keep every clause."""
     assert _holds(synthetic.everything(synthetic.request())) == dict.fromkeys(NAMES, True)
+
+
+def test_trials_that_stopped_early_are_named():
+    """They had fewer epochs than the others; the clause holds where every family has as many of them."""
+    stop = {"status": "stopped", "score": None}
+    branches = [
+        _with_trials(b, [b.trials[0], *(t | stop for t in b.trials[1:])])
+        for b in synthetic.everything(synthetic.request())
+    ]
+    clause = next(each for each in _clauses(branches) if each.name == "trials")
+    number = len(branches[0].trials)
+    assert clause.holds
+    assert clause.found.startswith(f"1 of {number} trials finished, ")
+    assert clause.found.endswith(f"; {number - 1} stopped early, as every family's do that are behind")
 
 
 TRAINING = synthetic.TRAINING.model_dump()

@@ -114,11 +114,49 @@ def test_a_search_that_cannot_be_shared_out_is_refused(tuner, shards, expected):
     assert parse(Search, {"tuner": tuner, "trials": 4, "epochs": 3}, "search").shards == 1
 
 
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"tuner": "hyperband", "cohort": 2}, "cohort: expected 1 for hyperband, received 2; only the random tuner"),
+        ({"epochs": 1, "cohort": 4}, "cohort: expected 1 for trials of a single epoch, received 4"),
+        ({"cohort": 2, "shards": 3}, "expected at most one shard a cohort .2., received 3"),
+        ({"cohort": 65}, "cohort: expected at most 64, received 65"),
+        ({"cohort": 0}, "cohort: expected at least 1, received 0"),
+    ],
+)
+def test_cohorts_that_cannot_be_are_refused(asked, expected):
+    """They need the random tuner, more than one epoch, and no more shards than cohorts: one line says so."""
+    with pytest.raises(RequestError, match=expected) as caught:
+        parse(Search, {"tuner": "random", "trials": 4, "epochs": 3} | asked, "search")
+    assert "\n" not in str(caught.value)
+
+
+def test_where_no_trial_stops_early_nothing_of_cohorts_is_said():
+    """The keys of searches without cohorts are those of earlier releases."""
+    search = parse(Search, {"tuner": "random", "trials": 5, "epochs": 3}, "search")
+    assert "cohort" not in search.model_dump(mode="json")
+    assert search.model_copy(update={"cohort": 2}).model_dump()["cohort"] == 2
+    assert [search.model_copy(update={"cohort": 2, "shards": 2}).numbers(shard) for shard in (0, 1)] == [
+        (0, 1, 4),
+        (2, 3),
+    ]
+
+
 def test_fewer_trials_than_shards_are_shared_by_fewer(config):
     """Asking for fewer trials than the profile has shards is no error: shards change only the pace."""
     assert config.profiles["full"].search.shards == 2
     assert resolve(config, Parameters(profile="full", trials=1), "r").search.shards == 1
     assert resolve(config, Parameters(profile="full", trials=9), "r").search.shards == 2
+
+
+def test_fewer_cohorts_than_shards_are_shared_by_fewer(config):
+    """A shard has whole cohorts."""
+    full = config.profiles["full"]
+    search = full.search.model_copy(update={"cohort": 4})
+    profiles = config.profiles | {"full": full.model_copy(update={"search": search})}
+    changed = config.model_copy(update={"profiles": profiles})
+    assert resolve(changed, Parameters(profile="full", trials=4), "r").search.shards == 1
+    assert resolve(changed, Parameters(profile="full", trials=5), "r").search.shards == 2
 
 
 def test_a_sample_is_the_profiles_and_too_small_a_one_is_refused(config):

@@ -12,6 +12,8 @@ def search_in_words(model: Model) -> str:
     failed = sum(trial.status == "failed" for trial in model.trials)
     if failed and any(trial.chosen for trial in model.trials):
         said = f"{said} {plural(failed, 'trial')} failed."
+    if stopped := sum(trial.status == "stopped" for trial in model.trials):
+        said = f"{said} {plural(stopped, 'trial')} stopped early, as others were ahead."
     return said
 
 

@@ -265,10 +265,105 @@ def test_a_search_is_the_same_in_any_number_of_shards(shards):
     assert best(found).number == best(whole).number
 
 
+COHORTS = Search(tuner="random", trials=6, epochs=4, cohort=4)  # trials 0 to 3, and 4 and 5
+
+
+@pytest.mark.usefixtures("untrained")
+def test_the_better_half_of_a_cohort_goes_on():
+    """Each cohort ends with its best trial; a stopped one has no score, and says when and why it was stopped."""
+    tried, kept = run(COHORTS)
+    whole = {trial.number: trial.score for trial in run(COHORTS.model_copy(update={"cohort": 1}))[0]}
+    ranked = [sorted(cohort, key=whole.__getitem__, reverse=True) for cohort in (range(4), range(4, 6))]
+    assert {trial.number: trial.epochs for trial in tried} == {
+        ranked[0][0]: 4, ranked[0][1]: 3, ranked[0][2]: 2, ranked[0][3]: 2, ranked[1][0]: 4, ranked[1][1]: 2
+    }  # fmt: skip
+    assert [trial.number for trial in tried] == list(range(6))
+    assert {trial.number: trial.score for trial in tried if trial.status == "done"} == {
+        number: whole[number] for number, *_ in ranked
+    }
+    stopped = next(trial for trial in tried if trial.number == ranked[0][3])
+    assert (stopped.status, stopped.score) == ("stopped", None)
+    assert stopped.error == f"stopped after epoch 2/4 with val_accuracy {whole[stopped.number]:.4f}, behind its cohort"
+    assert [(each.number, each.epochs) for each in kept[-1]][:4] == [(number, 2) for number in range(4)]
+
+
+@pytest.mark.usefixtures("untrained")
+@pytest.mark.parametrize("trials", [4, 7])
+def test_cohorts_are_the_same_in_any_number_of_shards(trials):
+    """A shard has whole cohorts, so nothing that happens in another one decides."""
+    settings = COHORTS.model_copy(update={"trials": trials, "cohort": 2})
+    whole, _ = run(settings)
+    for shards in range(2, -(-trials // 2) + 1):
+        shared = settings.model_copy(update={"shards": shards})
+        found = joined(run(shared, shard=shard)[0] for shard in reversed(range(shards)))
+        assert reached(found) == reached(whole)
+
+
+@pytest.mark.parametrize("done", [1, 6, 9])
+def test_a_search_by_cohorts_resumes_after_any_training(untrained, done):
+    """What was trained before is not trained again, and the search ends as if it had not been interrupted."""
+    whole, kept = run(COHORTS)
+    before = kept[done - 1] if done else ()
+    untrained.clear()
+    resumed, _ = run(COHORTS, finished=load(dump(before)))
+    assert len(untrained) == len(kept[-1]) - done
+    assert reached(resumed) == reached(whole)
+
+
+def test_a_trial_that_goes_on_is_the_training_that_nobody_interrupted():
+    """For real: the score of a cohort's best is, digit by digit, what the trial reaches alone."""
+    settings = Search(tuner="random", trials=3, epochs=3, cohort=3)
+    tried, kept = run(settings)
+    assert [each.epochs for each in kept[-1]] == [2, 2, 2, 3, 3]
+    chosen = best(tried)
+    alone = run(settings.model_copy(update={"cohort": 1}), finished=())[0][chosen.number]
+    assert (chosen.epochs, chosen.score, chosen.parameters) == (3, alone.score, alone.parameters)
+    assert chosen.seconds == pytest.approx(sum(each.seconds for each in kept[-1] if each.number == chosen.number))
+
+
+def test_a_trial_that_failed_does_not_go_on(untrained, monkeypatch):
+    """Whatever its place in the cohort; the others compete without it."""
+    succeed = trial_runner.fit
+
+    def fit(build, train, validation, recipe, report, checkpoints):
+        if recipe.hyperparameters == defaults:
+            raise loop.DivergenceError("the loss is nan")
+        return succeed(build, train, validation, recipe, report, checkpoints)
+
+    defaults = proposals.space(search_input().description).values
+    monkeypatch.setattr(trial_runner, "fit", fit)
+    tried, _ = run(COHORTS)
+    assert (tried[0].status, tried[0].epochs) == ("failed", 2)
+    assert sorted(trial.status for trial in tried[:4]) == ["done", "failed", "stopped", "stopped"]
+    assert best(tried).status == "done"
+
+
+@given(epochs=st.integers(1, 1000))
+def test_no_trial_is_judged_before_half_of_its_epochs(epochs):
+    """While the learning rate is high, a score says little of the end. The last rung is the whole trial."""
+    found = proposals.rungs(epochs)
+    assert found == sorted({*found})
+    assert found[-1] == epochs
+    assert epochs / 2 <= found[0] <= epochs
+    assert len(found) <= 3
+
+
 @cache
 def convolutional():
     """The space of the CNN."""
     return proposals.space(search_input("cnn").description)
+
+
+@given(trials=st.integers(1, 40), shards=st.integers(1, 64), cohort=st.integers(1, 9))
+def test_a_shard_has_whole_cohorts(trials, shards, cohort):
+    """Together the shards run each trial once, and the trials of a cohort are of one shard."""
+    shards = min(shards, -(-trials // cohort))
+    settings = Search(tuner="random", trials=trials, epochs=2, shards=shards, cohort=cohort)
+    shares = [settings.numbers(shard) for shard in range(shards)]
+    assert sorted(number for share in shares for number in share) == list(range(trials))
+    assert all(shares)
+    owners = [{number // cohort for number in share} for share in shares]
+    assert sum(len(each) for each in owners) == len(set().union(*owners))
 
 
 @given(seed=st.integers(0, 2**31), trials=st.integers(1, 40), shards=st.integers(1, 64), longer=st.integers(0, 9))

@@ -32,6 +32,11 @@ def trial(number: int, score: float | None, **more) -> Trial:
             "validation part.",
         ),
         ([trial(0, None), trial(1, None)], "The CNN has 2 trials, and none of them was chosen."),
+        (
+            [trial(0, 0.5, chosen=True), trial(1, None, status="stopped"), trial(2, None, status="stopped")],
+            "Of 3 trials of the CNN, trial 0 was chosen: it reached 50.0 % on the validation part. 2 trials stopped "
+            "early, as others were ahead.",
+        ),
     ],
 )
 def test_what_a_search_found(trials, expected):
