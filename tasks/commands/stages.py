@@ -4,14 +4,16 @@ import argparse
 import importlib
 import logging
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tasks.commands.store import named_store
-from tasks.runs.numerics import make_known
+from tasks.runs.numerics import make_known, prepare
 from tasks.runs.scratch import scratch
 from tasks.settings.loading import config_folder
 from tasks.settings.place import Place
-from tasks.settings.request import slug
+from tasks.settings.request import Request, slug
 from tasks.settings.workflow import STAGES
 from tasks.storage.contract import Store
 
@@ -37,11 +39,12 @@ def _stage(options: argparse.Namespace) -> None:
         known = make_known(os.environ, folder)
         if known.removed:
             logging.info("not used, as they could change results: %s", ", ".join(known.removed))
+        prepared = partial(prepare, os.environ, folder.parent)
         if options.command == "plan":
-            _plan(run, store)
+            _plan(run, store, prepared)
             return
         request = requests.read_request(store, run)
-        os.environ["KERAS_BACKEND"] = request.backend
+        prepared(request)
         module = importlib.import_module(f"tasks.stages.{options.command}")
         if options.command == "report":
             module.report(request, store)
@@ -50,10 +53,9 @@ def _stage(options: argparse.Namespace) -> None:
         execution.execute(module.STAGE, request, place, store, known)
 
 
-def _plan(run: str, store: Store) -> None:
+def _plan(run: str, store: Store, prepared: Callable[[Request], None]) -> None:
     from tasks.stages.plan import Machine, plan
 
-    backend = os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "tensorflow"
     is_local = os.environ.get("RUNNER", "local") == "local"
     plan(
         store,
@@ -62,8 +64,9 @@ def _plan(run: str, store: Store) -> None:
         config=config_folder(os.environ),
         machine=Machine(
             mirror=os.environ.get("DATASET_MIRROR") or None,
-            backend=backend,
+            backend=os.environ.get("KERAS_BACKEND") or None,
             memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if is_local else None,
+            prepare=prepared,
         ),
         trigger=os.environ.get("RUN_TRIGGER") or "manual",
     )

@@ -1,35 +1,33 @@
-"""Training, the same for every family: images read piece by piece, one fixed schedule, the weights of the last epoch.
+"""Training, the same for every family: one fixed schedule, the weights of the last epoch.
 
 `fit` trains a network that it builds itself, so that the seed comes before the first weight. All random numbers come
 from the seed. A training that was killed goes on from its last checkpoint, and takes the same steps as an undisturbed
-one.
+one. How the steps of an epoch are taken is the part of `tasks.learning.loops`: one by one, or all in one call.
 """
 
 import importlib
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
-from tasks.learning.augmentation import augment, erased, mirrors, mixed
-from tasks.learning.mapped import Images, pieces, row_bytes
+from tasks.learning.loops.plan import Chance
+from tasks.learning.loops.rhythm import rhythm
+from tasks.learning.loops.steps import Arrays, Logs, Steps
+from tasks.learning.loops.watch import Watch
 from tasks.learning.network import adapt
 from tasks.learning.optimizers import optimizer, optimizer_from
 from tasks.learning.pace import Pace, Pulse
-from tasks.learning.rhythm import rhythm
 from tasks.learning.snapshot import restore, snapshot
-from tasks.runs.meter import Meter, Taken, peak_memory
+from tasks.runs.meter import Taken, peak_memory
 from tasks.runs.stage import Checkpoints
 from tasks.settings.dataset import Augmentation
 from tasks.settings.training import Training
 
 Report = Callable[[str], None]
-Arrays = tuple[Images, np.ndarray]
-FLOAT = 4  # bytes
-VALIDATION_BATCH = 1024
 PULSE_SECONDS = 5.0  # between two lines from within an epoch
 
 
@@ -147,28 +145,42 @@ def _wanted(recipe: Recipe) -> Augmentation:
     return recipe.augmentation.model_copy(update={"shift": limit})
 
 
+def _chance(train: Arrays, recipe: Recipe) -> Chance:
+    """What the random part of every epoch depends on."""
+    images = train[0]
+    height, width = images[:1].shape[1:3]
+    shown = rhythm(len(images), recipe.training)
+    return Chance(len(images), height, width, shown, _wanted(recipe), recipe.training.tricks, recipe.seed)
+
+
+def _loop(recipe: Recipe) -> Any:
+    """The class of the loop that the training settings ask for."""
+    if recipe.training.loop == "steps":
+        return Steps
+    from tasks.learning.loops.epochs import Epochs  # it needs JAX, which not every environment has
+
+    return Epochs
+
+
 class _Session:
-    """One training in progress: its arrays, its compiled model, its history and its clocks."""
+    """One training in progress: its compiled model, the loop that trains it, its history and its clocks."""
 
     def __init__(self, model: keras.Model, train: Arrays, validation: Arrays, recipe: Recipe, pulse: Pulse):
-        self._model, self._classes = model, model.output_shape[-1]
-        self._images, self._labels = train[0], np.asarray(train[1])
-        self._validation = validation[0], np.asarray(validation[1])
-        self._augmentation = _wanted(recipe)
-        self._rng = np.random.default_rng(recipe.seed)
-        self._plan = rhythm(len(self._images), recipe.training)
+        self._model, self._recipe = model, recipe
+        self._chance = _chance(train, recipe)
         self._history: list[dict[str, float]] = []
-        self._is_compiled = False
         self.setup_seconds = self._validation_seconds = 0.0
-        self._meter, self._taken, self._earlier_peak = Meter(), Taken(), 0
-        self._recipe, self._pulse = recipe, pulse
-        adapt(model, self._images)
-        compile_for(model, recipe, steps=recipe.training.epochs * self._plan.steps)
+        self._watch, self._taken, self._earlier_peak = Watch(pulse), Taken(), 0
+        adapt(model, train[0])
+        compile_for(model, recipe, steps=recipe.training.epochs * self._chance.rhythm.steps)
+        labelled = [(images, np.asarray(labels)) for images, labels in (train, validation)]
+        self._loop = _loop(recipe)(model, *labelled, self._chance)
 
     def epoch(self, epoch: int) -> dict[str, float]:
         """Train one epoch, validate, and note both."""
         learning_rate = float(keras.ops.convert_to_numpy(self._model.optimizer.learning_rate))
-        trained, taken = self._trained(epoch)
+        with self._watch.epoch(f"{epoch}/{self._recipe.training.epochs}"):
+            trained = self._loop.train(self._chance.plan(epoch), self._watch)
         if epoch == self._recipe.training.epochs and self._recipe.training.tricks.averaging:
             self._average()
         validated = self._validated()
@@ -179,35 +191,15 @@ class _Session:
             "val_loss": validated["loss"],
             "val_accuracy": validated["accuracy"],
             "learning_rate": learning_rate,
-            "seconds": taken.seconds,
+            "seconds": self._watch.taken.seconds,
         }
         if not (math.isfinite(line["loss"]) and math.isfinite(line["val_loss"])):
             raise DivergenceError(
                 f"epoch {epoch}: expected a finite loss, received {line['loss']}; try a lower learning rate"
             )
         self._history.append(line)
-        self._taken = self._taken.plus(taken)
+        self._taken = self._taken.plus(self._watch.taken)
         return line
-
-    def _trained(self, epoch: int) -> tuple[dict[str, float], Taken]:
-        """Mean loss and accuracy over one epoch's batches, and what it took; the very first step counts as set-up.
-
-        What the pulse takes of the time is no training.
-
-        On one CPU thread, a loop over `train_on_batch` is up to a half faster than `Model.fit` and its input pipeline.
-        """
-        start, said = self._meter.read(), self._pulse.spent
-        logs, compiling = [], Taken()
-        for images, targets in self._batches(epoch):
-            begin = None if self._is_compiled else self._meter.read()
-            logs.append(self._model.train_on_batch(*self._mixed(images, targets), return_dict=True))
-            if begin is not None:
-                self._is_compiled, compiling = True, self._meter.since(begin)
-            self._meter.keep_up()
-            self._pulse.beat(f"{epoch}/{self._recipe.training.epochs}", len(logs) / self._plan.steps, logs[-1]["loss"])
-        means = {name: float(np.mean([log[name] for log in logs])) for name in ("loss", "accuracy")}
-        self.setup_seconds += compiling.seconds
-        return means, self._meter.since(start).minus(compiling).minus(Taken(self._pulse.spent - said))
 
     def _average(self) -> None:
         """Put the weights' moving average in their place.
@@ -217,58 +209,12 @@ class _Session:
         self._model.optimizer.finalize_variable_values(self._model.trainable_variables)
         self._model.set_weights(self._model.get_weights())
 
-    def _batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The epoch's batches in random order: images, and targets [batch, classes]."""
-        alternating = self._recipe.training.tricks.alternating_flip
-        for showing in range((epoch - 1) * self._plan.showings, epoch * self._plan.showings):
-            mirrored = mirrors(len(self._images), showing + 1, self._recipe.seed, alternating)
-            for rows in self._pieces():
-                yield from self._batches_of(rows, mirrored[rows])
-
-    def _pieces(self) -> list[np.ndarray]:
-        """The rows of each piece of the epoch: whole batches of rows from everywhere, sorted for the disk."""
-        number = len(self._images)
-        batch = self._plan.batch
-        cuts = pieces(number, row_bytes(self._images), batch)
-        if len(cuts) == 1:
-            return [np.arange(number)]
-        order = self._rng.permutation(number)[: number // batch * batch]
-        return [np.sort(order[cut]) for cut in cuts if cut.start < len(order)]
-
-    def _batches_of(self, rows: np.ndarray, mirrored: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The batches of one piece, which is in the memory as long as they are taken."""
-        images = self._augmented(rows, mirrored)
-        steps = len(rows) // self._plan.batch
-        for places in np.split(self._rng.permutation(len(rows))[: steps * self._plan.batch], steps):
-            yield images[places], self._one_hot(self._labels[rows[places]])
-
-    def _one_hot(self, labels: np.ndarray) -> np.ndarray:
-        return keras.utils.to_categorical(labels, self._classes)
-
-    def _augmented(self, rows: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
-        """The images of a piece."""
-        erasing = self._recipe.training.tricks.erasing
-        images = self._images[:] if len(rows) == len(self._images) else self._images[rows]
-        images = augment(images, self._augmentation, mirrored, self._rng)
-        return erased(images, erasing, self._rng) if erasing else images
-
-    def _mixed(self, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The batch as it is, or mixed with itself."""
-        strength = self._recipe.training.tricks.mixup
-        return mixed(images, targets, self._rng.beta(strength, strength)) if strength else (images, targets)
-
-    def _validated(self) -> dict[str, float]:
+    def _validated(self) -> Logs:
         """Mean loss and accuracy over the validation part."""
         start = time.perf_counter()
-        images, labels = self._validation
-        cuts = pieces(len(labels), row_bytes(images) + FLOAT * self._classes, VALIDATION_BATCH)
-        logs = [self._evaluated(images[cut], self._one_hot(labels[cut])) for cut in cuts]
-        sizes = [cut.stop - cut.start for cut in cuts]
+        logs = self._loop.validate()
         self._validation_seconds += time.perf_counter() - start
-        return {name: float(np.average([log[name] for log in logs], weights=sizes)) for name in logs[0]}
-
-    def _evaluated(self, images: np.ndarray, targets: np.ndarray) -> dict[str, float]:
-        return self._model.evaluate(images, targets, batch_size=VALIDATION_BATCH, verbose=0, return_dict=True)
+        return logs
 
     @property
     def epochs(self) -> int:
@@ -279,8 +225,7 @@ class _Session:
         """All that the next epochs depend on, and what the last ones left."""
         facts = {
             "history": self._history,
-            "generator": self._rng.bit_generator.state,
-            "setup_seconds": self.setup_seconds,
+            "setup_seconds": self._setup_seconds,
             "validation_seconds": self._validation_seconds,
             "taken": self._taken,
             "peak_memory": self._peak,
@@ -291,11 +236,14 @@ class _Session:
         """Go on from `state`; how many epochs are done. This process has yet to compile, whatever others did."""
         facts: dict[str, Any] = restore(self._model, state)
         self._history = facts["history"]
-        self._rng.bit_generator.state = facts["generator"]
         self.setup_seconds += facts["setup_seconds"]
         self._validation_seconds = facts["validation_seconds"]
         self._taken, self._earlier_peak = Taken(*facts["taken"]), facts["peak_memory"]
         return self.epochs
+
+    @property
+    def _setup_seconds(self) -> float:
+        return self.setup_seconds + self._watch.setup.seconds
 
     @property
     def _peak(self) -> int:
@@ -311,6 +259,6 @@ class _Session:
             cpu_seconds=self._taken.cpu_seconds,
             energy_joules=self._taken.joules,
             peak_memory_bytes=self._peak,
-            setup_seconds=self.setup_seconds,
+            setup_seconds=self._setup_seconds,
             validation_seconds=self._validation_seconds,
         )

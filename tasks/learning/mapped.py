@@ -27,6 +27,17 @@ def row_bytes(images: Images) -> int:
     return images[:1].nbytes
 
 
+def taken(images: Images, rows: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """A copy of these `rows`, in their order; what is larger than a piece is read in the order of the disk."""
+    if len(images) * row_bytes(images) <= PIECE:
+        return images[rows]
+    order = np.argsort(rows)
+    read = images[rows[order]]
+    result = np.empty_like(read)
+    result[order] = read
+    return result
+
+
 def chosen(images: Images, rows: NDArray[np.intp]) -> Images:
     """These rows: as an array, if it fits into a piece."""
     return images[rows] if len(rows) * row_bytes(images) <= PIECE else Rows(images, rows)

@@ -75,7 +75,5 @@ def optimizer(name: str, peak: float, weight_decay: float, averaging: float, ste
     average = {"use_ema": True, "ema_momentum": averaging} if averaging else {}
     schedule = cycle(peak, steps)
     if name == "muon":
-        return Muon(
-            schedule, weight_decay=weight_decay, adam_weight_decay=weight_decay, ns_steps=ITERATIONS, **average
-        )
+        return Muon(schedule, weight_decay=weight_decay, adam_weight_decay=weight_decay, ns_steps=ITERATIONS, **average)
     return keras.optimizers.AdamW(schedule, weight_decay=weight_decay, **average)

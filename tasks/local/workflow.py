@@ -128,7 +128,7 @@ def _checked(params: Parameters, configuration: Configuration) -> Request:
     """The request that a command line makes; whoever types it owns the machine, and may name any mirror."""
     # The last part keeps two machines apart that share a store.
     run_id = f"{params.profile}-{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
-    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    backend = os.environ.get("KERAS_BACKEND") or None
     others = params.model_copy(update={"mirror": None})
     return resolve(configuration, others, run_id, backend, own_mirror=params.mirror)
 

@@ -11,6 +11,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from tasks.runs.scratch import kept_folder
+from tasks.settings.request import Request
+
 LIBRARIES = (
     "KERAS_", "TF_", "XLA_", "JAX_", "TORCH_", "PYTORCH_", "OMP_", "KMP_", "MKL_", "OPENBLAS_", "DNNL_", "ONEDNN_",
     "CUBLAS_", "CUDNN_", "NVIDIA_TF32_OVERRIDE", "ATEN_", "BLIS_", "HSA_", "LIBTPU_", "MIOPEN_", "NPY_", "NPROC",
@@ -28,6 +31,7 @@ KEPT = (
 # By itself TensorFlow uses oneDNN only where a processor has instructions for neural networks, as AVX-512 VNNI is.
 # Its kernels are faster on the others, too: a step of a CNN takes 0.62 to 0.80 of the time on a Zen 3.
 CHOSEN = MappingProxyType({"TF_ENABLE_ONEDNN_OPTS": "1"})
+XLA_REPRODUCES = "--xla_gpu_deterministic_ops=true"  # it is read when JAX first computes
 KERAS_HOME = "KERAS_HOME"  # Keras reads keras.json there: the image format, the float type, epsilon
 
 
@@ -76,3 +80,19 @@ def make_known(environment: MutableMapping[str, str], folder: Path) -> Numerics:
     environment.update(CHOSEN)
     environment[KERAS_HOME] = str(home)
     return found._replace(chosen=CHOSEN)
+
+
+def prepare(environment: MutableMapping[str, str], place: Path, request: Request) -> None:
+    """Let Keras compute with the backend of `request`, and JAX as its training asks.
+
+    It must be called before Keras is imported. Processes share a folder in `place` for what JAX compiles, unless the
+    surroundings name another one: https://docs.jax.dev/en/latest/persistent_compilation_cache.html.
+    """
+    environment["KERAS_BACKEND"] = request.backend
+    if request.backend != "jax":
+        return
+    if request.training.deterministic:
+        environment["XLA_FLAGS"] = f"{environment.get('XLA_FLAGS', '')} {XLA_REPRODUCES}".strip()
+    environment.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # else the first process takes the whole device
+    if folder := kept_folder(place, "compiled"):
+        environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder))

@@ -1,4 +1,4 @@
-"""The scratch folder of a process, which holds its temporary files.
+"""The scratch folder of a process, which holds its temporary files, and what processes of one user share there.
 
 A killed process cannot delete its folder, so the next process does. Each process locks its folder with flock. The
 kernel releases the lock when the process dies, however it dies. So a folder that can be locked belongs to no process.
@@ -7,12 +7,15 @@ kernel releases the lock when the process dies, however it dies. So a folder tha
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PREFIX = "like-for-like-"
+KEPT_SECONDS = 30 * 86_400.0  # since a shared file was written
 
 
 @contextmanager
@@ -63,3 +66,21 @@ def _sweep(place: Path, prefix: str) -> None:
                     shutil.rmtree(folder)
             finally:
                 os.close(lock)
+
+
+def kept_folder(place: Path, name: str) -> Path | None:
+    """This user's folder in `place` that outlives processes; None where somebody else made it, or could write there.
+
+    Old files in it are deleted. Its name does not begin with PREFIX, since no process locks it.
+    """
+    folder = place / f"{name}-{PREFIX}{os.getuid()}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        return None
+    for file in folder.iterdir():
+        with suppress(OSError):  # a folder, or another process was faster
+            if file.stat().st_mtime < time.time() - KEPT_SECONDS:
+                file.unlink()
+    return folder

@@ -16,9 +16,9 @@ from tasks.settings.promotion import Promotion
 from tasks.settings.reading.extensions import EXTENSIONS, Offered, hint, offered
 from tasks.settings.reading.messages import one_of, shown
 from tasks.settings.reading.toml_file import TomlFile, TomlLayers
-from tasks.settings.request import BACKENDS, Parameters, Request
+from tasks.settings.request import Parameters, Request
 from tasks.settings.standards import Standards
-from tasks.settings.training import Profile
+from tasks.settings.training import BACKENDS, Profile
 from tasks.settings.values import Frozen, Name, parse
 
 SITE = "site"  # the folder in the configuration for what is a person's own
@@ -195,10 +195,11 @@ def _dataset(file: TomlFile, formats: Offered) -> Dataset:
 
 
 def resolve(
-    config: Configuration, params: Parameters, run: str, backend: str = "tensorflow", *, own_mirror: str | None = None
+    config: Configuration, params: Parameters, run: str, backend: str | None = None, *, own_mirror: str | None = None
 ) -> Request:
     """The request that `params` make of `config`: the profile, with the overrides laid over it.
 
+    `backend` is the one that the machine's owner names in place of the profile's.
     `own_mirror` is the mirror set by the machine's owner. It is used when `params` name none, and is always allowed.
 
     Raises:
@@ -206,7 +207,7 @@ def resolve(
     """
     if params.profile not in config.profiles:
         raise RequestError(f"profile: {one_of(config.profiles, params.profile)}")
-    if backend not in BACKENDS:
+    if backend and backend not in BACKENDS:
         raise RequestError(f"KERAS_BACKEND: {one_of(BACKENDS, backend)}")
     profile = config.profiles[params.profile]
     names = config.chosen("datasets", params.datasets)
@@ -232,7 +233,7 @@ def resolve(
             ),
             "training": _overridden(profile.training, epochs=params.epochs, replicates=params.replicates),
             "standards": config.standards,
-            "backend": backend,
+            "backend": backend or profile.backend,
             "mirror": params.mirror or own_mirror or None,
             "allowed_addresses": allowed,
             "force": params.force,

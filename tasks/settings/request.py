@@ -3,7 +3,7 @@
 import hashlib
 import math
 import re
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -11,7 +11,7 @@ from tasks.errors import RequestError
 from tasks.settings.addresses import Address
 from tasks.settings.dataset import Dataset
 from tasks.settings.standards import Looks, Standards
-from tasks.settings.training import Examples, Replicates, Search, Training
+from tasks.settings.training import Backend, Examples, Replicates, Search, Training
 from tasks.settings.values import Budget, Count, Frozen, Name, Number, Whole, matching
 from tasks.settings.workflow import REUSED_STAGES
 
@@ -19,8 +19,6 @@ RunId = Annotated[
     str,
     matching("[A-Za-z0-9][A-Za-z0-9._-]{0,150}", "a run's id of at most 151 letters, digits and ._-"),
 ]
-Backend = Literal["tensorflow", "jax", "torch"]
-BACKENDS: tuple[str, ...] = get_args(Backend)
 MAX_BUDGETS = 8  # in one run: each is a search and trainings of its own
 MAX_MAPPED = 1_024  # tasks of one stage and family in a run: what Airflow's `max_map_length` is by default
 SLUG = 130  # characters of a run's name in keys and paths, its digest included
@@ -114,6 +112,15 @@ class Request(Frozen):
                 f"expected at most {MAX_MAPPED:,} tasks of a search of each family, received {tasks:,}: "
                 f"{len(self.search_seeds)} searches of {self.search.shards} shards at each budget; lower `shards`, or "
                 '`replicates`, or leave "search" out of `vary`'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_the_backend_of_its_loop(self):
+        if self.training.loop == "epochs" and self.backend != "jax":
+            raise ValueError(
+                f"expected the backend jax for a loop over epochs, which no other has, received {self.backend}; "
+                'set `backend = "jax"` in the profile and KERAS_BACKEND nowhere, or `loop = "steps"` in its training'
             )
         return self
 

@@ -14,6 +14,8 @@ MAX_SHARDS = 64  # of one search
 MAX_COHORT = 64  # trials
 MAX_REPLICATES = 100
 HALVING = 3  # Hyperband keeps the best of so many trials for the next round, which is so many times as long
+Backend = Literal["tensorflow", "jax", "torch"]  # of Keras
+BACKENDS: tuple[str, ...] = get_args(Backend)
 Replicates = Annotated[Whole, Field(ge=1, le=MAX_REPLICATES)]
 Examples = Annotated[Whole, Field(ge=1, le=1_000_000_000)]
 
@@ -120,6 +122,7 @@ class Training(Frozen):
     """How every model, of either family, is trained: the fairness contract in numbers.
 
     An epoch has at least `least_steps` batches: few images come in smaller batches, and are shown several times in it.
+    `loop` is over "steps", which Python takes one by one, or over "epochs", each of which is one call of JAX' device.
     `vary` is in what replicates differ: in the seed of the training; each also in its split of the images that are not
     test images into training and validation; each also in its search, under its own seed. It is left out of a key where
     it is the seed alone. Source: Bouthillier et al., MLSys 2021.
@@ -132,6 +135,7 @@ class Training(Frozen):
     augment: Switch = True
     shift_limit: Annotated[Whole, Field(ge=0, le=MAX_SHIFT)] = MAX_SHIFT  # pixels, even where a dataset allows more
     deterministic: Switch = False
+    loop: Literal["steps", "epochs"] = "steps"
     tricks: Tricks = Tricks()
     vary: Annotated[tuple[Source, ...], AfterValidator(_sources), Field(exclude_if=lambda vary: vary == SEED_ALONE)] = (
         SEED_ALONE
@@ -147,8 +151,10 @@ class Profile(Frozen):
     """A size of run: smoke, quick, full or gpu.
 
     `examples` is how many images of each official part are used at most, a sample of every class; None uses all.
+    `backend` is Keras' for all that computes, unless the machine's owner names another one.
     """
 
+    backend: Backend = "tensorflow"
     seed: Annotated[Whole, Field(ge=0, lt=2**31)]
     validation_fraction: Annotated[Number, Field(gt=0, le=0.5)]
     examples: Examples | None = None

@@ -40,7 +40,7 @@ def _missing_backend(backend: str) -> str | None:
         return None
     return (
         f"KERAS_BACKEND: expected an installed library, received {backend!r}; install it where the stages run, "
-        "or leave the variable out"
+        "or name another one, by the variable or as the `backend` of the profile"
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,13 +31,15 @@ class Machine(NamedTuple):
 
     Attributes:
         mirror: its owner's mirror, for a run that names none.
-        backend: Keras' backend.
+        backend: Keras' backend, in place of the profile's.
         memory: bytes, where it is this machine that trains.
+        prepare: prepares this process to compute as a request asks, before Keras is imported.
     """
 
     mirror: str | None = None
-    backend: str = "tensorflow"
+    backend: str | None = None
     memory: int | None = None
+    prepare: Callable[[Request], None] = lambda request: None
 
 
 def plan(
@@ -91,6 +94,7 @@ def _resolved(
     configuration = load_configuration(config)
     _warn(configuration)
     request = resolve(configuration, params, run, machine.backend, own_mirror=machine.mirror)
+    machine.prepare(request)
     retraining = configuration.orchestration.retraining
     known = forecast(request, store, retraining, trigger)
     request = _with_seeds(known, store, retraining, trigger)

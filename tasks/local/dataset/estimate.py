@@ -9,7 +9,7 @@ Few images are shown several times in an epoch, as the training's rhythm says.
 import math
 from typing import NamedTuple
 
-from tasks.learning.rhythm import rhythm
+from tasks.learning.loops.rhythm import rhythm
 from tasks.settings.dataset import Dataset
 from tasks.settings.training import Profile, Training
 

@@ -114,6 +114,7 @@ def settings(comparison: Comparison) -> dict[str, str]:
         + (f", the better half of each {search.cohort} going on" if search.cohort > 1 else ""),
         "training": f"{wording.plural(training.epochs, 'epoch')}, batches of {training.batch_size}, augmentation "
         f"{'on' if training.augment else 'off'}, deterministic {'on' if training.deterministic else 'off'}",
+        "loop": f"over {training.loop}",
         "tricks": wording.tricks(training.tricks.model_dump()),
         "seeds": ", ".join(map(str, request.seeds)),
         "replicates differ in": wording.enumeration(list(training.vary)),

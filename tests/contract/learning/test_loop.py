@@ -19,6 +19,7 @@ keras = Lazy("keras")
 loop = Lazy("tasks.learning.loop")
 network = Lazy("tasks.learning.network")
 optimizers = Lazy("tasks.learning.optimizers")
+steps = Lazy("tasks.learning.loops.steps")
 
 FACTS = {"shape": (8, 8, 1), "classes": 3, "budget": 6_000, "mean": (90,), "std": (50,)}
 TRICKS = Tricks()
@@ -286,15 +287,23 @@ def test_images_in_pieces_are_learnt_like_images_in_one(family, mapped_in_pieces
         assert all(map(np.array_equal, first.model.get_weights(), other.model.get_weights()))
 
 
+@pytest.mark.parametrize("family", ["ann", "cnn"])
+def test_images_in_pieces_take_the_same_steps(family, mapped_in_pieces):
+    """Where the images lie, and how many are read at a time, changes no bit of a training."""
+    pieces = trained(family, train=mapped_in_pieces, learning_rate=0.004)
+    whole = learn(family).result
+    assert all(map(np.array_equal, pieces.model.get_weights(), whole.model.get_weights()))
+
+
 def test_an_epoch_in_pieces_shows_an_image_at_most_once(mapped_in_pieces, monkeypatch):
     """Each batch is whole, images keep their labels, and what is left out of an epoch is less than a batch."""
     images, _ = mapped_in_pieces
     numbers = np.arange(300)
-    monkeypatch.setattr(loop.keras.utils, "to_categorical", lambda labels, classes: np.asarray(labels))
+    monkeypatch.setattr(steps.keras.utils, "to_categorical", lambda labels, classes: np.asarray(labels))
     build = partial(network.assemble, network.Description(**FACTS, family="ann"))
     recipe = loop.Recipe(TRAINING, Augmentation(), {}, 0)
     session = loop._Session(build(), (images, numbers), data(90, 2), recipe, None)
-    batches = list(session._batches(1))
+    batches = list(session._loop._batches(session._chance.plan(1)))
     shown = np.concatenate([numbers for _, numbers in batches])
     assert [len(batch) for batch, _ in batches] == [32] * 9
     assert len({*shown.tolist()}) == len(shown) == 288
@@ -304,10 +313,9 @@ def test_an_epoch_in_pieces_shows_an_image_at_most_once(mapped_in_pieces, monkey
 
 def test_a_validation_in_pieces_gives_the_same_numbers(monkeypatch):
     """Loss and accuracy of several pieces are those of all images together."""
-    monkeypatch.setattr(loop, "VALIDATION_BATCH", 16)
+    monkeypatch.setattr(steps, "VALIDATION_BATCH", 16)
     together = trained("ann")
     monkeypatch.setattr("tasks.learning.mapped.PIECE", 80 * 64)
-    monkeypatch.setattr(loop._Session, "_pieces", lambda session: [np.arange(300)])
     apart = trained("ann")
     for one, other in zip(together.history, apart.history, strict=True):
         assert one["val_loss"] == pytest.approx(other["val_loss"], rel=1e-6)

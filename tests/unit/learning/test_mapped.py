@@ -38,3 +38,16 @@ def test_rows_that_fit_into_a_piece_are_an_array(monkeypatch, piece, kind):
     """Small choices are read once; large ones are read when they are asked for."""
     monkeypatch.setattr(mapped, "PIECE", piece)
     assert isinstance(mapped.chosen(np.zeros((9, 2, 2, 1), np.uint8), np.arange(3)), kind)
+
+
+@pytest.mark.parametrize("piece", [8, 10_000])
+def test_rows_come_in_the_order_that_is_asked_for(tmp_path, monkeypatch, piece):
+    """Also twice, from the memory or from the disk, and as a copy that may be changed."""
+    monkeypatch.setattr(mapped, "PIECE", piece)
+    np.save(tmp_path / "images.npy", np.arange(120, dtype=np.uint8).reshape(30, 2, 2, 1))
+    images = np.load(tmp_path / "images.npy", mmap_mode="r", allow_pickle=False)
+    rows = np.array([3, 1, 25, 7, 7], np.int32)
+    for source in (images, mapped.Rows(images, np.arange(30)[::-1])):
+        found = mapped.taken(source, rows)
+        np.testing.assert_array_equal(found, np.stack([source[row : row + 1][0] for row in rows]))
+        found[:] = 0

@@ -1,14 +1,16 @@
 """The scratch folder: gone with its process, however that ends."""
 
+import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
 from tasks.project import PROJECT
-from tasks.runs.scratch import PREFIX, scratch
+from tasks.runs.scratch import KEPT_SECONDS, PREFIX, kept_folder, scratch
 
 HOLDER = """
 import tempfile
@@ -70,3 +72,28 @@ def test_a_killed_process_is_swept_up_after_and_a_living_one_is_not(place):
         assert living.poll() is None
     end(living)
     assert sorted(path.name for path in place.iterdir()) == [f"{PREFIX}file", "somebody-elses"]
+
+
+def test_a_kept_folder_outlives_processes_and_what_is_old_in_it_does_not(place):
+    """It is the user's alone; the sweep of the dead leaves it, and it forgets files that nobody wrote for long."""
+    folder = kept_folder(place, "compiled")
+    assert folder.stat().st_mode & 0o777 == 0o700
+    (folder / "new").write_text("x")
+    (folder / "old").write_text("x")
+    (folder / "inner").mkdir()
+    long_ago = time.time() - KEPT_SECONDS - 60
+    for name in ("old", "inner"):
+        os.utime(folder / name, (long_ago, long_ago))
+    with scratch():
+        pass
+    assert kept_folder(place, "compiled") == folder
+    assert sorted(path.name for path in folder.iterdir()) == ["inner", "new"]
+
+
+def test_a_folder_that_others_can_write_into_is_not_used(place):
+    """What somebody else could put there would be run. A link leads to somebody else's folder."""
+    kept_folder(place, "compiled").chmod(0o777)
+    assert kept_folder(place, "compiled") is None
+    kept_folder(place, "other").rename(place / "elsewhere")
+    (place / f"other-{PREFIX}{os.getuid()}").symlink_to(place / "elsewhere")
+    assert kept_folder(place, "other") is None

@@ -319,3 +319,20 @@ def test_no_more_searches_are_asked_for_than_airflow_maps(config):
     asked = Parameters(profile="full", datasets=("cifar10",), budgets=(5_000, 6_000, 7_000, 8_000, 9_000, 10_000))
     with pytest.raises(RequestError, match="expected at most 1,024 tasks of a search of each family, received 1,200"):
         resolve(many, asked, "r1")
+
+
+def test_a_backend_is_the_profiles_unless_the_machines_owner_names_another(config):
+    """The profile for a GPU brings its own; a profile that names none computes with TensorFlow."""
+    backends = {name: resolve(config, Parameters(profile=name), "r").backend for name in ("quick", "gpu")}
+    assert backends == {"quick": "tensorflow", "gpu": "jax"}
+    assert resolve(config, Parameters(profile="quick"), "r", "jax").backend == "jax"
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "torch"])
+def test_the_loop_for_accelerators_needs_jax(config, backend):
+    """Another backend is refused before anything is spent, and the message names both ways out."""
+    assert config.profiles["gpu"].training.loop == "epochs"
+    with pytest.raises(
+        RequestError, match=f'backend jax .*received {backend}; set `backend = "jax"` .* `loop = "steps"`'
+    ):
+        resolve(config, Parameters(profile="gpu"), "r", backend)

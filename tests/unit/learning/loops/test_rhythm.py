@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.learning.rhythm import SMALLEST, rhythm
+from tasks.learning.loops.rhythm import SMALLEST, rhythm
 from tasks.settings.training import Training
 
 

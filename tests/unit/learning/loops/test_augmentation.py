@@ -6,12 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from tasks.learning.augmentation import augment, erased, flipped, mirrors, mixed, shifted
-from tasks.settings.dataset import Augmentation
+from tasks.learning.loops.augmentation import erased, flipped, mirrors, mixed, noise, positions, shifted, whole
 
 images = arrays.arrays(np.uint8, st.tuples(st.integers(0, 6), st.integers(4, 9), st.integers(4, 9), st.integers(1, 3)))
 seeds = st.integers(0, 2**32 - 1)
-NONE = np.zeros(4_000, bool)
 
 
 @given(images, seeds)
@@ -38,35 +36,22 @@ def test_a_shift_moves_pixels_and_lets_in_black(batch, seed, reach):
         assert np.array_equal(moved, expected)
 
 
-@given(images, seeds, st.booleans(), st.integers(0, 4))
-def test_a_seed_reproduces_and_the_original_stays(batch, seed, flip, shift):
-    """The same generator state gives the same array; the input is not written to."""
-    before = batch.copy()
-    params = Augmentation(flip=flip, shift=shift)
-    mirrored = mirrors(len(batch), 1, seed, alternating=False)
-    first, again = (augment(batch, params, mirrored, np.random.default_rng(seed)) for _ in range(2))
+@given(images, seeds, st.integers(0, 4))
+def test_the_original_stays_and_the_result_is_like_it(batch, seed, reach):
+    """The same choices give the same array, of the same kind; the input is not written to."""
+    before, rng = batch.copy(), np.random.default_rng(seed)
+    mirrored, offsets = rng.random(len(batch)) < 0.5, rng.integers(-reach, reach + 1, (len(batch), 2))
+    first, again = (shifted(flipped(batch, mirrored), offsets) for _ in range(2))
     assert np.array_equal(first, again)
     assert first.dtype == np.uint8
     assert first.shape == batch.shape
     assert np.array_equal(batch, before)
 
 
-def test_images_differ_from_one_another_and_from_epoch_to_epoch():
-    """Chance is drawn per image and per call, and every offset in reach occurs."""
-    batch = np.zeros((4_000, 9, 9, 1), np.uint8)
-    batch[:, 4, 4] = 255
-    generator = np.random.default_rng(0)
-    first, second = (augment(batch, Augmentation(shift=2), NONE, generator) for _ in range(2))
-    assert not np.array_equal(first, second)
-    rows, columns = np.divmod(first.reshape(4_000, -1).argmax(axis=1), 9)
-    assert set(zip(rows, columns, strict=True)) == {(row, column) for row in range(2, 7) for column in range(2, 7)}
-
-
-@pytest.mark.parametrize("params", [Augmentation()])
-def test_no_wish_changes_nothing(params):
-    """Without flip and shift the images are what they were."""
+def test_no_shift_changes_nothing():
+    """Images that move by no pixel are what they were."""
     batch = np.arange(2 * 4 * 4, dtype=np.uint8).reshape(2, 4, 4, 1)
-    assert np.array_equal(augment(batch, params, np.ones(2, bool), np.random.default_rng(0)), batch)
+    assert np.array_equal(shifted(batch, np.zeros((2, 2), np.int8)), batch)
 
 
 @given(st.integers(0, 50), seeds, st.integers(1, 9))
@@ -91,27 +76,31 @@ def test_random_mirrors_differ_from_epoch_to_epoch():
     assert 400 < (first == second).sum() < 600
 
 
-@given(images, seeds, st.integers(1, 12))
+@given(images, seeds, st.integers(1, 4))
 def test_what_is_erased_is_one_square(batch, seed, side):
-    """What changes lies in a square of that side, or of the whole image; the original stays."""
-    before = batch.copy()
-    result = erased(batch, side, np.random.default_rng(seed))
+    """What changes lies in the square of that side at the image's corner, or nothing does; the original stays."""
+    before, rng = batch.copy(), np.random.default_rng(seed)
+    corners = np.stack([rng.integers(0, extent - side + 1, len(batch)) for extent in batch.shape[1:3]], axis=1)
+    corners[rng.random(len(batch)) < 0.5] = -side
+    result = erased(batch, corners, rng.integers(0, 2**32, len(batch), np.uint32), side)
     assert np.array_equal(batch, before)
-    for image, other in zip(batch, result, strict=True):
+    for image, other, (top, left) in zip(batch, result, corners, strict=True):
         rows, columns = np.nonzero((image != other).any(axis=2))
-        if len(rows):
-            assert np.ptp(rows) < side
-            assert np.ptp(columns) < side
+        assert ((top <= rows) & (rows < top + side)).all()
+        assert ((left <= columns) & (columns < left + side)).all()
+        assert top >= 0 or len(rows) == 0
 
 
-def test_half_of_the_images_are_erased_anywhere():
-    """At random; every pixel's turn comes, and the noise takes every value."""
-    batch = np.zeros((2_000, 8, 8, 1), np.uint8)
-    result = erased(batch, 3, np.random.default_rng(0))
-    changed = (result != batch).any(axis=(1, 2, 3))
-    assert 900 < changed.sum() < 1_100
-    assert (result != batch).any(axis=0).all()
-    assert len(np.unique(result)) == 256
+def test_noise_takes_every_value_and_repeats_nowhere():
+    """Evenly, by the seed and by the place in the image; each bit is as often set as not, next to any neighbour."""
+    drawn = noise(np.arange(500, dtype=np.uint32)[:, None, None, None], positions(8, 8, 3)).astype(int)
+    assert drawn.shape == (500, 8, 8, 3)
+    assert (np.bincount(drawn.ravel(), minlength=256) / drawn.size * 256).round(1).min() > 0.7
+    assert abs(drawn.mean() - 127.5) < 1
+    for axis in range(4):
+        apart = np.moveaxis(drawn, axis, 0)
+        assert abs(np.corrcoef(apart[1:].ravel(), apart[:-1].ravel())[0, 1]) < 0.02
+    assert len(np.unique(drawn.reshape(500, -1), axis=0)) == 500
 
 
 @given(images, st.floats(0, 1))
@@ -125,3 +114,12 @@ def test_a_mixture_is_the_same_of_images_and_targets(batch, share):
         assert np.allclose(pixels[n], expected, atol=1e-3)
         assert np.allclose(labels[n], share * targets[n] + (1 - share) * targets[other])
     assert np.allclose(labels.sum(axis=1), 1)
+
+
+@given(images, st.integers(0, 256))
+def test_a_network_reads_a_mixture_to_the_nearest_level(batch, level):
+    """What it reads is at most half a level from the mixture, and bytes again."""
+    pixels, _ = mixed(batch, np.zeros((len(batch), 2)), np.float32(level / 256))
+    read = whole(pixels)
+    assert read.dtype == np.uint8
+    assert (np.abs(read - pixels.astype(np.float64)) <= 0.5).all()
