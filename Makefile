@@ -123,7 +123,7 @@ SECONDS ?= 60
 fuzz: setup ## attacks on readers, archives, parameters, TOML and names [SECONDS=60, for each]
 	$(PYTHON) -m tests.fuzz $(SECONDS)
 
-# The images that docker/*.Dockerfile describe; ACCELERATOR=gpu for TensorFlow with CUDA.
+# The images that docker/*.Dockerfile describe; ACCELERATOR=gpu for JAX with CUDA beside.
 ACCELERATOR ?= cpu
 BASE ?= python:3.11.14-slim-bookworm
 BUILD = docker build --quiet $(BUILD_OPTIONS) --build-arg BASE=$(BASE) --build-arg REVISION=$$(git rev-parse HEAD) \

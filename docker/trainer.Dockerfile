@@ -12,7 +12,7 @@ RUN python3 -m venv /uv && /uv/bin/pip install --quiet --no-cache-dir --require-
 ENV PATH=/uv/bin:$PATH UV_PROJECT_ENVIRONMENT=/venv UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1
 WORKDIR /app
 COPY pyproject.toml uv.lock ./
-# cpu: the group `train`, with TensorFlow's CPU build. gpu: the same, with TensorFlow's CUDA build instead.
+# cpu: the group `train`, with TensorFlow's CPU build. gpu: the same, and JAX with CUDA from its own wheels.
 ARG ACCELERATOR=cpu
 RUN case "$ACCELERATOR" in \
       cpu) wanted="--group train" ;; \

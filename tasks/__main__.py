@@ -23,7 +23,7 @@ ENVIRONMENT = """environment:
   DATASET_MIRROR    plan: a folder, http(s):// or s3:// address used in place of the official ones
   WORKFLOW_CONFIG   plan, watch, judge and champion: a folder used in place of config/
   APPROVAL          promote: what became of the approval, as JSON: {"answer": "approved", "by": "ada"}
-  KERAS_BACKEND     plan: tensorflow (default), jax or torch
+  KERAS_BACKEND     plan: tensorflow, jax or torch, in place of the profile's backend
 
 exit codes: 0 done, 99 skipped, 64 bad request or configuration, 65 bad data, others may be retried
 """

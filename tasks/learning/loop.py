@@ -162,19 +162,24 @@ def _loop(recipe: Recipe) -> Any:
     return Epochs
 
 
+def prepared(model: keras.Model, train: Arrays, validation: Arrays, recipe: Recipe) -> tuple[Any, Chance]:
+    """Adapt and compile `model`: the loop that will train it, `Steps` or `Epochs`, and what it makes its plans of."""
+    chance = _chance(train, recipe)
+    adapt(model, train[0])
+    compile_for(model, recipe, steps=recipe.training.epochs * chance.rhythm.steps)
+    labelled = [(images, np.asarray(labels)) for images, labels in (train, validation)]
+    return _loop(recipe)(model, *labelled, chance), chance
+
+
 class _Session:
     """One training in progress: its compiled model, the loop that trains it, its history and its clocks."""
 
     def __init__(self, model: keras.Model, train: Arrays, validation: Arrays, recipe: Recipe, pulse: Pulse):
         self._model, self._recipe = model, recipe
-        self._chance = _chance(train, recipe)
         self._history: list[dict[str, float]] = []
         self.setup_seconds = self._validation_seconds = 0.0
         self._watch, self._taken, self._earlier_peak = Watch(pulse), Taken(), 0
-        adapt(model, train[0])
-        compile_for(model, recipe, steps=recipe.training.epochs * self._chance.rhythm.steps)
-        labelled = [(images, np.asarray(labels)) for images, labels in (train, validation)]
-        self._loop = _loop(recipe)(model, *labelled, self._chance)
+        self._loop, self._chance = prepared(model, train, validation, recipe)
 
     def epoch(self, epoch: int) -> dict[str, float]:
         """Train one epoch, validate, and note both."""

@@ -1,5 +1,7 @@
 """Images that are larger than the memory, mapped from the disk: some of their rows, and pieces to read in turn."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,8 +29,8 @@ def row_bytes(images: Images) -> int:
     return images[:1].nbytes
 
 
-def taken(images: Images, rows: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """A copy of these `rows`, in their order; what is larger than a piece is read in the order of the disk."""
+def taken(images: Images, rows: Any) -> NDArray[np.uint8]:
+    """A copy of these `rows`, int [n], in their order; what is larger than a piece is read in the order of the disk."""
     if len(images) * row_bytes(images) <= PIECE:
         return images[rows]
     order = np.argsort(rows)

@@ -15,6 +15,7 @@ from tasks.storage.provenance import machine, versions
 from tests.bench.cores import cores
 from tests.bench.coverage import coverage
 from tests.bench.decoding import decoding
+from tests.bench.device import device
 from tests.bench.growth import growth
 from tests.bench.history import history
 from tests.bench.learning import learning
@@ -37,10 +38,12 @@ def main() -> None:
     parser.add_argument("--state", type=Path, default=Path(".state"), help="where Airflow's database of the run is")
     parser.add_argument("--reports", type=Path, default=Path("reports"), help="where the run's report is")
     parser.add_argument("--run", default="latest", help="what the first three parts are read of")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of growth, parsing and decoding")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of growth, parsing, decoding and device")
     parser.add_argument("--simulations", type=int, default=2_000, help="of a cell, for coverage and promotion")
     parser.add_argument("--images", type=int, default=50_000, help="JPEGs that decoding decodes")
     parser.add_argument("--gigabytes", type=float, default=20, help="of arrays on the disk, for memory")
+    parser.add_argument("--batch", type=int, default=512, help="images of a batch, for device")
+    parser.add_argument("--steps", type=int, default=8, help="of an epoch, for device; on a GPU 88, as CIFAR-10 has")
     options = parser.parse_args()
     report = partial(_report, options.reports / options.run / "report.json")
     parts: Mapping[str, Callable[[], Iterable[Section]]] = {
@@ -48,6 +51,7 @@ def main() -> None:
         "cores": lambda: cores(report()),
         "learning": lambda: learning(report()),
         "throughput": throughput,
+        "device": partial(device, options.batch, options.steps, options.rounds),
         "search": searching,
         "growth": partial(growth, options.rounds),
         "coverage": partial(coverage, options.simulations, options.reports),

@@ -17,9 +17,14 @@ class Alone(NamedTuple):
     peak: int
 
 
+def worker(backend: str) -> ProcessPoolExecutor:
+    """A process that runs one job after the other, and remembers what it has built."""
+    return ProcessPoolExecutor(1, get_context("spawn"), initializer=_prepare, initargs=(backend,))
+
+
 def alone(job: Callable[[], Any], backend: str = "tensorflow") -> Alone:
     """Run a `job` that can be pickled; whatever it raises is raised here."""
-    with ProcessPoolExecutor(1, get_context("spawn"), initializer=_prepare, initargs=(backend,)) as pool:
+    with worker(backend) as pool:
         return Alone(pool.submit(job).result(), pool.submit(_peak).result())
 
 

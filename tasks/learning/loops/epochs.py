@@ -54,7 +54,8 @@ class Epochs:
 
     def train(self, plan: Plan, watch: Watch) -> Logs:
         """Take the steps of `plan`: the means of their loss and accuracy. Compiling is set-up."""
-        state, logs, done = self._state(), [], 0
+        state, done = self._state(), 0
+        logs: list[dict[str, Any]] = []
         for chunk in self._chunks(plan):
             state, found = self._call(state, chunk, watch)(state, *chunk)
             if logs:  # the call before the one just begun: the next chunk is read meanwhile, and no further ones
