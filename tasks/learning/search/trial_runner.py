@@ -7,6 +7,7 @@ Keras Tuner is used through its extension points: an oracle proposes, and a subc
 files are not used: a search resumes from our records.
 """
 
+import importlib
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -218,8 +219,7 @@ def _forget_graphs() -> None:
     graph, some 30 MB for each training: https://github.com/tensorflow/tensorflow/issues/97697.
     """
     if keras.config.backend() == "tensorflow":
-        from tensorflow.python.framework.ops import gradient_registry
-
+        gradient_registry = importlib.import_module("tensorflow.python.framework.ops").gradient_registry  # see `loop`
         for name in [name for name in gradient_registry.list() if name.startswith("CustomGradient-")]:
             del gradient_registry._registry[name]  # there is no public way
     keras.utils.clear_session()  # it collects garbage too
