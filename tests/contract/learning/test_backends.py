@@ -28,5 +28,5 @@ def test_a_training_keeps_its_promises_under_jax(tmp_path):
 def test_the_loop_for_accelerators_keeps_its_promises(tmp_path):
     """Equal steps, equal chunks, the same seed, a kill: all that `test_epochs.py` says holds."""
     asked = under_jax(tmp_path, "tests/contract/learning/loops/test_epochs.py")
-    assert re.search(r"^15 passed", asked.stdout, re.MULTILINE), asked.stdout
+    assert re.search(r"^14 passed", asked.stdout, re.MULTILINE), asked.stdout
     assert asked.returncode == 0

@@ -117,8 +117,7 @@ def test_a_seed_gives_the_same_weights_and_another_seed_others(family):
     assert not all(map(np.array_equal, other, undisturbed(family).model.get_weights()))
 
 
-@pytest.mark.parametrize("family", ["ann", "cnn"])
-def test_an_epoch_in_chunks_is_the_whole_one(family, monkeypatch):
+def test_an_epoch_in_chunks_is_the_whole_one(monkeypatch):
     """Images that do not fit on the device come in several chunks, and the training is the same."""
     monkeypatch.setattr(epochs, "RESIDENT", 0)
     monkeypatch.setattr("tasks.learning.mapped.PIECE", 4 * BATCH * 64)
@@ -126,16 +125,16 @@ def test_an_epoch_in_chunks_is_the_whole_one(family, monkeypatch):
     lines = []
     monkeypatch.setattr(loop, "PULSE_SECONDS", 0)
     monkeypatch.setattr("tasks.learning.pace.SHARE", 1e9)
-    chunked, whole = trained(family, report=lines.append), undisturbed(family)
+    chunked, whole = trained("ann", report=lines.append), undisturbed("ann")
     assert [line.split(", ")[1] for line in lines[:3]] == [
         "44 %",
         "89 %",
         f"val_accuracy {chunked.history[0]['val_accuracy']:.3f}",
     ]
     for mine, theirs in zip(variables(chunked.model), variables(whole.model), strict=True):
-        np.testing.assert_allclose(mine, theirs, rtol=0, atol=TOLERANCES[family])
+        np.testing.assert_allclose(mine, theirs, rtol=0, atol=TOLERANCES["ann"])
     for line, same in zip(without_seconds(chunked.history), without_seconds(whole.history), strict=True):
-        assert line == pytest.approx(same, abs=TOLERANCES[family])
+        assert line == pytest.approx(same, abs=TOLERANCES["ann"])
 
 
 def test_the_next_chunk_is_read_while_the_present_one_computes(monkeypatch):
