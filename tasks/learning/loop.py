@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from tasks.learning.loops.pace import Pace, Pulse
 from tasks.learning.loops.plan import Chance
 from tasks.learning.loops.rhythm import rhythm
+from tasks.learning.loops.snapshot import restore, snapshot
 from tasks.learning.loops.steps import Arrays, Logs, Steps
 from tasks.learning.loops.watch import Watch
 from tasks.learning.network import adapt
 from tasks.learning.optimizers import optimizer, optimizer_from
-from tasks.learning.pace import Pace, Pulse
-from tasks.learning.snapshot import restore, snapshot
 from tasks.runs.meter import Taken, peak_memory
 from tasks.runs.stage import Checkpoints
 from tasks.settings.dataset import Augmentation

@@ -17,9 +17,9 @@ import numpy as np
 from pydantic import Field
 
 from tasks.errors import RequestError
-from tasks.learning.initialisation import PatchWhitening, PrincipalDense
+from tasks.learning.layers.initialisation import PatchWhitening, PrincipalDense
+from tasks.learning.layers.mirror import MirrorMean
 from tasks.learning.mapped import PIECE, Images, pieces, row_bytes
-from tasks.learning.mirror import MirrorMean
 from tasks.settings.training import Tricks
 from tasks.settings.values import Budget, Frozen, Name
 

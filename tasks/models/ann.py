@@ -12,8 +12,8 @@ import keras
 from keras import layers
 
 from tasks.learning.budget import Widths, solve
-from tasks.learning.initialisation import PartialIdentity, PrincipalDense
-from tasks.learning.normalisation import BatchNormalization
+from tasks.learning.layers.initialisation import PartialIdentity, PrincipalDense
+from tasks.learning.layers.normalisation import BatchNormalization
 from tasks.learning.optimizers import HEAD
 from tasks.settings.dataset import Shape
 from tasks.settings.training import Tricks

@@ -70,9 +70,9 @@ def measured(case: Case) -> Turn:
 def _epochs(case: Case) -> Any:
     """What trains one more epoch, and says what it took."""
     from tasks.learning import loop
+    from tasks.learning.loops.pace import Pulse
     from tasks.learning.loops.watch import Watch
     from tasks.learning.network import assemble
-    from tasks.learning.pace import Pulse
     from tests.bench.stand_in import described, noise
 
     configuration = load_configuration()

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from tasks.learning.mirror import MirrorMean
+from tasks.learning.layers.mirror import MirrorMean
 
 Tensors = list[keras.KerasTensor]
 Rule = Callable[[Any, Tensors, int], int]  # from a layer, its inputs, and the number of values that it gives

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tasks.learning.pace import Pulse
+from tasks.learning.loops.pace import Pulse
 from tasks.runs.meter import Meter, Taken
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import keras
 
-from tasks.learning.mirror import mean_of_both
+from tasks.learning.layers.mirror import mean_of_both
+from tasks.learning.layers.normalisation import BatchNormalization
 from tasks.learning.network import parts
-from tasks.learning.normalisation import BatchNormalization
 
 OWNER = "keras."  # begins the modules of what Keras itself loads
 CODE = "Lambda"  # the layer of Keras that keeps code, which no careful reader runs

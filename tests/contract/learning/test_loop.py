@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from tasks.learning.pace import Pace
+from tasks.learning.loops.pace import Pace
 from tasks.settings.dataset import Augmentation
 from tasks.settings.training import Training, Tricks
 from tests.support.lazy import Lazy
@@ -215,7 +215,7 @@ def test_signs_of_life_from_within_an_epoch_change_no_bit(monkeypatch):
     """A training that speaks after every step has the weights of a silent one, and says how far its epoch is."""
     silent, lines = learn("cnn").result, []
     monkeypatch.setattr(loop, "PULSE_SECONDS", 0)
-    monkeypatch.setattr("tasks.learning.pace.SHARE", 1e9)
+    monkeypatch.setattr("tasks.learning.loops.pace.SHARE", 1e9)
     talking = trained(report=lines.append, learning_rate=0.004)
     assert all(map(np.array_equal, variables(silent.model), variables(talking.model)))
     beats = [line for line in lines if "%" in line]

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tasks.learning.loops.pace import Pace, Pulse
 from tasks.learning.loops.plan import Chance
 from tasks.learning.loops.rhythm import Rhythm
 from tasks.learning.loops.watch import Watch
-from tasks.learning.pace import Pace, Pulse
 from tasks.project import PROJECT
 from tasks.settings.dataset import Augmentation
 from tasks.settings.training import Training, Tricks
@@ -124,7 +124,7 @@ def test_an_epoch_in_chunks_is_the_whole_one(monkeypatch):
     monkeypatch.setattr(epochs, "VALIDATION_BATCH", 32)
     lines = []
     monkeypatch.setattr(loop, "PULSE_SECONDS", 0)
-    monkeypatch.setattr("tasks.learning.pace.SHARE", 1e9)
+    monkeypatch.setattr("tasks.learning.loops.pace.SHARE", 1e9)
     chunked, whole = trained("ann", report=lines.append), undisturbed("ann")
     assert [line.split(", ")[1] for line in lines[:3]] == [
         "44 %",

@@ -6,7 +6,7 @@ import pytest
 from tests.support.lazy import Lazy
 
 keras = Lazy("keras")
-normalisation = Lazy("tasks.learning.normalisation")
+normalisation = Lazy("tasks.learning.layers.normalisation")
 SHAPES = [(6, 5, 4, 3), (2, 1, 1, 8), (7, 3)]
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.support.lazy import Lazy
 
 keras = Lazy("keras")
-initialisation = Lazy("tasks.learning.initialisation")
+initialisation = Lazy("tasks.learning.layers.initialisation")
 network = Lazy("tasks.learning.network")
 
 

@@ -1,6 +1,6 @@
 """What is no training keeps to its share of a training's time."""
 
-from tasks.learning.pace import Pace, Pulse
+from tasks.learning.loops.pace import Pace, Pulse
 
 
 def test_a_checkpoint_keeps_to_its_share_of_the_time():
