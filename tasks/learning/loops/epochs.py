@@ -108,16 +108,17 @@ class Epochs:
         trainable, optimizer = self._model.optimizer.stateless_apply(state.optimizer, gradients, state.trainable)
         return State(trainable, others, optimizer), {"loss": value, "accuracy": accuracy}
 
-    def _state(self) -> State:
+    def _variables(self) -> tuple[list[keras.Variable], ...]:
+        """What a state has the values of, in its order."""
         model = self._model
-        lists = model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
-        return State(*([variable.value for variable in each] for each in lists))
+        return model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
+
+    def _state(self) -> State:
+        return State(*([variable.value for variable in each] for each in self._variables()))
 
     def _keep(self, state: State) -> None:
-        """Give the model the variables that a call returned; those before it are gone."""
-        model = self._model
-        lists = model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
-        for variables, values in zip(lists, state, strict=True):
+        """Give the model the values that a call returned; the memory of those before it is gone."""
+        for variables, values in zip(self._variables(), state, strict=True):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
 
