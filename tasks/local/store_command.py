@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -25,14 +25,14 @@ def run(words: Sequence[str]) -> int:
         StoreError: the embedded store does not start.
     """
     environment = dict(os.environ)
-    with _store(environment) as connection:
+    with connected(environment) as connection:
         if connection:
             lead_to(environment, connection)
         return subprocess.run([sys.executable, "-m", "tasks", *words], env=environment, check=False).returncode
 
 
 @contextmanager
-def _store(environment: dict[str, str]) -> Iterator[Mapping[str, str]]:
+def connected(environment: MutableMapping[str, str]) -> Iterator[Mapping[str, str]]:
     """The variables that lead to the store, where they do not stand in `environment` already."""
     if described := read_server(state_folder()):
         settings = {name: value for name, value in described["settings"].items() if not environment.get(name)}

@@ -6,12 +6,14 @@ Prints Markdown, and writes it with all digits as JSON: REPORTS/bench.md and REP
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from tasks.storage.provenance import machine, versions
+from tests.bench import peers, recipes
 from tests.bench.cores import cores
 from tests.bench.coverage import coverage
 from tests.bench.decoding import decoding
@@ -21,23 +23,31 @@ from tests.bench.history import history
 from tests.bench.learning import learning
 from tests.bench.memory import memory
 from tests.bench.orchestration import orchestration
+from tests.bench.own_run import of_own_run
 from tests.bench.parsing import parsing
 from tests.bench.promotion import promotion
 from tests.bench.searching import searching
 from tests.bench.section import Section
 from tests.bench.snapshots import snapshots
+from tests.bench.surroundings import Watch
 from tests.bench.throughput import throughput
+
+LONG = ("peers", "recipes")  # they train for hours, so only who asks gets them
 
 
 def main() -> None:
-    """Measure the parts that are asked for, all of them by default."""
+    """Measure the parts that are asked for; by default all but those that take hours."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="What it costs, measured.")
     parser.add_argument(
         "parts", nargs="*", metavar="PART", help="one or several, by their names in tests/bench/README.md"
     )
     parser.add_argument("--state", type=Path, default=Path(".state"), help="where Airflow's database of the run is")
     parser.add_argument("--reports", type=Path, default=Path("reports"), help="where the run's report is")
-    parser.add_argument("--run", default="latest", help="what the first three parts are read of")
+    parser.add_argument(
+        "--run",
+        default="latest",
+        help="the run that parts read, or whose data they use",
+    )
     parser.add_argument("--rounds", type=int, default=3, help="rounds of growth, parsing, decoding and device")
     parser.add_argument("--simulations", type=int, default=2_000, help="of a cell, for coverage and promotion")
     parser.add_argument("--images", type=int, default=50_000, help="JPEGs that decoding decodes")
@@ -61,15 +71,24 @@ def main() -> None:
         "history": history,
         "decoding": partial(decoding, options.images, options.rounds),
         "memory": partial(memory, options.gigabytes),
+        "peers": lambda: chain(peers.training(), of_own_run(peers.searches, options.run)),
+        "recipes": partial(of_own_run, recipes.section, options.run),
     }
     if unknown := set(options.parts) - set(parts):
         parser.error(f"expected parts among {', '.join(parts)}, received {', '.join(sorted(unknown))}")
     facts, sections = {"machine": machine(), "versions": versions()}, []
-    for part in options.parts or parts:
-        for section in parts[part]():
+    for part in options.parts or [name for name in parts if name not in LONG]:
+        for section in _noted(parts[part]):
             sections.append(section)
             print(section.markdown(), end="\n\n", flush=True)
             _write(options.reports, facts, sections)
+
+
+def _noted(part: Callable[[], Iterable[Section]]) -> Iterator[Section]:
+    """Each section of a part with a note on where and beside what it was measured."""
+    watch = Watch()
+    for section in part():
+        yield section._replace(notes=(*section.notes, watch.note()))
 
 
 def _report(path: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from tasks.storage.checkpoints import StoredCheckpoints
 from tasks.storage.contract import Store
 from tasks.storage.location import open_store
 from tests.bench.stand_in import described, noise
+from tests.bench.surroundings import noted
 
 CONFIGURATION = load_configuration()
 CIFAR = CONFIGURATION.datasets["cifar10"]
@@ -46,17 +47,22 @@ def stores() -> Iterator[dict[str, Store]]:
 
 def main(images: str = "45000", epochs: str = "4", families: str = "ann,cnn") -> None:
     """Print the table."""
-    rows = ["| family | store | an epoch | all checkpoints | share of the training |", "|---|---|---|---|---|"]
+    rows = [
+        "| family | store | an epoch | CPU time | all checkpoints | share of the training |",
+        "|---|---|---|---|---|---|",
+    ]
     with stores() as known:
         for family, name in product(families.split(","), known):
             start = time.perf_counter()
             checkpoints = StoredCheckpoints(known[name], "train", family)
             done = trained(family, int(images), int(epochs), checkpoints)
             spent, seconds = done.checkpoint_seconds, time.perf_counter() - start
-            epoch = done.train_seconds / len(done.history)
-            rows.append(f"| {family} | {name} | {epoch:.1f} s | {spent:.3f} s | {spent / seconds:.2%} |")
+            epoch, cpu = (taken / len(done.history) for taken in (done.train_seconds, done.cpu_seconds))
+            cost = f"{epoch:.1f} s | {cpu:.1f} s | {spent:.3f} s | {spent / seconds:.2%}"
+            rows.append(f"| {family} | {name} | {cost} |")
     print("\n".join(rows))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    with noted():
+        main(*sys.argv[1:])

@@ -5,12 +5,10 @@ Pillow reads, decodes and scales the same files with the same operations, and ke
 
 import os
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -21,6 +19,7 @@ from tasks.data.part import Given
 from tasks.data.readers import samples
 from tasks.settings.dataset import Canvas
 from tasks.storage.provenance import cores
+from tests.bench.clock import timed
 from tests.bench.section import Section, spread
 from tests.support.photographs import photograph
 
@@ -30,26 +29,20 @@ DIFFERENT = 500  # photographs; the other files are links to them
 BATCH = 32  # images that a thread of Pillow's takes at a time
 
 
-class Cost(NamedTuple):
-    """Seconds by the clock, and of all cores together."""
-
-    wall: float
-    cpu: float
-
-
 def decoding(images: int = 50_000, turns: int = 3) -> list[Section]:
     """JPEGs of 256 x 256 pixels, brought to 64 x 64."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = _files(folder / "photographs", images)
-        costs = [(_cost(lambda: _ours(files, folder)), _cost(lambda: _pillow(files))) for _ in range(turns)]
+        costs = [(timed(lambda: _ours(files, folder))[1], timed(lambda: _pillow(files))[1]) for _ in range(turns)]
     row = {
         "images": images,
         "threads": cores(),
-        **spread("images a second", (images / ours.wall for ours, _ in costs)),
-        **spread("by Pillow alone", (images / alone.wall for _, alone in costs)),
-        **spread("ratio", (alone.wall / ours.wall for ours, alone in costs)),
-        **spread("ratio of CPU seconds", (alone.cpu / ours.cpu for ours, alone in costs)),
+        **spread("images a second", (images / ours.seconds for ours, _ in costs)),
+        **spread("by Pillow alone", (images / alone.seconds for _, alone in costs)),
+        **spread("ratio", (alone.seconds / ours.seconds for ours, alone in costs)),
+        **spread("images a CPU second", (images / ours.cpu_seconds for ours, _ in costs)),
+        **spread("ratio of CPU seconds", (alone.cpu_seconds / ours.cpu_seconds for ours, alone in costs)),
     }
     return [Section(f"Decoding JPEGs of {SIDE} x {SIDE} pixels to {CANVAS.width} x {CANVAS.height}", [row])]
 
@@ -86,9 +79,3 @@ def _decoded(files: Sequence[Given]) -> int:
         image.draft(None, (DRAFT * size[0], DRAFT * size[1]))
         np.asarray(image.resize(size, SCALING))
     return len(files)
-
-
-def _cost(work: Callable[[], None]) -> Cost:
-    wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    return Cost(time.perf_counter() - wall, time.process_time() - cpu)

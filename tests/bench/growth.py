@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import psutil
 
+from tasks.runs.meter import cpu_seconds
 from tests.bench.orchestration import Overhead, overhead
 from tests.bench.section import Row, Section, spread
 from tests.support.machine import Machine
@@ -28,9 +29,10 @@ INTERVAL = 1.0  # seconds between two looks at the memory
 
 
 class Run(NamedTuple):
-    """One fully cached run: seconds from the command typed to its end, what Airflow noted, peak memory in bytes."""
+    """One fully cached run: what the command took, what Airflow noted, peak memory in bytes."""
 
     seconds: float
+    cpu_seconds: float
     overhead: Overhead
     peak: int
 
@@ -55,6 +57,7 @@ def _rows(machine: Machine, names: list[str], dimension: str, rounds: int) -> It
             dimension: size,
             "tasks": runs[0].overhead.tasks,
             **spread("command, s", (run.seconds for run in runs)),
+            **spread("command, CPU s", (run.cpu_seconds for run in runs)),
             **spread("first task to last, s", (run.overhead.cost.wall for run in runs)),
             **spread("scheduler's part a task, s", (run.overhead.cost.scheduler / run.overhead.tasks for run in runs)),
             "peak memory, MB": median(run.peak for run in runs) / 1e6,
@@ -65,12 +68,12 @@ def _run(machine: Machine, names: list[str], dimension: str, size: int) -> Run:
     sizes = dict.fromkeys(DIMENSIONS, 1) | {dimension: size}
     numbers = [part for name in ("trials", "replicates") for part in (f"--{name}", str(sizes[name]))]
     with _Memory(machine) as memory:
-        start = time.perf_counter()
+        start, used = time.perf_counter(), cpu_seconds()
         code, output, report = machine.run("--datasets", ",".join(names[: sizes["datasets"]]), *numbers)
-        seconds = time.perf_counter() - start
+        seconds, used = time.perf_counter() - start, cpu_seconds() - used
     if code:
         sys.exit(output)
-    return Run(seconds, overhead(machine.state, report), memory.peak)
+    return Run(seconds, used, overhead(machine.state, report), memory.peak)
 
 
 def _configured(config: Path) -> list[str]:

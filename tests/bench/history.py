@@ -6,7 +6,6 @@ them. The store is a folder or a bucket of the embedded server, on this machine'
 
 import os
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from tasks.runs.order import publish
 from tasks.settings.workflow import HISTORY_PAGE, report_key
 from tasks.storage.contract import Store
 from tasks.storage.location import open_store
+from tests.bench.clock import seconds, timed
 from tests.bench.section import Row, Section
 from tests.support import published_runs, synthetic
 
@@ -80,8 +80,6 @@ def _put(store: Store, report: Comparison) -> None:
 
 
 def _measured(what: str, store: Store) -> Row:
-    wall, cpu = time.perf_counter(), time.process_time()
-    kept = keep_history(store)
-    cost = {"seconds": time.perf_counter() - wall, "CPU seconds": time.process_time() - cpu}
+    kept, taken = timed(lambda: keep_history(store))
     sizes = {name: len(store.read(key)) / 1e6 for name, key in (("JSON, MB", HISTORY), ("page, MB", HISTORY_PAGE))}
-    return {"what": what, "runs": len(kept.rows)} | cost | sizes
+    return {"what": what, "runs": len(kept.rows)} | seconds(taken) | sizes

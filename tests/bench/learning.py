@@ -5,6 +5,7 @@ from itertools import accumulate
 from statistics import median
 from typing import Any
 
+from tests.bench.clock import total
 from tests.bench.section import Row, Section, spread
 
 # Accuracies by dataset and family: the table that this project set out from, and what it aims at on CPUs.
@@ -37,7 +38,7 @@ def _models(report: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]
 def _reached(dataset: str, model: Mapping[str, Any], level: float) -> Row:
     """How many seeds reached `level` at the end of some epoch, and the first such epoch of those that did."""
     first = [
-        (line["epoch"], seconds)
+        (line["epoch"], seconds, _cpu(replicate, seconds))
         for replicate in model["replicates"]
         for line, seconds in [_first(replicate["history"], level)]
         if line
@@ -48,8 +49,9 @@ def _reached(dataset: str, model: Mapping[str, Any], level: float) -> Row:
         "parameters": model["parameters"],
         "accuracy": level,
         "seeds that reached it": f"{len(first)} of {len(model['replicates'])}",
-        "epochs, median": median(epoch for epoch, _ in first) if first else None,
-        **spread("seconds of training", (seconds for _, seconds in first)),
+        "epochs, median": median(epoch for epoch, _, _ in first) if first else None,
+        **spread("seconds of training", (seconds for _, seconds, _ in first)),
+        **spread("CPU seconds", (cpu for _, _, cpu in first if cpu is not None)),
     }
 
 
@@ -57,6 +59,12 @@ def _first(history: list[Mapping[str, Any]], level: float) -> tuple[Mapping[str,
     passed = accumulate(line["seconds"] for line in history)
     hits = ((line, seconds) for line, seconds in zip(history, passed, strict=True) if line["val_accuracy"] >= level)
     return next(hits, (None, 0.0))
+
+
+def _cpu(replicate: Mapping[str, Any], seconds: float) -> float | None:
+    """The CPU seconds of so many seconds of a training; a report has them of the whole training only."""
+    whole = replicate.get("cpu_seconds")
+    return None if whole is None else whole * seconds / replicate["train_seconds"]
 
 
 def _searched(dataset: str, model: Mapping[str, Any]) -> Row:
@@ -73,7 +81,9 @@ def _searched(dataset: str, model: Mapping[str, Any]) -> Row:
         "parameters": model["parameters"],
         "trials": len(trials),
         "search, s": sum(trials),
+        "search, CPU s": total(trial.get("cpu_seconds") for trial in model["trials"]),
         "one training, s": training,
         "search by training": sum(trials) / training,
         "training's share in epochs": train / (train + validation),
+        **spread("its epochs, CPU s", filter(None, (each.get("cpu_seconds") for each in model["replicates"]))),
     }

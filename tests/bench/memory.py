@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.bench.clock import seconds, timed
 from tests.bench.process import alone
 from tests.bench.section import Section
 
@@ -62,13 +63,10 @@ def _measured(path: Path, family: str) -> dict[str, Any]:
     resource.setrlimit(resource.RLIMIT_DATA, (LIMIT, LIMIT))
     peaks = {"RssAnon": 0, "VmHWM": 0}
     threading.Thread(target=_watch, args=(peaks,), daemon=True).start()
-    start = time.perf_counter()
-    images = np.load(path, mmap_mode="r", allow_pickle=False)
-    _train(images, family)
-    seconds = time.perf_counter() - start
+    _, taken = timed(lambda: _train(np.load(path, mmap_mode="r", allow_pickle=False), family))
     _note(peaks)
     return {
-        "seconds": seconds,
+        **seconds(taken),
         "peak of its own memory, GB": peaks["RssAnon"] / GB,
         "peak with pages of mapped files, GB": peaks["VmHWM"] / GB,
     }

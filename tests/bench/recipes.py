@@ -28,6 +28,8 @@ from tasks.stages.model_settings import training_data
 from tasks.storage.contract import Store
 from tasks.storage.location import open_store
 from tests.bench.fitting import Result, epoch_cost, fetched, pool, trained
+from tests.bench.section import Row, Section, lines
+from tests.bench.surroundings import noted
 
 OWN = "as configured"
 LENGTHS = (-1, 0, 1, 2)  # epochs more than configured, at which the run's own way is measured
@@ -128,7 +130,7 @@ class Kitchen(NamedTuple):
         return replace(self.place, seed=seed)
 
 
-def table(kitchen: Kitchen, only: Sequence[str]) -> Iterator[str]:
+def table(kitchen: Kitchen, only: Sequence[str]) -> Iterator[Row]:
     """The rows of one dataset and family."""
     configured = kitchen.request.training.epochs
     own = Recipe(OWN)
@@ -159,27 +161,33 @@ def _between(curve: Mapping[float, float], seconds: float) -> float:
     return float(np.interp(np.log(seconds), np.log(times), [curve[time] for time in times]))
 
 
-def _row(place: Place, recipe: Recipe, epochs: int, results: Sequence[Result], own: float | None) -> str:
+def _row(place: Place, recipe: Recipe, epochs: int, results: Sequence[Result], own: float | None) -> Row:
     reached, spread = _mean(results), statistics.stdev(each.val_accuracy for each in results) if results[1:] else 0.0
-    gain = "" if own is None else f"{100 * (reached.val_accuracy - own):+.2f}"
-    accuracy = f"{reached.val_accuracy:.2%} ± {100 * spread:.2f}"
-    return (
-        f"| {place.dataset} | {place.family} | {recipe.name} | {epochs} | {reached.cpu_seconds / 60:.2f} "
-        f"| {accuracy} | {gain} |"
-    )
+    return {
+        "dataset": place.dataset,
+        "family": place.family,
+        "recipe": recipe.name,
+        "epochs": epochs,
+        "core-minutes": f"{reached.cpu_seconds / 60:.2f}",
+        "validation accuracy": f"{reached.val_accuracy:.2%} ± {100 * spread:.2f}",
+        "at equal time, points": "" if own is None else f"{100 * (reached.val_accuracy - own):+.2f}",
+    }
 
 
-def measured(store: Store, run: str, options: argparse.Namespace) -> Iterator[str]:
+def measured(
+    store: Store, run: str, seeds: int = 3, families: Sequence[str] = (), only: Sequence[str] = ()
+) -> Iterator[Row]:
     """The whole table, row by row, as it is measured."""
     request = read_request(store, run)
-    yield "| dataset | family | recipe | epochs | core-minutes | validation accuracy | at equal time, points |"
-    yield "|---|---|---|---|---|---|---|"
     for dataset in request.datasets:
         with fetched(store, run, training_data(Place(dataset.name))) as folder, pool() as executor:
-            for family in options.families or request.families:
-                yield from table(
-                    Kitchen(executor, request, Place(dataset.name, family), folder, options.seeds), options.only
-                )
+            for family in families or request.families:
+                yield from table(Kitchen(executor, request, Place(dataset.name, family), folder, seeds), only)
+
+
+def section(store: Store, run: str) -> Iterator[Section]:
+    """The whole table at once."""
+    yield Section("Recipes, each at equal core-minutes", list(measured(store, run)))
 
 
 def main() -> None:
@@ -187,11 +195,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.recipes", description="Accuracy against core-minutes.")
     parser.add_argument("run")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--families", nargs="*", help="left out: those of the run")
+    parser.add_argument("--families", nargs="*", default=[], help="left out: those of the run")
     parser.add_argument("--only", nargs="*", default=[], metavar="WORDS", help="recipes whose names have these words")
     options = parser.parse_args()
-    for row in measured(open_store(os.environ["STORE"]), options.run, options):
-        print(row, flush=True)
+    store = open_store(os.environ["STORE"])
+    with noted():
+        for line in lines(measured(store, options.run, options.seeds, options.families, options.only)):
+            print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from tasks.stages.model_settings import model_settings, training_data
 from tasks.storage.contract import Store
 from tasks.storage.location import open_store
 from tests.bench.fitting import fetched, pool, trained
+from tests.bench.surroundings import noted
 
 Values = dict[str, Any]
 
@@ -93,8 +94,9 @@ def _chosen(store: Store, run: str, place: Place) -> Values:
 
 def main(run: str, trials: str = "64") -> None:
     """Print the table."""
-    for row in regret(open_store(os.environ["STORE"]), run, int(trials)):
-        print(row, flush=True)
+    with noted():
+        for row in regret(open_store(os.environ["STORE"]), run, int(trials)):
+            print(row, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """How a search grows with its trials: its seconds for each and its memory, of tiny trainings in one process."""
 
-import time
 from functools import partial
 
+from tasks.runs.meter import Taken
 from tasks.settings.dataset import Augmentation
 from tasks.settings.loading import load_configuration
 from tasks.settings.training import Profile
+from tests.bench.clock import timed
 from tests.bench.process import alone
 from tests.bench.section import Section
 from tests.support.tiny_data import CLASSES, SIDE, images_and_labels
@@ -20,21 +21,22 @@ def searching() -> list[Section]:
     for family in configuration.families:
         for size in SIZES:
             found = alone(partial(searched, profile, family, size))
-            seconds = found.result
+            taken = found.result
             rows.append(
                 {
                     "family": family,
                     "trials": size,
-                    "search, s": seconds,
-                    "a trial, s": seconds / size,
+                    "search, s": taken.seconds,
+                    "a trial, s": taken.seconds / size,
+                    "a trial, CPU s": taken.cpu_seconds / size,
                     "peak memory, MB": found.peak / 1e6,
                 }
             )
     return [Section("Growth of a search", rows)]
 
 
-def searched(profile: Profile, family: str, trials: int) -> float:
-    """The seconds of one search."""
+def searched(profile: Profile, family: str, trials: int) -> Taken:
+    """What one search takes."""
     from tasks.learning.network import Description
     from tasks.learning.search.proposals import TrialShare
     from tasks.learning.search.trial_runner import SearchInput, search
@@ -51,8 +53,8 @@ def searched(profile: Profile, family: str, trials: int) -> float:
         seed=profile.seed,
     )
     settings = profile.search.model_copy(update={"trials": trials, "shards": 1})
-    start = time.perf_counter()
-    found = search(given, TrialShare(settings, range(trials)), lambda trials: None, lambda line: None)
+    share = TrialShare(settings, range(trials))
+    found, taken = timed(lambda: search(given, share, lambda trials: None, lambda line: None))
     if failed := [trial.error for trial in found if trial.status == "failed"]:
         raise RuntimeError(f"expected trials that succeed, received {failed[0]}")
-    return time.perf_counter() - start
+    return taken

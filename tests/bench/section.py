@@ -1,6 +1,6 @@
 """A measured table, for a reader as Markdown and for a program as JSON."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas
@@ -9,18 +9,32 @@ Row = Mapping[str, Any]
 
 
 class Section(NamedTuple):
-    """What one question brought: a row for each thing measured, with its units in the columns' names."""
+    """What one question brought: a row for each thing measured, with its units in the columns' names.
+
+    `notes` are sentences about the table: what is missing in it, and where it was measured.
+    """
 
     title: str
     rows: Sequence[Row]
+    notes: Sequence[str] = ()
 
     def markdown(self) -> str:
-        """The table under its title; numbers to three digits."""
-        columns = list(self.rows[0])
-        head = [f"### {self.title}", "", "| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
-        return "\n".join(
-            head + ["| " + " | ".join(_text(row[column]) for column in columns) + " |" for row in self.rows]
-        )
+        """The table under its title, and its notes."""
+        return "\n".join([f"### {self.title}", "", *lines(self.rows), *(f"\n{note}" for note in self.notes)])
+
+
+def lines(rows: Iterable[Row]) -> Iterator[str]:
+    """The table's lines in Markdown, each as soon as its row is there; numbers to three digits."""
+    columns: list[str] = []
+    for row in rows:
+        if not columns:
+            columns = list(row)
+            yield from (_line(columns), "|---" * len(columns) + "|")
+        yield _line(_text(row[column]) for column in columns)
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def spread(name: str, values: Iterable[float]) -> Row:

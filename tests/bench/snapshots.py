@@ -6,23 +6,22 @@ the embedded server, on this machine's own disk. CPU seconds are those of this p
 
 import os
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 from tasks.data.sources.locations import Folder
 from tasks.data.sources.looks import take
 from tasks.local.swift.object_store import ObjectStore
+from tasks.runs.meter import Taken
 from tasks.storage.contract import Store
 from tasks.storage.location import open_store
 from tasks.storage.snapshots import Shelf, Snapshot, materialize
+from tests.bench.clock import seconds, timed
 from tests.bench.section import Row, Section
 
 FILE_BYTES = 500
 ADDED = 100
 FILES = {"folder": 50_000, "bucket": 1_000}  # to the embedded server each file is a request
-Result = TypeVar("Result")
 
 
 def snapshots() -> Iterator[Section]:
@@ -42,21 +41,15 @@ def _rows(store: Store, kind: str, folder: Path) -> Iterator[Row]:
     for look, added in (("the first one", 0), (f"{ADDED} files added", ADDED), ("nothing changed", 0)):
         _add(source, files, added)
         files += added
-        snapshot, cost = _measured(lambda: take(Folder(source), "images", Shelf(store, "bench"), print))
-        yield _row(look, snapshot, cost) | {"files read": snapshot.read, "listings": snapshot.listed}
+        snapshot, taken = timed(lambda: take(Folder(source), "images", Shelf(store, "bench"), print))
+        yield _row(look, snapshot, taken) | {"files read": snapshot.read, "listings": snapshot.listed}
     (folder / "input").mkdir()
-    _, cost = _measured(lambda: materialize(store, snapshot, folder / "input", print))
-    yield _row("all files given to a stage, verified", snapshot, cost) | {"files read": files, "listings": 0}
+    _, taken = timed(lambda: materialize(store, snapshot, folder / "input", print))
+    yield _row("all files given to a stage, verified", snapshot, taken) | {"files read": files, "listings": 0}
 
 
-def _row(what: str, snapshot: Snapshot, cost: Row) -> Row:
-    return {"what": what, "files": len(snapshot.files)} | cost
-
-
-def _measured(action: Callable[[], Result]) -> tuple[Result, Row]:
-    wall, cpu = time.perf_counter(), time.process_time()
-    result = action()
-    return result, {"seconds": time.perf_counter() - wall, "CPU seconds": time.process_time() - cpu}
+def _row(what: str, snapshot: Snapshot, taken: Taken) -> Row:
+    return {"what": what, "files": len(snapshot.files)} | seconds(taken)
 
 
 def _add(folder: Path, first: int, count: int) -> None:

@@ -5,14 +5,14 @@ other backends that are installed train the same network, each in a process of i
 """
 
 import importlib.util
-import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from functools import partial
 from itertools import product
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tasks.settings.dataset import Dataset
 from tasks.settings.loading import Configuration, load_configuration
+from tests.bench.clock import Speed
 from tests.bench.process import alone
 from tests.bench.section import Row, Section, spread
 
@@ -20,10 +20,10 @@ BACKENDS = ("tensorflow", "torch", "jax")  # of Keras; each is named as the modu
 
 
 class Turn(NamedTuple):
-    """One measured pair: images a second of either way, and the share of our own seconds that steps took."""
+    """One measured pair: how fast either way was, and the share of our own seconds that steps took."""
 
-    ours: float
-    plain: float
+    ours: Speed
+    plain: Speed
     steps: float
 
 
@@ -45,57 +45,30 @@ def _row(configuration: Configuration, dataset: Dataset, family: str, backend: s
         "backend": backend,
         "dataset": dataset.name,
         "family": family,
-        **spread("images a second", ours),
-        **spread("by plain `fit`", [mine / other for mine, other in zip(ours, plain, strict=True)]),
+        **spread("images a second", (own.wall for own in ours)),
+        **spread("images a CPU second", (own.cpu for own in ours)),
+        **times("plain `fit`", ours, plain),
         **spread("share in steps", (turn.steps for turn in found.result)),
         "peak memory, MB": found.peak / 1e6,
     }
 
 
+def times(name: str, ours: Iterable[Speed], others: Iterable[Speed]) -> Row:
+    """How much longer another way takes than ours, turn by turn, on either clock."""
+    ratios = [Speed(own.wall / other.wall, own.cpu / other.cpu) for own, other in zip(ours, others, strict=True)]
+    return {
+        **spread(f"{name} by ours, wall", (ratio.wall for ratio in ratios)),
+        **spread(f"{name} by ours, CPU", (ratio.cpu for ratio in ratios)),
+    }
+
+
 def measured(configuration: Configuration, dataset: Dataset, family: str, images: int, turns: int) -> list[Turn]:
     """The turns of one network, in this process."""
-    import keras
+    from tests.bench.contest import Contest
 
-    from tasks.learning.loop import Recipe, compile_for, fit
-    from tasks.learning.network import assemble
-    from tests.bench.stand_in import described, noise
-
-    build = partial(assemble, described(dataset, family))
-    settings = configuration.profiles["quick"].training.model_copy(update={"epochs": 1})
-    recipe, batch = Recipe(settings, dataset.augmentation, {}, 0), settings.batch_size
-    train, validation = noise(dataset, images), noise(dataset, batch)
-    targets = keras.utils.to_categorical(train[1], len(dataset.classes))
-    plain = build()
-    compile_for(plain, recipe, steps=1_000_000)
-    plain.fit(train[0][:batch], targets[:batch], batch_size=batch, verbose=0)
+    contest = Contest(configuration, dataset, family, images)
     found = []
     for _ in range(turns):
-        steps: list[float] = []
-        fitted = fit(partial(_watched, build, steps), train, validation, recipe, lambda line: None)
-        start = time.perf_counter()
-        plain.fit(train[0], targets, batch_size=batch, verbose=0)
-        seconds = time.perf_counter() - start
-        counted = steps[1:]  # the first one is the compiler's, and counts as set-up
-        found.append(
-            Turn(
-                ours=len(counted) * batch / fitted.train_seconds,
-                plain=images / seconds,
-                steps=sum(counted) / fitted.train_seconds,
-            )
-        )
+        ours, steps = contest.ours()
+        found.append(Turn(ours, contest.plain(), steps))
     return found
-
-
-def _watched(build: Callable[[], Any], steps: list[float]) -> Any:
-    """The model that `build` makes; each of its training steps adds its seconds to `steps`."""
-    model = build()
-    step = model.train_on_batch
-
-    def timed(*arguments: Any, **names: Any) -> Any:
-        start = time.perf_counter()
-        logs = step(*arguments, **names)
-        steps.append(time.perf_counter() - start)
-        return logs
-
-    model.train_on_batch = timed
-    return model
