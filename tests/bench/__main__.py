@@ -6,7 +6,7 @@ Prints Markdown, and writes it with all digits as JSON: REPORTS/bench.md and REP
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -29,9 +29,10 @@ from tests.bench.promotion import promotion
 from tests.bench.searching import searching
 from tests.bench.section import Section
 from tests.bench.snapshots import snapshots
-from tests.bench.surroundings import Watch
+from tests.bench.surroundings import Watch, reported
 from tests.bench.throughput import throughput
 
+READING = ("orchestration", "cores", "learning")  # they measure nothing themselves
 LONG = ("peers", "recipes")  # they train for hours, so only who asks gets them
 
 
@@ -78,17 +79,11 @@ def main() -> None:
         parser.error(f"expected parts among {', '.join(parts)}, received {', '.join(sorted(unknown))}")
     facts, sections = {"machine": machine(), "versions": versions()}, []
     for part in options.parts or [name for name in parts if name not in LONG]:
-        for section in _noted(parts[part]):
-            sections.append(section)
-            print(section.markdown(), end="\n\n", flush=True)
+        note = partial(reported, report()) if part in READING else Watch().note
+        for section in parts[part]():
+            sections.append(section._replace(notes=(*section.notes, note())))
+            print(sections[-1].markdown(), end="\n\n", flush=True)
             _write(options.reports, facts, sections)
-
-
-def _noted(part: Callable[[], Iterable[Section]]) -> Iterator[Section]:
-    """Each section of a part with a note on where and beside what it was measured."""
-    watch = Watch()
-    for section in part():
-        yield section._replace(notes=(*section.notes, watch.note()))
 
 
 def _report(path: Path) -> dict[str, Any]:

@@ -30,7 +30,8 @@ class Contest:
     ):
         training = configuration.profiles["quick"].training
         tricks = training.tricks.model_copy(update={"optimizer": optimizer})
-        settings = training.model_copy(update={"epochs": 1, "tricks": tricks})
+        # Without `least_steps`: so few images would come in smaller batches than the other ways have.
+        settings = training.model_copy(update={"epochs": 1, "tricks": tricks, "least_steps": 0})
         self.description = described(dataset, family).model_copy(update={"tricks": tricks})
         self.recipe = Recipe(settings, dataset.augmentation, {}, 0)
         self.train = noise(dataset, images)
@@ -41,11 +42,10 @@ class Contest:
 
     def ours(self) -> tuple[Speed, float]:
         """Our `fit`, augmentation and all; and the share of its seconds that steps took."""
-        steps: list[float] = []
+        steps: list[tuple[int, float]] = []
         fitted = fit(partial(self._watched, steps), self.train, self._validation, self.recipe, lambda line: None)
-        counted = steps[1:]  # the first one is the compiler's, and counts as set-up
-        images = len(counted) * self.recipe.training.batch_size
-        return speed(images, Taken(fitted.train_seconds, fitted.cpu_seconds)), sum(counted) / fitted.train_seconds
+        images, seconds = map(sum, zip(*steps[1:], strict=True))  # the first step is the compiler's: it is set-up
+        return speed(images, Taken(fitted.train_seconds, fitted.cpu_seconds)), seconds / fitted.train_seconds
 
     def plain(self) -> Speed:
         """The plainest `Model.fit`."""
@@ -56,15 +56,15 @@ class Contest:
         targets = keras.utils.to_categorical(labels, self.description.classes)
         self._plain.fit(images, targets, batch_size=self.recipe.training.batch_size, verbose=0)
 
-    def _watched(self, steps: list[float]) -> keras.Model:
-        """The network; each of its training steps adds its seconds to `steps`."""
+    def _watched(self, steps: list[tuple[int, float]]) -> keras.Model:
+        """The network; each of its training steps adds its images and its seconds to `steps`."""
         model = assemble(self.description)
         step = model.train_on_batch
 
-        def watched(*arguments: Any, **names: Any) -> Any:
+        def watched(images: np.ndarray, *arguments: Any, **names: Any) -> Any:
             start = time.perf_counter()
-            logs = step(*arguments, **names)
-            steps.append(time.perf_counter() - start)
+            logs = step(images, *arguments, **names)
+            steps.append((len(images), time.perf_counter() - start))
             return logs
 
         model.train_on_batch = watched

@@ -14,6 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tasks.learning.rhythm import rhythm
 from tasks.runs.records import input_manifest
 from tasks.runs.stage import Input
 from tasks.settings.place import Place
@@ -63,8 +64,19 @@ def epoch_cost(request: Request, place: Place, hyperparameters: Mapping[str, Any
 
     images, labels = arrays.read(folder, "train")
     some = min(len(labels), COST_IMAGES)
-    fitted = _fitted(request, place, hyperparameters, folder, (images[:some], labels[:some]))
-    return fitted.cpu_seconds / some * len(labels)
+    alike, showings = in_batches_of(request, len(labels))
+    fitted = _fitted(alike, place, hyperparameters, folder, (images[:some], labels[:some]))
+    return fitted.cpu_seconds / some * len(labels) * showings
+
+
+def in_batches_of(request: Request, images: int) -> tuple[Request, int]:
+    """The request with the batches of an epoch over so many images, and how often that epoch shows each of them.
+
+    Few images alone would come in smaller batches, several times: see `least_steps`.
+    """
+    plan = rhythm(images, request.training)
+    training = request.training.model_copy(update={"batch_size": plan.batch, "least_steps": 0})
+    return request.model_copy(update={"training": training}), plan.showings
 
 
 def _fitted(request: Request, place: Place, hyperparameters: Mapping[str, Any], folder: Path, train: Any) -> Any:

@@ -39,6 +39,13 @@ def noted() -> Iterator[None]:
     print(f"\n{watch.note()}", flush=True)
 
 
+def reported(report: Mapping[str, Any]) -> str:
+    """Where the numbers in a run's report come from, in two sentences; a report names its code by digests."""
+    environment = report["environment"]
+    day = environment["created"].partition("T")[0]
+    return f"From the report of {report['run']} of {day}. {described(environment['machine'])}"
+
+
 def commit(folder: Path) -> str:
     """The commit that is checked out, and whether files differ from it; "unknown" outside of a repository."""
     try:

@@ -3,7 +3,7 @@ from collections import namedtuple
 
 import pytest
 
-from tests.bench.surroundings import Watch, busy, commit, described, others
+from tests.bench.surroundings import Watch, busy, commit, described, others, reported
 
 Times = namedtuple("Times", "user nice system idle")
 
@@ -32,6 +32,13 @@ def test_a_machine_is_told_by_its_cores_its_processor_and_its_gpu():
     facts = {"system": "Linux", "processor": "AMD EPYC", "cores": "2"}
     assert described(facts) == "2 cores of AMD EPYC, no GPU."
     assert described(facts | {"cores": "1", "gpu": "H100"}) == "1 core of AMD EPYC, H100."
+
+
+def test_what_a_report_says_was_measured_when_it_was_made():
+    """On its machine, on its day; the machine that reads it is not named."""
+    facts = {"processor": "AMD EPYC", "cores": "2"}
+    report = {"run": "first", "environment": {"created": "2026-11-30T03:00:00+00:00", "machine": facts}}
+    assert reported(report) == "From the report of first of 2026-11-30. 2 cores of AMD EPYC, no GPU."
 
 
 def test_what_a_processor_does_is_what_it_is_not_idle():
