@@ -1,7 +1,7 @@
 """What an action takes: seconds of the clock on the wall, and seconds of the processor beside them."""
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 from tasks.runs.meter import Meter, Taken
 from tests.bench.section import Row
@@ -32,6 +32,12 @@ def timed(action: Callable[[], Result]) -> tuple[Result, Taken]:
 def seconds(taken: Taken) -> Row:
     """The columns of a table."""
     return {"seconds": taken.seconds, "CPU seconds": taken.cpu_seconds}
+
+
+def of_stages(report: Mapping[str, Any]) -> Row:
+    """The column of the CPU seconds of a run's stages; the stage `report` cannot know its own."""
+    known = total(stage.get("cpu_seconds") for stage in report["stages"] if stage["stage"] != "report")
+    return {"all stages but the report, CPU s": known}
 
 
 def total(values: Iterable[float | None]) -> float | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.settings.workflow import position
-from tests.bench.clock import total
+from tests.bench.clock import of_stages
 from tests.bench.section import Section
 
 SIZES = (1, 2, 4, 8)
@@ -19,11 +19,8 @@ def cores(report: Mapping[str, Any]) -> list[Section]:
     """A row for each number of cores; nothing for a run that reused stages, whose time it does not know."""
     if any(stage["cached"] for stage in report["stages"]):
         return []
-    worked = total(stage.get("cpu_seconds") for stage in report["stages"])
-    rows = [
-        {"cores": size, "first stage to last, s": laid_out(report["stages"], size), "all stages, CPU s": worked}
-        for size in SIZES
-    ]
+    used = of_stages(report)
+    rows = [{"cores": size, "first stage to last, s": laid_out(report["stages"], size)} | used for size in SIZES]
     return [Section(f"{report['run']} on other numbers of cores, by arithmetic", rows)]
 
 

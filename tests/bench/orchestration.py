@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pandas
 
-from tests.bench.clock import total
+from tests.bench.clock import of_stages
 from tests.bench.section import Section
 
 PARENT = {
@@ -166,7 +166,7 @@ def orchestration(state: Path, report: Mapping[str, Any]) -> list[Section]:
         "gap before a task, median, s": float(gaps.median()),
         "90th percentile, s": float(gaps.quantile(0.9)),
         "first task to last, s": spent.wall,
-        "all stages, CPU s": total(stage.get("cpu_seconds") for stage in report["stages"]),
+        **of_stages(report),
         "stage work on the critical path": spent.work / spent.wall,
         "process start and imports": spent.setup / spent.wall,
         "scheduler's part": spent.scheduler / spent.wall,

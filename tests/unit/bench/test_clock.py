@@ -1,7 +1,7 @@
 import pytest
 
 from tasks.runs.meter import Taken
-from tests.bench.clock import Speed, seconds, speed, timed, total
+from tests.bench.clock import Speed, of_stages, seconds, speed, timed, total
 from tests.bench.throughput import times
 
 
@@ -24,6 +24,13 @@ def test_another_way_is_held_against_ours_turn_by_turn():
     row = times("other", ours, others)
     assert (row["other by ours, wall, median"], row["other by ours, CPU, median"]) == (2, 4)
     assert set(times("other", [], []).values()) == {None}
+
+
+def test_the_stages_of_a_run_have_cpu_seconds_but_for_the_report():
+    """Its own are not known while it is made; a run of an earlier release knows none."""
+    stages = [{"stage": "train", "cpu_seconds": 2.0}, {"stage": "report", "cpu_seconds": None}]
+    assert list(of_stages({"stages": stages}).values()) == [2.0]
+    assert list(of_stages({"stages": [{"stage": "train"}]}).values()) == [None]
 
 
 @pytest.mark.parametrize(("values", "expected"), [([1.0, 2.0], 3.0), ([1.0, None], None), ([], 0)])
