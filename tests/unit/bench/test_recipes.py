@@ -2,8 +2,34 @@ import math
 
 import pytest
 
+from tasks.settings.place import Place
 from tasks.settings.training import Tricks
-from tests.bench.recipes import OTHERS, _between, recipes
+from tests.bench.fitting import Result
+from tests.bench.recipes import OTHERS, OWN, _between, recipes, table
+from tests.support import published_runs
+
+
+class Kitchen:
+    """Where nothing is trained: an epoch of the run's own way takes 10 s and of another 20 s, and brings a point."""
+
+    request = published_runs.request("first", epochs=4)
+    place = Place("cifar10", "ann")
+
+    def costs(self, recipes):
+        return [10.0 if recipe.name == OWN else 20.0 for recipe in recipes]
+
+    def tried(self, wanted):
+        costs = self.costs([recipe for recipe, _ in wanted])
+        for (_, epochs), cost in zip(wanted, costs, strict=True):
+            yield [Result(0.5 + 0.01 * epochs, cost * epochs)]
+
+
+def test_a_recipe_is_held_against_the_runs_own_way_in_its_own_time():
+    """Half the epochs where an epoch takes twice the time, and two points less than the own way's four epochs."""
+    *own, other = table(Kitchen(), ["ReLU"])
+    assert [(row["recipe"], row["epochs"]) for row in own] == [(OWN, epochs) for epochs in (3, 4, 5, 6)]
+    assert (other["recipe"], other["epochs"], other["core-minutes"]) == ("ReLU", 2, "0.67")
+    assert (other["validation accuracy"], other["at equal time, points"]) == ("52.00% ± 0.00", "-2.00")
 
 
 def test_each_trick_is_switched_to_what_it_is_not():
