@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tasks.learning.rhythm import rhythm
+
 from tasks.runs.records import input_manifest
 from tasks.runs.stage import Input
 from tasks.settings.place import Place

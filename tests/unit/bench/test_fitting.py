@@ -1,4 +1,5 @@
 from tasks.learning.rhythm import rhythm
+
 from tests.bench.fitting import COST_IMAGES, in_batches_of
 from tests.support import published_runs
 
