@@ -14,8 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tasks.learning.rhythm import rhythm
-
+from tasks.learning.loops.rhythm import rhythm
 from tasks.runs.records import input_manifest
 from tasks.runs.stage import Input
 from tasks.settings.place import Place

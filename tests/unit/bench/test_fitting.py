@@ -1,5 +1,4 @@
-from tasks.learning.rhythm import rhythm
-
+from tasks.learning.loops.rhythm import rhythm
 from tests.bench.fitting import COST_IMAGES, in_batches_of
 from tests.support import published_runs
 
