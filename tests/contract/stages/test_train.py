@@ -13,6 +13,7 @@ from tests.support.stage_commands import speaking
 from tests.support.tiny_data import make_configuration, make_mirror
 
 loop = Lazy("tasks.learning.loop")
+watch = Lazy("tasks.learning.loops.watch")
 PARAMETERS = {"profile": "smoke", "datasets": ["cifar10"], "trials": 1, "epochs": 1}
 
 
@@ -104,7 +105,7 @@ def test_each_replicate_is_trained_with_what_its_own_search_chose(command, tmp_p
 
 def test_a_training_on_a_gpu_has_no_energy(command, learned, monkeypatch, tmp_path):
     """The counter of the processors alone would be a small share of what such a training takes."""
-    monkeypatch.setattr(loop, "Meter", partial(Meter, counters(tmp_path)))
+    monkeypatch.setattr(watch, "Meter", partial(Meter, counters(tmp_path)))
     for stage in ("plan", "fetch", "normalize"):
         assert command(stage, "--run", "r", *(() if stage == "plan" else ("--dataset", "cifar10"))).code == 0
     for seed in (0, 1):
