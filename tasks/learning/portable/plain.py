@@ -1,6 +1,7 @@
 """A trained network as a model of Keras' own layers, which Keras loads without any code of this project.
 
-What this project adds to a layer is how it starts. So a trained layer is an ordinary one with its weights.
+What this project adds to a layer is how it starts, or how fast it computes. So a trained layer is an ordinary one with
+its weights.
 """
 
 from collections.abc import Iterator
