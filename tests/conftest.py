@@ -6,6 +6,7 @@ import signal
 from hypothesis import settings
 
 from dags.stage_operators import THREADS
+from tasks.runs import imports
 from tasks.settings import loading
 
 # Read by the numeric libraries when they are imported: as many workers as cores must not fight for the cores.
@@ -16,6 +17,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A person's own datasets, in config/site/, are no part of what is tested.
 loading.SITE = "nobody's"
+
+# Many tests share a process: what a stage under test can do without, a later test may need.
+imports.OPTIONAL = {}
 
 pytest_plugins = ["tests.support.store_fixtures"]
 

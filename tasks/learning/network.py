@@ -21,7 +21,7 @@ from tasks.learning.layers.initialisation import PatchWhitening, PrincipalDense
 from tasks.learning.layers.mirror import MirrorMean
 from tasks.learning.mapped import PIECE, Images, pieces, row_bytes
 from tasks.settings.training import Tricks
-from tasks.settings.values import Budget, Frozen, Name
+from tasks.settings.values import Budget, Frozen, Hyperparameters, Name
 
 WEIGHTS = "model.weights.h5"
 CONFIGURATION = "model.json"
@@ -39,7 +39,7 @@ class Description(Frozen):
     """
 
     family: Name
-    hyperparameters: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    hyperparameters: Hyperparameters = Field(default_factory=dict)
     shape: tuple[int, int, int]
     classes: Annotated[int, Field(ge=2)]
     budget: Budget

@@ -62,11 +62,14 @@ class Configuration(Workflow):
     unusable: dict[str, dict[str, str]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _prefers_families(self):
+    def _knows_families(self):
         known = (*self.families, *self.unusable.get("families", ()))
-        for family in self.orchestration.priority_families:
-            if family not in known:
-                raise ValueError(f"orchestration.priority_families: {one_of(known, family)}")
+        named = {"orchestration.priority_families": self.orchestration.priority_families}
+        named |= {f"profiles.{name}.search.first": tuple(each.search.first) for name, each in self.profiles.items()}
+        for where, families in named.items():
+            for family in families:
+                if family not in known:
+                    raise ValueError(f"{where}: {one_of(known, family)}")
         return self
 
     def chosen(self, kind: str, wanted: Iterable[str] | None) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from tasks.settings.dataset import MAX_SHIFT
-from tasks.settings.values import Count, Fraction, Frozen, Number, Switch, Whole
+from tasks.settings.values import Count, Fraction, Frozen, Hyperparameters, Name, Number, Switch, Whole
 
 BUDGET_TOLERANCE = 0.01  # of a budget, above and below: how near every model's parameter count must be
 MAX_SHARDS = 64  # of one search
@@ -26,6 +26,7 @@ class Search(Frozen):
     `shards` is how many tasks share the trials of a family; the trials, and the best of them, are the same for any.
     So many consecutive trials are a `cohort`: on the way, the better half of it goes on, and the others stop. A shard
     has whole cohorts. In a cohort of 1 no trial stops early; it is left out of a key.
+    `first` is what the first trial has in place of the declared defaults, by the family.
     """
 
     tuner: Literal["random", "bayesian", "hyperband"]
@@ -34,6 +35,7 @@ class Search(Frozen):
     fraction: Fraction = 1.0
     shards: Annotated[Whole, Field(ge=1, le=MAX_SHARDS)] = 1
     cohort: Annotated[Whole, Field(ge=1, le=MAX_COHORT, exclude_if=lambda cohort: cohort == 1)] = 1
+    first: Annotated[dict[Name, Hyperparameters], Field(default_factory=dict, exclude_if=lambda first: not first)]
 
     @model_validator(mode="after")
     def _can_be_shared_out(self):

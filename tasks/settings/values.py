@@ -74,6 +74,7 @@ MAX_COUNT = 10_000
 MIN_BUDGET, MAX_BUDGET = 1_000, 100_000_000  # parameters
 Count = Annotated[Whole, Field(ge=1, le=MAX_COUNT)]
 Budget = Annotated[Whole, Field(ge=MIN_BUDGET, le=MAX_BUDGET)]
+Hyperparameters = dict[str, bool | int | float | str]  # by name: those of a family, and of the optimizer
 
 
 class Frozen(BaseModel):

@@ -90,29 +90,30 @@ def _families(request: Request) -> Iterator[str]:
 
 def _load(module: str, backend: str) -> None:
     """Import the module of a family, which may need what Keras can do without."""
-    import_lean("tasks.learning.network", backend)
+    import_lean("tasks.learning.search.space", backend)
     importlib.import_module(module)
 
 
 def _build(request: Request, family: str, dataset: Dataset) -> None:
-    """Build the model of the declared hyper-parameters without its weights' memory.
+    """Build the model of the first trial without its weights' memory.
 
     Raises:
-        RequestError: it has another size than asked for.
+        RequestError: it has another size than asked for, or its hyper-parameters are not the family's.
         Exception: whatever the family raises.
     """
     import keras
-    import keras_tuner
 
     from tasks.learning.network import Description, core
+    from tasks.learning.search.space import space
 
     unknown = (0.0,) * dataset.image_shape[-1]  # what the data will tell
     description = Description(
         family=family, shape=dataset.image_shape, classes=len(dataset.classes) or LEAST_CLASSES, budget=dataset.budget,
         tricks=request.training.tricks, mean=unknown, std=unknown,
+        hyperparameters=request.search.first.get(family, {}),
     )  # fmt: skip
     with keras.StatelessScope(initialize_variables=False):
-        count = core(description, keras_tuner.HyperParameters()).count_params()
+        count = core(description, space(description)).count_params()
     if abs(count - dataset.budget) > BUDGET_TOLERANCE * dataset.budget:
         raise RequestError(
             f"expected a model within {100 * BUDGET_TOLERANCE:g} % of {dataset.budget:,} parameters, "

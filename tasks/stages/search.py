@@ -21,11 +21,13 @@ class Settings(ModelSettings):
 def settings(request: Request, place: Place) -> Settings:
     """The search's part of the request, without the length of the final training.
 
-    The other shards do not matter either: the search is cut to this shard's trials, as if there were no others.
+    Other families do not matter either, nor other shards: the search is cut to this shard's trials.
     """
     shared = model_settings(request, place, request.search.epochs)
-    numbers = request.search.numbers(place.shard or 0)
-    own = request.search.model_copy(update={"trials": len(numbers), "shards": 1})
+    search, family = request.search, shared.family
+    numbers = search.numbers(place.shard or 0)
+    first = {family: search.first[family]} if family in search.first else {}
+    own = search.model_copy(update={"trials": len(numbers), "shards": 1, "first": first})
     return Settings(**dict(shared), search=own, numbers=numbers)
 
 
@@ -45,7 +47,11 @@ def run(work: Work) -> dict[str, Any]:
     data = work.inputs["data"]
     train, validation = training_parts(data, settings.split)
     search_input = trial_runner.SearchInput(
-        description=Description(**settings.network(), **arrays.network_facts(data)),
+        description=Description(
+            **settings.network(),
+            **arrays.network_facts(data),
+            hyperparameters=settings.search.first.get(settings.family, {}),
+        ),
         train=train,
         validation=validation,
         training=settings.training,

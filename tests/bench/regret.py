@@ -80,10 +80,11 @@ def _proposed(request: Request, place: Place, trials: int, folder: Path) -> list
     from tasks.data import arrays
     from tasks.learning import network
     from tasks.learning.search import proposals
+    from tasks.learning.search.space import space
 
     settings = model_settings(request, place, request.training.epochs)
-    space = proposals.space(network.Description(**settings.network(), **arrays.network_facts(folder)))
-    return list(islice(proposals.proposals(space, request.seed), trials))
+    searched = space(network.Description(**settings.network(), **arrays.network_facts(folder)))
+    return list(islice(proposals.proposals(searched, request.seed), trials))
 
 
 def _chosen(store: Store, run: str, place: Place) -> Values:

@@ -1,6 +1,6 @@
 """The trials that a search proposes. The random tuner draws them by number; the others use Keras Tuner's oracles.
 
-Every tuner tries the declared defaults first, so that even a short search includes values that work.
+Every tuner tries the values of the space first, so that even a short search includes values that work.
 """
 
 import math
@@ -13,8 +13,6 @@ import keras_tuner
 from keras_tuner import oracles
 from keras_tuner.engine.trial import TrialStatus
 
-from tasks.learning.network import Description, core
-from tasks.learning.optimizers import optimizer_space
 from tasks.learning.search.trials import Trial
 from tasks.settings.training import Search
 
@@ -35,18 +33,10 @@ class TrialShare(NamedTuple):
     finished: Sequence[Trial] = ()
 
 
-def space(description: Description) -> keras_tuner.HyperParameters:
-    """The family's search space and the optimizer's, at their defaults."""
-    hp = keras_tuner.HyperParameters()
-    core(description, hp)
-    optimizer_space(hp)
-    return hp
-
-
 def proposals(space: keras_tuner.HyperParameters, seed: int) -> Iterator[dict]:
     """The trials of a random search in the order of their numbers, until the space is used up.
 
-    Trial 0 has the declared defaults. Trial n draws from its own generator, seeded by (seed, n), and draws again if an
+    Trial 0 has the values of `space`. Trial n draws from its own generator, seeded by (seed, n), and draws again if an
     earlier trial has the same values. So any process can compute any trial without running the others.
     """
     proposed: list[dict] = []
@@ -128,7 +118,7 @@ def rungs(epochs: int) -> list[int]:
 
 
 class _Hyperband(oracles.HyperbandOracle):
-    """Successive halving, whose first trial has the declared defaults.
+    """Successive halving, whose first trial has the values of the space.
 
     Li et al., "Hyperband", https://jmlr.org/papers/v18/16-558.html.
     """
@@ -138,7 +128,7 @@ class _Hyperband(oracles.HyperbandOracle):
 
 
 class _Bayesian(oracles.BayesianOptimizationOracle):
-    """Bayesian optimisation, whose first trial has the declared defaults."""
+    """Bayesian optimisation, whose first trial has the values of the space."""
 
     def populate_space(self, trial_id: str) -> dict:
         if not self.trials:

@@ -24,7 +24,8 @@ from tasks.learning.budget import BudgetError
 from tasks.learning.loop import Arrays, DivergenceError, Recipe, Report, fit
 from tasks.learning.mapped import chosen
 from tasks.learning.network import Description, assemble
-from tasks.learning.search.proposals import EARLIER, EPOCHS, NUMBER, OBJECTIVE, TrialShare, oracle_for, space
+from tasks.learning.search.proposals import EARLIER, EPOCHS, NUMBER, OBJECTIVE, TrialShare, oracle_for
+from tasks.learning.search.space import space
 from tasks.learning.search.trials import Trial, ended
 from tasks.settings.dataset import Augmentation
 from tasks.settings.training import Training
@@ -61,13 +62,13 @@ def search(
     In a search by cohorts a trial may be several trainings, each of which goes on from the one before.
 
     Args:
-        search_input: what all trials share.
+        search_input: what all trials share; its description has those values of the first trial that are no defaults.
         share: the trials to run; finished trainings that are proposed again are not run again.
         keep: receives all trainings so far, finished ones too, each time that one more ends.
         report: receives one line for each epoch.
 
     Raises:
-        BudgetError: no widths meet the budget under the default hyper-parameters.
+        BudgetError: no widths meet the budget under the first trial's hyper-parameters.
         BrokenTrialError: a trial ended by something other than its hyper-parameters; finished trials are kept.
     """
     oracle = oracle_for(share, space(search_input.description), search_input.seed)

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, TypeAdapter
 
 from tasks.errors import RequestError
-from tasks.settings.values import Frozen
+from tasks.settings.values import Frozen, Hyperparameters
 
 
 class Trial(Frozen):
@@ -19,7 +19,7 @@ class Trial(Frozen):
     """
 
     number: int = Field(ge=0)
-    hyperparameters: dict[str, bool | int | float | str]
+    hyperparameters: Hyperparameters
     parameters: int | None
     score: float | None
     seconds: float

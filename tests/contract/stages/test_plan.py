@@ -162,6 +162,23 @@ def test_a_family_that_cannot_work_is_known_before_anything_is_spent(request_of,
         check(request_of(**family(name, text)), None)
 
 
+@pytest.mark.parametrize(
+    ("first", "complaint"),
+    [
+        ({"depth": "2-2-2"}, "hyper-parameter: expected one of depths, .*; received 'depth'; did you mean depths"),
+        ({"depths": "deep"}, "hyper-parameter depths: expected one of '1-2-2', .*, received 'deep'"),
+        ({"dropout": 2.0}, "hyper-parameter dropout: expected a number from 0.0 to 0.2, received 2.0"),
+        ({"learning_rate": True}, "hyper-parameter learning_rate: expected a number from 0.003 to 0.03, received True"),
+    ],
+)
+def test_a_first_trial_outside_of_the_space_is_known_before_anything_is_spent(request_of, first, complaint):
+    """Whether the name is none of the space, or the value; even where nothing can be built with it."""
+    request = request_of()
+    search = request.search.model_copy(update={"first": {"cnn": first}})
+    with pytest.raises(RequestError, match=f"^cifar10, cnn: {complaint}"):
+        check(request.model_copy(update={"search": search}), None)
+
+
 def test_the_files_of_a_part_are_counted_before_they_are_fetched(request_of):
     """The format `idx` takes a file of images and a file of labels, and no third."""
     splits = request_of().datasets[0].splits.model_copy(update={"train": ("a", "b"), "test": ("c",)})

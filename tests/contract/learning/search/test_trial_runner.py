@@ -21,6 +21,7 @@ keras_tuner = Lazy("keras_tuner")
 loop = Lazy("tasks.learning.loop")
 network = Lazy("tasks.learning.network")
 proposals = Lazy("tasks.learning.search.proposals")
+searched = Lazy("tasks.learning.search.space")
 trial_runner = Lazy("tasks.learning.search.trial_runner")
 
 SETTINGS = Search(tuner="random", trials=3, epochs=1, fraction=0.5)
@@ -107,7 +108,7 @@ def test_every_trial_is_recorded_and_meets_the_budget(tuner):
     assert [trial.number for trial in tried] == [0, 1, 2, 3, 4]
     assert {trial.status for trial in tried} == {"done"}
     assert all(abs(trial.parameters - 5_000) <= 50 for trial in tried)
-    assert tried[0].hyperparameters == proposals.space(search_input().description).values
+    assert tried[0].hyperparameters == searched.space(search_input().description).values
     assert len({str(trial.hyperparameters) for trial in tried}) == 5
 
 
@@ -138,12 +139,23 @@ def test_a_promoted_trial_goes_on_where_it_stopped():
     assert whole.history[0]["val_accuracy"] == best(tried[:3]).score
 
 
+def test_the_first_trial_has_the_values_that_it_is_given():
+    """And the defaults for the rest. The trials after it are what they would be without."""
+    description = search_input("cnn").description
+    given = searched.space(description.with_hyperparameters({"depths": "2-2-2", "weight_decay": 0.1}))
+    defaults = searched.space(description)
+    assert given.values == {**defaults.values, "depths": "2-2-2", "weight_decay": 0.1}
+    first, *others = islice(proposals.proposals(given, seed=0), 5)
+    assert first == given.values
+    assert others == list(islice(proposals.proposals(defaults, seed=0), 5))[1:]
+
+
 def test_both_families_share_one_optimizer_space():
     """The comparison would not be fair otherwise."""
     spaces = [
         {
             dimension.name: dimension.get_config()
-            for dimension in proposals.space(search_input(family).description).space
+            for dimension in searched.space(search_input(family).description).space
             if dimension.name in {"learning_rate", "weight_decay", "label_smoothing"}
         }
         for family in ("ann", "cnn")
@@ -330,7 +342,7 @@ def test_a_trial_that_failed_does_not_go_on(untrained, monkeypatch):
             raise loop.DivergenceError("the loss is nan")
         return succeed(build, train, validation, recipe, report, checkpoints)
 
-    defaults = proposals.space(search_input().description).values
+    defaults = searched.space(search_input().description).values
     monkeypatch.setattr(trial_runner, "fit", fit)
     tried, _ = run(COHORTS)
     assert (tried[0].status, tried[0].epochs) == ("failed", 2)
@@ -351,7 +363,7 @@ def test_no_trial_is_judged_before_half_of_its_epochs(epochs):
 @cache
 def convolutional():
     """The space of the CNN."""
-    return proposals.space(search_input("cnn").description)
+    return searched.space(search_input("cnn").description)
 
 
 @given(trials=st.integers(1, 40), shards=st.integers(1, 64), cohort=st.integers(1, 9))

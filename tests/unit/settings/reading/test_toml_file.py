@@ -75,6 +75,11 @@ def test_a_location_has_the_line_of_its_key(file, location, line):
         ("site.toml", '[orchestration]\npriority_families = ["cn"]', r"site.toml:2: .*priority_families: .* cnn\?"),
         (
             "site.toml",
+            "[profiles.smoke.search]\nfirst = { cn = { dropout = 0.1 } }",
+            r"site.toml:2: profiles.smoke.search.first: .* cnn\?",
+        ),
+        (
+            "site.toml",
             '[orchestration]\nschedule = "0 25 * * *"',
             r"site.toml:2: .*schedule: expected a cron line .*25",
         ),
