@@ -1,6 +1,7 @@
 """The settings that the search and the training of a family share: the part of the request that shapes a model."""
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -10,7 +11,10 @@ from tasks.settings.dataset import Augmentation
 from tasks.settings.place import Place
 from tasks.settings.request import Request
 from tasks.settings.training import BUDGET_TOLERANCE, SEED_ALONE, Training
-from tasks.settings.values import Budget, Frozen, Name
+from tasks.settings.values import Budget, Frozen, Hyperparameters, Name
+
+if TYPE_CHECKING:
+    from tasks.learning.network import Description
 
 TRAINING_FILES = (*arrays.files("train"), *arrays.files("validation"), arrays.FACTS)  # never those of the test part
 
@@ -32,11 +36,18 @@ class ModelSettings(Frozen):
     split: Annotated[int | None, Field(exclude_if=lambda split: split is None)] = None
     backend: str
 
-    def network(self) -> dict[str, Any]:
-        """The settings that shape the network, as `tasks.learning.network.Description` names them."""
+    def network(self, data: Path, hyperparameters: Hyperparameters) -> "Description":
+        """The network for the images in the folder `data`; what is not in `hyperparameters` takes its default."""
+        from tasks.learning.network import Description
+
         is_mirrored = self.training.tricks.mirror_mean and self.augmentation.flip
-        tricks = self.training.tricks.model_copy(update={"mirror_mean": is_mirrored})
-        return self.model_dump(include={"family", "budget"}) | {"tricks": tricks}
+        return Description(
+            family=self.family,
+            budget=self.budget,
+            tricks=self.training.tricks.model_copy(update={"mirror_mean": is_mirrored}),
+            hyperparameters=hyperparameters,
+            **arrays.network_facts(data),
+        )
 
 
 def model_settings(request: Request, place: Place, epochs: int) -> ModelSettings:

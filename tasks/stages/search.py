@@ -38,8 +38,6 @@ def inputs(request: Request, place: Place) -> dict[str, Input]:
 
 def run(work: Work) -> dict[str, Any]:
     """Write trials.json, the shard's trials in order. Trials that an earlier attempt finished are not run again."""
-    from tasks.data import arrays
-    from tasks.learning.network import Description
     from tasks.learning.search import trial_runner, trials
     from tasks.learning.search.proposals import TrialShare
 
@@ -47,11 +45,7 @@ def run(work: Work) -> dict[str, Any]:
     data = work.inputs["data"]
     train, validation = training_parts(data, settings.split)
     search_input = trial_runner.SearchInput(
-        description=Description(
-            **settings.network(),
-            **arrays.network_facts(data),
-            hyperparameters=settings.search.first.get(settings.family, {}),
-        ),
+        description=settings.network(data, settings.search.first.get(settings.family, {})),
         train=train,
         validation=validation,
         training=settings.training,

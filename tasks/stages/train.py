@@ -23,16 +23,13 @@ def inputs(request: Request, place: Place) -> dict[str, Input]:
 
 def run(work: Work) -> dict[str, Any]:
     """Write the model's weights and configuration, history.json and metrics.json."""
-    from tasks.data import arrays
     from tasks.learning import loop, network
 
     settings: ModelSettings = work.settings
     data = work.inputs["data"]
     best = json.loads((work.inputs["choice"] / "best.json").read_text(encoding="utf-8"))
     hyperparameters = best["hyperparameters"]
-    description = network.Description(
-        **settings.network(), **arrays.network_facts(data), hyperparameters=hyperparameters
-    )
+    description = settings.network(data, hyperparameters)
     fitted = loop.fit(
         partial(network.assemble, description),
         *training_parts(data, settings.split),

@@ -23,7 +23,7 @@ from tasks.stages.model_settings import model_settings
 from tasks.storage.artifacts import materialize
 from tasks.storage.contract import Store
 from tasks.storage.provenance import cores
-from tests.bench.process import THREADS
+from tests.bench.process import SETTINGS
 
 COST_IMAGES = 12_800  # that are enough to tell what an epoch costs
 
@@ -45,7 +45,7 @@ def fetched(store: Store, run: str, given: Input) -> Iterator[Path]:
 
 def pool() -> ProcessPoolExecutor:
     """As many processes as there are cores, each for one training."""
-    os.environ |= dict.fromkeys(THREADS, "1")
+    os.environ |= SETTINGS
     return ProcessPoolExecutor(cores(), get_context("spawn"), max_tasks_per_child=1)
 
 
@@ -84,9 +84,8 @@ def _fitted(request: Request, place: Place, hyperparameters: Mapping[str, Any], 
     from tasks.learning import loop, network
 
     settings, values = model_settings(request, place, request.training.epochs), dict(hyperparameters)
-    description = network.Description(**settings.network(), **arrays.network_facts(folder), hyperparameters=values)
     return loop.fit(
-        partial(network.assemble, description),
+        partial(network.assemble, settings.network(folder, values)),
         train,
         arrays.read(folder, "validation"),
         loop.Recipe(settings.training, settings.augmentation, values, place.seed),

@@ -59,10 +59,11 @@ def by_hyperband(request: Request, place: Place, folder: Path, longest: int) -> 
     from tasks.data import arrays
 
     keras.utils.set_random_seed(place.seed or 0)
+    settings = model_settings(request, place, request.training.epochs)
     train, validation = arrays.read(folder, "train"), arrays.read(folder, "validation")
     with tempfile.TemporaryDirectory() as own:
         tuner = keras_tuner.Hyperband(
-            partial(_compiled, _description(request, place, folder), train[0]),
+            partial(_compiled, settings.network(folder, {}), train[0]),
             objective="val_accuracy",
             max_epochs=longest,
             seed=1 + (place.seed or 0),  # 0 means none
@@ -86,15 +87,6 @@ def by_us(request: Request, place: Place, folder: Path, seconds: float) -> Resul
 
 def _longer(request: Request, epochs: int) -> Request:
     return request.model_copy(update={"training": request.training.model_copy(update={"epochs": epochs})})
-
-
-def _description(request: Request, place: Place, folder: Path) -> Any:
-    """The network of `place` without hyper-parameters."""
-    from tasks.data import arrays
-    from tasks.learning.network import Description
-
-    settings = model_settings(request, place, request.training.epochs)
-    return Description(**settings.network(), **arrays.network_facts(folder))
 
 
 def _compiled(description: Any, images: Any, hp: Any) -> Any:
@@ -123,7 +115,7 @@ def _chosen(request: Request, place: Place, folder: Path) -> dict[str, Any]:
 
     settings = model_settings(request, place, request.search.epochs)
     given = SearchInput(
-        _description(request, place, folder),
+        settings.network(folder, request.search.first.get(settings.family, {})),
         arrays.read(folder, "train"),
         arrays.read(folder, "validation"),
         settings.training,

@@ -7,7 +7,10 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any, NamedTuple
 
-THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+from tasks.runs.numerics import CHOSEN
+
+# As in a stage: https://www.tensorflow.org/api_docs/python/tf/config/threading, and the kernels that a stage chooses.
+SETTINGS = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1") | CHOSEN
 
 
 class Alone(NamedTuple):
@@ -30,7 +33,7 @@ def alone(job: Callable[[], Any], backend: str = "tensorflow") -> Alone:
 
 def _prepare(backend: str) -> None:
     """Before anything imports Keras."""
-    os.environ |= dict.fromkeys(THREADS, "1") | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    os.environ |= SETTINGS | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 def _peak() -> int:

@@ -77,13 +77,11 @@ def _row(trainer: Trainer, chosen: Values, trials: int) -> str:
 
 def _proposed(request: Request, place: Place, trials: int, folder: Path) -> list[Values]:
     """In a process that may import Keras."""
-    from tasks.data import arrays
-    from tasks.learning import network
     from tasks.learning.search import proposals
     from tasks.learning.search.space import space
 
     settings = model_settings(request, place, request.training.epochs)
-    searched = space(network.Description(**settings.network(), **arrays.network_facts(folder)))
+    searched = space(settings.network(folder, request.search.first.get(settings.family, {})))
     return list(islice(proposals.proposals(searched, request.seed), trials))
 
 
