@@ -15,6 +15,7 @@ from tasks.registry.champions.documents import NamedModel
 from tasks.registry.packages import require
 from tasks.registry.prediction.answers import Engine
 from tasks.registry.trained import Trained, replicate
+from tasks.runs.imports import import_lean
 from tasks.storage.artifacts import find, read_file
 from tasks.storage.contract import Store
 
@@ -49,6 +50,7 @@ def _loaded(trained: Trained, model: NamedModel, otherwise: str) -> tuple[Any, f
     """The network and its temperature."""
     os.environ["KERAS_BACKEND"] = trained.backend
     require(("keras", "keras_tuner", trained.backend), otherwise)
+    import_lean("tasks.learning.network", trained.backend)
     from tasks.learning import network
 
     try:
