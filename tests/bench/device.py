@@ -76,11 +76,12 @@ def _epochs(case: Case) -> Any:
     from tests.bench.stand_in import described, noise
 
     configuration = load_configuration()
-    dataset = configuration.datasets[case.dataset]
+    dataset, profile = configuration.datasets[case.dataset], configuration.profiles[PROFILE]
     wanted = {"batch_size": case.batch, "least_steps": 0, "loop": case.loop}
-    training = configuration.profiles[PROFILE].training.model_copy(update=wanted)
-    network = assemble(described(dataset, case.family).model_copy(update={"tricks": training.tricks}))
-    recipe = loop.Recipe(training, dataset.augmentation, {}, 0)
+    training, values = profile.training.model_copy(update=wanted), profile.search.first.get(case.family, {})
+    asked = {"tricks": training.tricks, "hyperparameters": values}
+    network = assemble(described(dataset, case.family).model_copy(update=asked))
+    recipe = loop.Recipe(training, dataset.augmentation, values, 0)
     watch = Watch(Pulse(lambda line: None, 60.0))
     images = noise(dataset, case.batch * case.steps)
     trainer, chance = loop.prepared(network, images, noise(dataset, case.batch), recipe)
