@@ -109,7 +109,7 @@ class Kitchen(NamedTuple):
         futures = [
             [
                 self.executor.submit(
-                    trained, asked(self.request, recipe, epochs), self._under(seed), recipe.values, self.folder
+                    trained, asked(self.request, recipe, epochs), self._under(seed), dict(recipe.values), self.folder
                 )
                 for seed in range(self.seeds)
             ]
@@ -121,7 +121,9 @@ class Kitchen(NamedTuple):
     def costs(self, recipes: Sequence[Recipe]) -> list[float]:
         """About the core-seconds of one epoch of each recipe."""
         futures = [
-            self.executor.submit(epoch_cost, asked(self.request, recipe, 1), self._under(0), recipe.values, self.folder)
+            self.executor.submit(
+                epoch_cost, asked(self.request, recipe, 1), self._under(0), dict(recipe.values), self.folder
+            )
             for recipe in recipes
         ]
         return [future.result() for future in futures]

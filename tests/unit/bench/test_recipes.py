@@ -1,4 +1,7 @@
 import math
+import pickle
+from concurrent.futures import Executor, Future
+from pathlib import Path
 
 import pytest
 
@@ -6,6 +9,7 @@ from tasks.settings.place import Place
 from tasks.settings.training import Tricks
 from tests.bench.fitting import Result
 from tests.bench.recipes import OTHERS, OWN, _between, recipes, table
+from tests.bench.recipes import Kitchen as RealKitchen
 from tests.support import published_runs
 
 
@@ -30,6 +34,23 @@ def test_a_recipe_is_held_against_the_runs_own_way_in_its_own_time():
     assert [(row["recipe"], row["epochs"]) for row in own] == [(OWN, epochs) for epochs in (3, 4, 5, 6)]
     assert (other["recipe"], other["epochs"], other["core-minutes"]) == ("ReLU", 2, "0.67")
     assert (other["validation accuracy"], other["at equal time, points"]) == ("52.00% ± 0.00", "-2.00")
+
+
+class Elsewhere(Executor):
+    """Another process, as far as what is brought there has to be pickled. Nothing is trained."""
+
+    def submit(self, function, *arguments):
+        pickle.loads(pickle.dumps((function, arguments)))
+        future = Future()
+        future.set_result(Result(0.5, 1.0))
+        return future
+
+
+def test_every_recipe_reaches_another_process():
+    """All that a training needs can be pickled: the price of an epoch first, then a training a seed."""
+    kitchen, every = RealKitchen(Elsewhere(), Kitchen.request, Kitchen.place, Path("data"), 2), list(recipes(Tricks()))
+    assert len(kitchen.costs(every)) == len(every)
+    assert [len(results) for results in kitchen.tried([(recipe, 3) for recipe in every])] == [2] * len(every)
 
 
 def test_each_trick_is_switched_to_what_it_is_not():
