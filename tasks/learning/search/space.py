@@ -42,11 +42,19 @@ def _check_values(description: Description, hp: keras_tuner.HyperParameters) -> 
 def _problem(dimension: dimensions.HyperParameter, value: object) -> str | None:
     """What a value of this dimension has to be, where `value` is not."""
     if isinstance(dimension, dimensions.Int | dimensions.Float):
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and dimension.min_value <= value <= dimension.max_value:
+        kind, word = (int, "whole number") if isinstance(dimension, dimensions.Int) else (int | float, "number")
+        is_one = isinstance(value, kind) and not isinstance(value, bool)
+        if is_one and dimension.min_value <= value <= dimension.max_value:
             return None
-        return f"a number from {dimension.min_value} to {dimension.max_value}"
-    values = [False, True] if isinstance(dimension, dimensions.Boolean) else list(dimension.values)
+        return f"a {word} from {dimension.min_value} to {dimension.max_value}"
+    values = _values(dimension)
     if any(type(value) is type(each) and value == each for each in values):
         return None
     return f"one of {', '.join(map(repr, values))}"
+
+
+def _values(dimension: dimensions.HyperParameter) -> list[object]:
+    """All values of a dimension that has no range."""
+    if isinstance(dimension, dimensions.Boolean):
+        return [False, True]
+    return [dimension.value] if isinstance(dimension, dimensions.Fixed) else list(dimension.values)
