@@ -70,6 +70,10 @@ class Search(Frozen):
             )
         return self
 
+    def first_of(self, family: str) -> Hyperparameters:
+        """What the first trial of `family` has in place of the declared defaults."""
+        return self.first.get(family, {})
+
     def cohorts(self, trials: int) -> int:
         """How many cohorts so many trials are; the last one may be smaller."""
         return math.ceil(trials / self.cohort)

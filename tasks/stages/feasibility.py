@@ -103,17 +103,17 @@ def _build(request: Request, family: str, dataset: Dataset) -> None:
     """
     import keras
 
-    from tasks.learning.network import Description, core
-    from tasks.learning.search.space import space
+    from tasks.learning.network import Description
+    from tasks.learning.search.space import first
 
     unknown = (0.0,) * dataset.image_shape[-1]  # what the data will tell
     description = Description(
         family=family, shape=dataset.image_shape, classes=len(dataset.classes) or LEAST_CLASSES, budget=dataset.budget,
         tricks=request.training.tricks, mean=unknown, std=unknown,
-        hyperparameters=request.search.first.get(family, {}),
+        hyperparameters=request.search.first_of(family),
     )  # fmt: skip
     with keras.StatelessScope(initialize_variables=False):
-        count = core(description, space(description)).count_params()
+        count = first(description).model.count_params()
     if abs(count - dataset.budget) > BUDGET_TOLERANCE * dataset.budget:
         raise RequestError(
             f"expected a model within {100 * BUDGET_TOLERANCE:g} % of {dataset.budget:,} parameters, "

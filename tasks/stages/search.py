@@ -45,7 +45,7 @@ def run(work: Work) -> dict[str, Any]:
     data = work.inputs["data"]
     train, validation = training_parts(data, settings.split)
     search_input = trial_runner.SearchInput(
-        description=settings.network(data, settings.search.first.get(settings.family, {})),
+        description=settings.network(data, settings.search.first_of(settings.family)),
         train=train,
         validation=validation,
         training=settings.training,

@@ -78,7 +78,7 @@ def _epochs(case: Case) -> Any:
     configuration = load_configuration()
     dataset, profile = configuration.datasets[case.dataset], configuration.profiles[PROFILE]
     wanted = {"batch_size": case.batch, "least_steps": 0, "loop": case.loop}
-    training, values = profile.training.model_copy(update=wanted), profile.search.first.get(case.family, {})
+    training, values = profile.training.model_copy(update=wanted), profile.search.first_of(case.family)
     asked = {"tricks": training.tricks, "hyperparameters": values}
     network = assemble(described(dataset, case.family).model_copy(update=asked))
     recipe = loop.Recipe(training, dataset.augmentation, values, 0)

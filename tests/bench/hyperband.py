@@ -115,7 +115,7 @@ def _chosen(request: Request, place: Place, folder: Path) -> dict[str, Any]:
 
     settings = model_settings(request, place, request.search.epochs)
     given = SearchInput(
-        settings.network(folder, request.search.first.get(settings.family, {})),
+        settings.network(folder, request.search.first_of(settings.family)),
         arrays.read(folder, "train"),
         arrays.read(folder, "validation"),
         settings.training,

@@ -81,7 +81,7 @@ def _proposed(request: Request, place: Place, trials: int, folder: Path) -> list
     from tasks.learning.search.space import space
 
     settings = model_settings(request, place, request.training.epochs)
-    searched = space(settings.network(folder, request.search.first.get(settings.family, {})))
+    searched = space(settings.network(folder, request.search.first_of(settings.family)))
     return list(islice(proposals.proposals(searched, request.seed), trials))
 
 

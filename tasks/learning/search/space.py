@@ -1,5 +1,8 @@
 """The space of a search: every choice of a family and of the optimizer, at the values of the first trial."""
 
+from typing import NamedTuple
+
+import keras
 import keras_tuner
 from keras_tuner.engine import hyperparameters as dimensions
 
@@ -9,7 +12,19 @@ from tasks.learning.optimizers import optimizer_space
 from tasks.settings.reading.messages import one_of
 
 
+class First(NamedTuple):
+    """What a search begins with: its space at the values of the first trial, and the model of these."""
+
+    space: keras_tuner.HyperParameters
+    model: keras.Model
+
+
 def space(description: Description) -> keras_tuner.HyperParameters:
+    """The space of `first`; raises as it does."""
+    return first(description).space
+
+
+def first(description: Description) -> First:
     """The family's search space and the optimizer's, at the hyper-parameters of `description`, or at the defaults.
 
     Raises:
@@ -19,7 +34,7 @@ def space(description: Description) -> keras_tuner.HyperParameters:
     hp = keras_tuner.HyperParameters()
     hp.values = dict(description.hyperparameters)
     try:
-        core(description, hp)
+        model = core(description, hp)
         optimizer_space(hp)
     finally:  # a value outside of the space may be why there is no model
         _check_values(description, hp)
@@ -27,7 +42,7 @@ def space(description: Description) -> keras_tuner.HyperParameters:
     for name in description.hyperparameters:
         if name not in known:
             raise RequestError(f"hyper-parameter: {one_of(known, name)}")
-    return hp
+    return First(hp, model)
 
 
 def _check_values(description: Description, hp: keras_tuner.HyperParameters) -> None:
