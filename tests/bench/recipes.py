@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,7 +33,7 @@ from tests.bench.surroundings import noted
 OWN = "as configured"
 LENGTHS = (-1, 0, 1, 2)  # epochs more than configured, at which the run's own way is measured
 USUAL = {"averaging": 0.99, "mixup": 0.2, "erasing": 8}  # what a trick that is off is tried at
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+NOTHING: Mapping[str, Any] = {}  # other processes get it, and a mapping proxy cannot be pickled
 
 
 class Recipe(NamedTuple):
@@ -109,7 +108,7 @@ class Kitchen(NamedTuple):
         futures = [
             [
                 self.executor.submit(
-                    trained, asked(self.request, recipe, epochs), self._under(seed), dict(recipe.values), self.folder
+                    trained, asked(self.request, recipe, epochs), self._under(seed), recipe.values, self.folder
                 )
                 for seed in range(self.seeds)
             ]
@@ -121,9 +120,7 @@ class Kitchen(NamedTuple):
     def costs(self, recipes: Sequence[Recipe]) -> list[float]:
         """About the core-seconds of one epoch of each recipe."""
         futures = [
-            self.executor.submit(
-                epoch_cost, asked(self.request, recipe, 1), self._under(0), dict(recipe.values), self.folder
-            )
+            self.executor.submit(epoch_cost, asked(self.request, recipe, 1), self._under(0), recipe.values, self.folder)
             for recipe in recipes
         ]
         return [future.result() for future in futures]
