@@ -191,9 +191,6 @@ def _settings(airflow: Airflow) -> dict[str, object]:
         # A task's token must outlive its longest stage: https://github.com/apache/airflow/issues/67939
         "execution_api__jwt_expiration_time": 7 * 24 * 3600,
         "scheduler__use_job_schedule": airflow.scheduled,
-        # The pause between two looks at the database bounds the gap between a task and its successor. Each look takes
-        # some 40 ms of a core that trains.
-        "scheduler__scheduler_idle_sleep_time": 0.5,
         # A worker reports every 5 s, from this machine: the task of a killed one is tried again after 1 minute, not 5.
         "scheduler__task_instance_heartbeat_timeout": 60,
         "dag_processor__min_file_process_interval": 300,
