@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from rich.console import Console
@@ -14,7 +15,8 @@ from tasks.settings.place import Place
 from tests.support import synthetic
 
 OUTLOOK = Outlook(3, 8, 41.0)
-START, END = "2026-11-23T10:00:00Z", "2026-11-23T10:01:05Z"
+# What runs has run for as long as what has ended took, whatever day it is.
+START, END = ((datetime.now(UTC) - timedelta(seconds=passed)).isoformat() for passed in (65, 0))
 
 
 REQUEST = synthetic.request(replicates=2).model_copy(update={"seed": 7})
