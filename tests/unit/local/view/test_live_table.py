@@ -16,7 +16,8 @@ from tests.support import synthetic
 
 OUTLOOK = Outlook(3, 8, 41.0)
 # What runs has run for as long as what has ended took, whatever day it is.
-START, END = ((datetime.now(UTC) - timedelta(seconds=passed)).isoformat() for passed in (65, 0))
+NOW = datetime.now(UTC)
+START, END = (NOW - timedelta(seconds=65)).isoformat(), NOW.isoformat()
 
 
 REQUEST = synthetic.request(replicates=2).model_copy(update={"seed": 7})
