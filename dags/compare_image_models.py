@@ -41,7 +41,7 @@ from dags.notifications.deadline import expect_in_time
 from dags.notifications.operators import notify
 from dags.site import surroundings
 from dags.stage_command import RunnerError
-from dags.stage_operators import RETRIED, command, runner, settings
+from dags.stage_operators import command, defaults, runner, settings
 from dags.store_access import stored
 from dags.task_states import ended
 from dags.trigger_form import trigger_form
@@ -243,7 +243,7 @@ with DAG(
     max_active_runs=1,
     user_defined_macros={"asked": asked},
     tags=["image models", "comparison"],
-    default_args=RETRIED,
+    default_args=defaults(ORCHESTRATION),
 ) as dag:
     # As JSON in an environment variable; `plan` checks it again.
     environment = {

@@ -9,14 +9,14 @@ from airflow.sdk import DAG
 from dags.notifications.comparison import LATE, late
 from dags.notifications.operators import notify
 from dags.site import surroundings
-from tasks.settings.loading import configured
-from tasks.settings.notifications import Notifications
+from dags.stage_operators import defaults
+from tasks.settings.loading import Configuration, configured
 from tasks.settings.workflow import LATE_DAG_ID
 
 
-def late_runs(told: Notifications) -> DAG | None:
+def late_runs(config: Configuration) -> DAG | None:
     """The DAG; None where a run may take any time."""
-    if told.expected is None:
+    if config.notifications.expected is None:
         return None
     with DAG(
         LATE_DAG_ID,
@@ -26,10 +26,10 @@ def late_runs(told: Notifications) -> DAG | None:
         catchup=False,
         is_paused_upon_creation=False,
         tags=["image models", "notifications"],
-        default_args={"owner": "like-for-like"},
+        default_args=defaults(config.orchestration, {"retries": 0}),
     ) as dag:
-        notify(told, late, LATE)
+        notify(config.notifications, late, LATE)
     return dag
 
 
-dag = late_runs(configured(surroundings()).notifications)
+dag = late_runs(configured(surroundings()))

@@ -20,7 +20,7 @@ from dags.assets import CANDIDATES, any_of, asked, candidate, passed
 from dags.notifications.operators import notify
 from dags.notifications.promotion import DECIDED, WAITING, decided, waiting
 from dags.site import surroundings
-from dags.stage_operators import RETRIED, command
+from dags.stage_operators import command, defaults
 from dags.task_states import ended
 from dags.trigger_form import several
 from tasks.settings.loading import configured
@@ -89,7 +89,7 @@ with DAG(
     is_paused_upon_creation=False,
     max_active_runs=RUNS,
     tags=["image models", "champions"],
-    default_args=RETRIED,
+    default_args=defaults(ORCHESTRATION),
 ) as dag:
     chosen, end = datasets(), complete()
     for name in CONFIGURATION.datasets:

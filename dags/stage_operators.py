@@ -20,9 +20,8 @@ THREADS = (
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
 )
-# What every task of a DAG has: whose it is, and how it is tried again.
-RETRIED = {
-    "owner": "like-for-like",
+# How a task is tried again, unless its DAG says otherwise.
+RETRIED: Mapping[str, Any] = {
     "retries": 2,
     "retry_delay": timedelta(seconds=10),
     "retry_exponential_backoff": 3.0,
@@ -35,6 +34,18 @@ def runner(orchestration: Orchestration) -> ModuleType:
     return importlib.import_module(f"dags.runners.{orchestration.runner}")
 
 
+def defaults(orchestration: Orchestration, tried: Mapping[str, Any] = RETRIED) -> dict[str, Any]:
+    """What every task of a DAG has: whose it is, which workers take it, and how it is tried again."""
+    return {"owner": "like-for-like", **workers(orchestration), **tried}
+
+
+def workers(orchestration: Orchestration, *, training: bool = False) -> dict[str, str]:
+    """Queue and executor of a task that trains, or of another; what nobody configured is Airflow's to say."""
+    kind = "training" if training else "other"
+    asked = {"queue": getattr(orchestration.queues, kind), "executor": getattr(orchestration.executors, kind)}
+    return {name: value for name, value in asked.items() if value}
+
+
 def settings(stage: str, orchestration: Orchestration) -> dict[str, Any]:
     """What every task of `stage` shares."""
     shared: dict[str, Any] = {
@@ -44,8 +55,8 @@ def settings(stage: str, orchestration: Orchestration) -> dict[str, Any]:
         "do_xcom_push": False,
         "env": dict.fromkeys(THREADS, str(orchestration.threads)),
     }
-    pool = {"pool": POOL} if COMMANDS[stage].trains else {}
-    return shared | runner(orchestration).options(stage, orchestration) | pool
+    training = {"pool": POOL, **workers(orchestration, training=True)} if COMMANDS[stage].trains else {}
+    return shared | runner(orchestration).options(stage, orchestration) | training
 
 
 def command(

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.assets import watch, watched
 from dags.site import surroundings
+from dags.stage_operators import defaults
 from tasks.settings.loading import Configuration, configured
 from tasks.settings.workflow import DAG_ID, WATCH_DAG_ID
 
@@ -41,7 +42,7 @@ def watch_data(config: Configuration) -> DAG | None:
         is_paused_upon_creation=False,
         max_active_runs=1,
         tags=["image models", "data"],
-        default_args={"owner": "like-for-like", "retries": 0},  # the next tick looks again
+        default_args=defaults(config.orchestration, {"retries": 0}),  # the next tick looks again
     ) as dag:
         gate = no_run_is_active()
         for dataset in datasets:

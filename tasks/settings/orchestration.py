@@ -22,6 +22,13 @@ Label = Annotated[
 ConnectionId = Annotated[
     str, matching("[A-Za-z0-9_.-]{1,200}", "a connection's id of letters, digits and _.-, of at most 200 characters")
 ]
+Queue = Annotated[
+    str, matching("[A-Za-z0-9_.-]{1,200}", "a queue's name of letters, digits and _.-, of at most 200 characters")
+]
+Executor = Annotated[
+    str,
+    matching("[A-Za-z_][A-Za-z0-9_.]{0,199}", "an executor of Airflow: its class, its path or its alias"),
+]
 Executable = Annotated[Text, matching("/.+", "the path of a program, from the root")]
 Seconds = Annotated[Whole, Field(ge=1, le=7 * 24 * 3600)]
 MAX_GPUS = 64
@@ -123,6 +130,23 @@ class Retraining(Frozen):
     precision: Annotated[Number, Field(ge=0, le=100)] = 0.5
 
 
+class Queues(Frozen):
+    """Which of Airflow's workers take a task: those of `training` for the stages that train; None is Airflow's default.
+
+    Without `training`, the stages that train go where the others go.
+    """
+
+    training: Queue | None = None
+    other: Queue | None = None
+
+
+class Executors(Frozen):
+    """By which of Airflow's executors a task is sent, where it has several; None and `training` as for `Queues`."""
+
+    training: Executor | None = None
+    other: Executor | None = None
+
+
 class Orchestration(Frozen):
     """What the DAG files need to know; an empty schedule means only by hand."""
 
@@ -135,6 +159,8 @@ class Orchestration(Frozen):
     store_connection: ConnectionId | None = None  # of Airflow, of the type `aws`; None leaves it to the AWS variables
     approval_look_seconds: Seconds = 300  # how often a waiting approval looks whether a newer candidate came
     priority_families: tuple[str, ...] = ()  # they get free slots first, see `priority` in the DAG
+    queues: Queues = Queues()
+    executors: Executors = Executors()
     retraining: Retraining = Retraining()
     docker: Docker = Docker()
     kubernetes: Kubernetes = Kubernetes()

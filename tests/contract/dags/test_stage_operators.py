@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from dags.stage_operators import settings
+from dags.stage_operators import settings, workers
+from tasks.project import PROJECT
 from tasks.settings.orchestration import Orchestration
+from tasks.settings.workflow import POOL
 from tests.support.lazy import Lazy
+from tests.support.living import add_living
+from tests.support.tiny_data import make_configuration
 
 exceptions = Lazy("airflow.sdk.exceptions")
 
@@ -18,6 +22,21 @@ import json, os, sys
 heard = {"arguments": sys.argv[1:], "environment": dict(os.environ), "folder": os.getcwd()}
 json.dump(heard, open(os.environ["HEARD"], "w"))
 sys.exit(int(os.environ.get("CODE", 0)))
+"""
+
+# With all four DAGs: one looks at data, and one at the clock.
+SITE = """
+[orchestration.queues]
+training = "gpu"
+other = "cpu"
+
+[notifications]
+expected_hours = 1.0
+
+[notifications.channels.team]
+kind = "slack"
+connection = "chat"
+on = ["late"]
 """
 
 
@@ -136,3 +155,31 @@ def test_not_asked_for_is_skipped(run):
     """A stage that the run leaves out is neither a success nor a failure."""
     with pytest.raises(exceptions.AirflowSkipException):
         run(stage="fetch", code=99)
+
+
+def test_every_task_goes_to_its_workers(tmp_path, monkeypatch):
+    """In every DAG, what trains waits in the queue of `training`, and everything else in that of `other`."""
+    own = make_configuration(tmp_path / "config")
+    add_living(own, "living", tmp_path)
+    (own / "site.toml").write_text(SITE)
+    monkeypatch.setenv("WORKFLOW_CONFIG", str(own))
+    bag = Lazy("airflow.dag_processing.dagbag").DagBag(PROJECT / "dags")
+    assert sorted(bag.dags) == ["compare_image_models", "late_runs", "promote_champion", "watch_data"]
+    queues = {(task.pool == POOL, task.queue) for dag in bag.dags.values() for task in dag.tasks}
+    assert queues == {(True, "gpu"), (False, "cpu")}
+
+
+@pytest.mark.parametrize(
+    ("queues", "training", "other"),
+    [
+        ({"training": "gpu"}, {"queue": "gpu"}, {}),
+        ({"other": "cpu"}, {}, {"queue": "cpu"}),
+        ({}, {}, {}),
+    ],
+)
+def test_what_is_not_configured_is_airflows_to_say(queues, training, other):
+    """A queue or an executor that nobody named stands in no task; the stages that train then go with the others."""
+    orchestration = Orchestration(queues=queues, executors={name: f"{name}.Executor" for name in queues})
+    named = [{"executor": f"{name}.Executor"} if name in queues else {} for name in ("training", "other")]
+    for trains, queue, executor in ((True, training, named[0]), (False, other, named[1])):
+        assert workers(orchestration, training=trains) == queue | executor
