@@ -11,7 +11,7 @@ RUN python3 -m venv /uv && /uv/bin/pip install --quiet --no-cache-dir --require-
 ENV PATH=/uv/bin:$PATH UV_PROJECT_ENVIRONMENT=/venv UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1
 WORKDIR /app
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --quiet --no-default-groups --group orchestrate
+RUN uv sync --frozen --quiet --no-default-groups --group orchestrate --group workers
 
 FROM ${BASE}
 # Airflow's home holds its logs and the passwords of its API server. A volume mounted here starts as a copy of it.

@@ -111,7 +111,7 @@ class ForeignAirflow:
     def environment(self) -> dict[str, str]:
         """What the stranger's shell has: Airflow's environment is active, and nothing says where a store is."""
         kept = {name: value for name, value in os.environ.items() if name in ENVIRONMENT or name.startswith(INSTALLERS)}
-        path = [str(self.folder / "venv" / "bin"), str(_uv().parent), os.environ["PATH"]]
+        path = [str(self.folder / "venv" / "bin"), str(uv().parent), os.environ["PATH"]]
         constraints = str(self.folder / "constraints.txt")
         return kept | {
             "PATH": os.pathsep.join(path),
@@ -124,7 +124,7 @@ class ForeignAirflow:
 
     def install(self) -> None:
         """Airflow with PostgreSQL's drivers, at the releases of uv.lock: its constraints file is no package."""
-        exported = _run([_uv(), "export", "--frozen", "--quiet", "--no-hashes", "--no-annotate"], PROJECT, os.environ)
+        exported = _run([uv(), "export", "--frozen", "--quiet", "--no-hashes", "--no-annotate"], PROJECT, os.environ)
         self.write(self.folder / "constraints.txt", exported)
         self.type(f'uv venv --seed --quiet --python "{sys.executable}" ../venv')
         self.type("uv pip install --quiet --python ../venv/bin/python apache-airflow asyncpg psycopg2-binary")
@@ -203,7 +203,8 @@ def _copy_checkout(folder: Path) -> None:
             shutil.copy(PROJECT / name, folder / name)
 
 
-def _uv() -> Path:
+def uv() -> Path:
+    """The uv of this machine, or the one that set-up brought."""
     return Path(shutil.which("uv") or PROJECT / ".state" / "uv" / "bin" / "uv")
 
 

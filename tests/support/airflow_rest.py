@@ -22,6 +22,10 @@ class AirflowRest(AirflowApi):
         assert code == 0, output
         return cls(read_server(machine.state)["url"], Secrets.load(machine.state / "airflow").password)
 
+    def get(self, path):
+        """What the API answers to a question."""
+        return self._call("GET", path)
+
     def change(self, dataset):
         """Say from outside that a dataset has changed, as dags/README.md does."""
         (asset,) = self._call("GET", f"/assets?name_pattern=dataset/{dataset}")["assets"]
