@@ -1,25 +1,33 @@
 """What is the same wherever a stage runs: its command line, and what its exit codes mean."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from dags.gpus import leased
+from dags.site import surroundings
 from tasks.environment import put_back
 from tasks.errors import DiscreetError
+from tasks.settings.loading import configured
 from tasks.settings.place import Place
-from tasks.settings.workflow import WATCH
+from tasks.settings.workflow import COMMANDS, WATCH
 
 # What a retry cannot mend, by the exit code that says so (tasks/errors.py).
 FINAL = {64: "the request or the configuration is wrong", 65: "the data is not what the configuration promises"}
 SKIPPED = 99
+OUT_OF_MEMORY = 75  # tasks/errors.py
 
 
 class RunnerError(DiscreetError, ValueError):
     """The runner's configuration, or what it needs of this machine, is not there: one line, and what to do."""
+
+
+class OutOfMemoryError(AirflowException):
+    """The memory of the stage's device did not suffice."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +80,34 @@ class StageOperator(BaseOperator):
         super().pre_execute(context)
         os.environ.update(put_back(os.environ))
 
-    def fail_for_good(self, code: int | None) -> None:
-        """Fail the task at once when no retry can mend what the exit `code` of its stage says.
+    def on_a_gpu(self, work: Callable[[str | None], None]) -> None:
+        """Do `work` with a GPU of this machine where the stage trains and the settings name some; else with None.
+
+        Where the memory of a GPU that others use too did not suffice, it is done once more, with nobody else on one.
+        """
+        gpus = configured(surroundings()).orchestration.gpus
+        if not gpus.devices or not COMMANDS[self.stage].trains:
+            work(None)
+            return
+        try:
+            with leased(gpus) as device:
+                work(device)
+        except OutOfMemoryError as error:
+            if gpus.trainings_per_gpu == 1:
+                raise
+            self.log.warning("%s; once more, with a GPU for this stage alone", error)
+            with leased(gpus, alone=True) as device:
+                work(device)
+
+    def fail_as_said(self, code: int | None) -> None:
+        """Fail the task as the exit `code` of its stage says, where that is more than that it failed.
 
         Raises:
-            AirflowFailException: none can.
+            AirflowFailException: no retry can mend it.
+            OutOfMemoryError: it may succeed alone.
         """
+        if code == OUT_OF_MEMORY:
+            raise OutOfMemoryError(f"{self.stage}: exit code {code}: the memory did not suffice; see the log")
         if code in FINAL:
             raise AirflowFailException(f"{self.stage}: exit code {code}: {FINAL[code]}; see the log")
 

@@ -1,8 +1,8 @@
 """The command line of the work: `python -m tasks COMMAND ...`; each module of `tasks/commands/` adds its commands.
 
 Only the commands read the environment. Exit codes: 0 done, 99 skipped (not asked for in this run, or an earlier stage
-has not done its work), 64 bad request or configuration, 65 bad data. A retry never helps against 64 and 65. Any other
-code may be retried.
+has not done its work), 64 bad request or configuration, 65 bad data, 75 out of memory. A retry never helps against 64
+and 65. Any other code may be retried.
 """
 
 import argparse
@@ -23,9 +23,10 @@ ENVIRONMENT = """environment:
   DATASET_MIRROR    plan: a folder, http(s):// or s3:// address used in place of the official ones
   WORKFLOW_CONFIG   plan, watch, judge and champion: a folder used in place of config/
   APPROVAL          promote: what became of the approval, as JSON: {"answer": "approved", "by": "ada"}
+  GPU_EXPECTED      1: what trains fails before it begins where it sees no GPU
   KERAS_BACKEND     plan: tensorflow, jax or torch, in place of the profile's backend
 
-exit codes: 0 done, 99 skipped, 64 bad request or configuration, 65 bad data, others may be retried
+exit codes: 0 done, 99 skipped, 64 bad request or configuration, 65 bad data, 75 out of memory, others may be retried
 """
 
 

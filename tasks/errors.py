@@ -1,7 +1,7 @@
 """Errors that a person must mend, or that mean "skip", with their exit codes; and how messages hide secrets.
 
-The codes follow BSD's sysexits.h (64 EX_USAGE, 65 EX_DATAERR); 99 is Airflow's default for "skip this task".
-Any other failure exits with 1 and may be retried.
+The codes follow BSD's sysexits.h (64 EX_USAGE, 65 EX_DATAERR, 75 EX_TEMPFAIL). 99 is Airflow's default for "skip this
+task". Any other failure exits with 1 and may be retried.
 
 An error of this project hides secrets in its message when it is made. So it may be shown anywhere. What others say
 passes `redacted` on its way into a log or a record.
@@ -96,6 +96,12 @@ class DataError(DiscreetError, ValueError):
     """The data are not what the configuration promises; retrying cannot help."""
 
     exit_code = 65
+
+
+class OutOfMemoryError(DiscreetError):
+    """The memory of the machine, or of its GPU, did not suffice; alone on it, the same work may succeed."""
+
+    exit_code = 75
 
 
 class UncheckedError(DiscreetError):

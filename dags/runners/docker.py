@@ -5,7 +5,7 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from docker import APIClient
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.types import DeviceRequest, Mount
 
+from dags.gpus import GPU_EXPECTED
 from dags.portability import KEYS, require_bucket, require_portable, store_variables
 from dags.site import surroundings
 from dags.stage_command import SKIPPED, RunnerError, StageOperator, command_among
@@ -23,8 +24,8 @@ from dags.store_access import addressed, known_before, store_environment
 from tasks.errors import RequestError
 from tasks.settings.addresses import folder_of
 from tasks.settings.loading import configured
-from tasks.settings.orchestration import Docker, Orchestration
-from tasks.settings.workflow import COMMANDS, WATCH
+from tasks.settings.orchestration import Orchestration
+from tasks.settings.workflow import WATCH
 
 LABEL = "like-for-like"
 # Folders of the worker that a stage reads, by the variable that names them; they keep their path in the container.
@@ -89,11 +90,18 @@ class DockerStage(StageOperator, DockerOperator):
             require_image(self.cli, self.image)
             require_portable(environment, _set_in(self.cli, self.image))
             self._remove_orphans(labels)
-            super().execute(context)
+            self.on_a_gpu(partial(self._run, context))
         except (RunnerError, RequestError, APIError) as error:
             raise self._failure(error) from error
+
+    def _run(self, context: Any, gpu: str | None) -> None:
+        """Run the container, which has that GPU alone, or none."""
+        self.device_requests = device_requests(gpu)
+        self._private_environment |= GPU_EXPECTED if gpu else {}
+        try:
+            super().execute(context)
         except AirflowException as error:
-            self.fail_for_good(_exit_code(error))
+            self.fail_as_said(_exit_code(error))
             raise
 
     def _remove_orphans(self, labels: dict[str, str]) -> None:
@@ -116,7 +124,7 @@ OPERATOR = DockerStage
 
 
 def options(stage: str, orchestration: Orchestration) -> dict[str, Any]:
-    """What this runner adds to an operator of `stage`: image, network, and limits; GPUs only where it trains."""
+    """What this runner adds to an operator of `stage`: image, network, and limits."""
     chosen = orchestration.docker
     return {
         "image": chosen.image,
@@ -124,16 +132,13 @@ def options(stage: str, orchestration: Orchestration) -> dict[str, Any]:
         "mem_limit": chosen.memory,
         "cpus": chosen.cpus,
         "shm_size": chosen.shared_memory,
-        "device_requests": device_requests(chosen.gpus) if COMMANDS[stage].trains else [],
     }
 
 
-def device_requests(gpus: int | Sequence[str]) -> list[DeviceRequest]:
-    """The engine's form of `gpus`: a number (-1 for all), or the devices' ids."""
-    if not gpus:
-        return []
-    which = {"count": gpus} if isinstance(gpus, int) else {"device_ids": list(gpus)}
-    return [DeviceRequest(capabilities=[["gpu"]], **which)]
+def device_requests(*gpus: str | None) -> list[DeviceRequest]:
+    """The engine's form of the ids of GPUs."""
+    ids = list(filter(None, gpus))
+    return [DeviceRequest(capabilities=[["gpu"]], device_ids=ids)] if ids else []
 
 
 def check(orchestration: Orchestration) -> None:
@@ -150,8 +155,8 @@ def check(orchestration: Orchestration) -> None:
     require_portable(environment, own)
     if environment and "AWS_ACCESS_KEY_ID" not in {*environment, *own}:
         _require_no_default_profile()
-    if chosen.gpus:
-        _try_gpus(client, chosen)
+    if orchestration.gpus.devices:
+        _try_gpus(client, orchestration)
 
 
 def require_image(client: APIClient, image: str) -> None:
@@ -193,10 +198,10 @@ def _engine() -> APIClient:
         ) from None
 
 
-def _try_gpus(client: APIClient, chosen: Docker) -> None:
-    requests = device_requests(chosen.gpus)
+def _try_gpus(client: APIClient, orchestration: Orchestration) -> None:
+    requests = device_requests(*orchestration.gpus.devices)
     host = client.create_host_config(device_requests=requests, network_mode="none")
-    container = client.create_container(chosen.image, ["python", "-c", ""], host_config=host)
+    container = client.create_container(orchestration.docker.image, ["python", "-c", ""], host_config=host)
     try:
         client.start(container["Id"])
     except APIError as error:
@@ -206,10 +211,10 @@ def _try_gpus(client: APIClient, chosen: Docker) -> None:
 
 
 def _no_gpu(requests: list[DeviceRequest] | None) -> str:
-    asked = ", ".join(str(request["DeviceIDs"] or request["Count"]) for request in requests or [])
+    asked = ", ".join(name for request in requests or [] for name in request["DeviceIDs"])
     return (
-        f"GPUs: the engine cannot give what is asked for ({asked}); install the NVIDIA Container Toolkit, or set "
-        "gpus = 0 in [orchestration.docker]"
+        f"GPUs: the engine cannot give {asked}; install the NVIDIA Container Toolkit, or correct `devices` in "
+        "[orchestration.gpus]"
     )
 
 

@@ -20,6 +20,7 @@ from kubernetes.client import models as k8s
 from kubernetes.config import ConfigException, list_kube_config_contexts
 from kubernetes.config.incluster_config import SERVICE_HOST_ENV_NAME
 
+from dags.gpus import GPU_EXPECTED
 from dags.portability import KNOWN, require_bucket, require_portable, store_variables
 from dags.site import surroundings
 from dags.stage_command import SKIPPED, RunnerError, StageOperator, command_among
@@ -56,7 +57,8 @@ class KubernetesStage(StageOperator, KubernetesPodOperator):
     """
 
     def __init__(self, *, env: Mapping[str, str] | None = None, **options: Any) -> None:
-        self.env = dict(env or {})
+        limits = options["container_resources"].limits or {}
+        self.env = dict(env or {}) | (GPU_EXPECTED if GPU in limits else {})
         super().__init__(
             cmds=["python", "-m", "tasks"],
             arguments=command_among(options).arguments("{{ run_id }}"),
@@ -113,7 +115,7 @@ class KubernetesStage(StageOperator, KubernetesPodOperator):
         except (RunnerError, RequestError) as error:
             raise AirflowFailException(f"{self.stage}: {error}") from error
         except AirflowException:
-            self.fail_for_good(_exit_code(self.remote_pod))
+            self.fail_as_said(_exit_code(self.remote_pod))
             raise
 
 

@@ -3,11 +3,13 @@
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from dags.gpus import GPU_EXPECTED, VISIBLE
 from dags.stage_command import RunnerError, StageOperator, command_among
 from dags.store_access import store_environment
 from tasks.errors import RequestError
@@ -38,6 +40,7 @@ class LocalStage(StageOperator, BashOperator):
         words = command_among(options).arguments('"$RUN_ID"')
         command = " ".join(['exec "$STAGE_PYTHON" -m tasks', *words])
         env = {"RUN_ID": "{{ run_id }}"} | dict(env or {})
+        self._gpu: dict[str, str] = {}
         super().__init__(bash_command=command, env=env, append_env=False, cwd=str(PROJECT), **options)
 
     def get_env(self, context: Any) -> dict:
@@ -52,7 +55,7 @@ class LocalStage(StageOperator, BashOperator):
         python = given.get("STAGE_PYTHON") or configured(given).orchestration.python
         leave = AIRFLOWS + UNSAFE + (SEARCHED if python else ())
         kept = {name: value for name, value in given.items() if not name.startswith(leave)}
-        return kept | NOT_THE_FIRST_SHELL | {"STAGE_PYTHON": python or sys.executable}
+        return kept | self._gpu | NOT_THE_FIRST_SHELL | {"STAGE_PYTHON": python or sys.executable}
 
     def execute(self, context: Any) -> None:
         """Run the command; an exit code that no retry can mend fails the task at once.
@@ -63,12 +66,18 @@ class LocalStage(StageOperator, BashOperator):
             AirflowException: the stage failed for another reason.
         """
         try:
-            super().execute(context)
+            self.on_a_gpu(partial(self._run, context))
         except (RunnerError, RequestError) as error:
             raise AirflowFailException(f"{self.stage}: {error}") from error
+
+    def _run(self, context: Any, gpu: str | None) -> None:
+        """Run the command, which sees that GPU alone, or what the worker sees."""
+        self._gpu = {VISIBLE: gpu, **GPU_EXPECTED} if gpu else {}
+        try:
+            super().execute(context)
         except AirflowException:
             process = self.subprocess_hook.sub_process
-            self.fail_for_good(process and process.returncode)
+            self.fail_as_said(process and process.returncode)
             raise
 
 

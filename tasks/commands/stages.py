@@ -50,7 +50,8 @@ def _stage(options: argparse.Namespace) -> None:
             module.report(request, store)
             return
         place = Place(options.dataset, options.family, options.seed, options.shard, budget=options.budget)
-        execution.execute(module.STAGE, request, place, store, known)
+        expects_gpu = os.environ.get("GPU_EXPECTED") == "1"
+        execution.execute(module.STAGE, request, place, store, known, expects_gpu=expects_gpu)
 
 
 def _plan(run: str, store: Store, prepared: Callable[[Request], None]) -> None:

@@ -24,6 +24,7 @@ from tasks.local import processes
 from tasks.local.patience import Patience, Signs, seconds_of_patience, wait_for
 from tasks.local.private_file import read_object, write_private
 from tasks.project import PROJECT
+from tasks.settings.loading import configured
 from tasks.settings.workflow import POOL
 from tasks.storage.provenance import cores
 
@@ -159,8 +160,8 @@ class Airflow:
 
 
 def slots() -> int:
-    """How many tasks that keep a core busy go on at once: the size of the pool."""
-    return max(2, cores())
+    """How many trainings go on at once: the size of the pool. The settings' GPUs have places for them, or the cores."""
+    return configured(os.environ).orchestration.gpus.places or max(2, cores())
 
 
 def _airflow() -> list[str]:

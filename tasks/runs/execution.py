@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tasks.errors import OutOfMemoryError, RequestError
 from tasks.runs.history import manifest_of
 from tasks.runs.imports import import_lean
 from tasks.runs.numerics import NONE, Numerics
+from tasks.runs.reasons import lack_of_memory
 from tasks.runs.records import Record, now, recorded
 from tasks.runs.stage import REUSED, WARNING, Stage, Work
 from tasks.settings.place import Place, require
@@ -23,15 +25,27 @@ from tasks.storage.provenance import code_digest, computing_libraries, lock_dige
 log = logging.getLogger(__name__)
 
 
-def execute(stage: Stage, request: Request, place: Place, store: Store, numerics: Numerics = NONE) -> Manifest:
+def execute(
+    stage: Stage,
+    request: Request,
+    place: Place,
+    store: Store,
+    numerics: Numerics = NONE,
+    *,
+    expects_gpu: bool = False,
+) -> Manifest:
     """Run `stage` at `place`, or reuse what an earlier run made from the same settings, inputs and code.
 
     `numerics` are the variables of the numeric libraries; the manifest names them.
+
+    Raises:
+        RequestError: a GPU is expected, there is work to do, and the backend sees none.
+        OutOfMemoryError: the memory did not suffice.
     """
     place = require(request, stage.scope, place)
     with recorded(store, request.run, place, stage.name) as record:
         job = _Job(stage, request, place, store, record)
-        manifest = job.reused() or job.made(numerics)
+        manifest = job.reused() or job.made(numerics, expects_gpu=expects_gpu)
         # A reused artifact may have checkpoints too: its maker was killed at this line, or another attempt was faster.
         job.checkpoints.clear()
         job.note_version()
@@ -78,9 +92,14 @@ class _Job:
             self._record.progress(f"{REUSED}; {WARNING if is_warning else ''}{seen}")
         return manifest
 
-    def made(self, numerics: Numerics) -> Manifest:
+    def made(self, numerics: Numerics, *, expects_gpu: bool) -> Manifest:
         """Do the work in a temporary folder, and commit the files that it made."""
         self._record.spent_on_setup(self._imported())
+        if expects_gpu and not self._stage.gpus():
+            raise RequestError(
+                f"GPU_EXPECTED: expected a GPU for what was given one, but {self._request.backend} sees none; start a "
+                'profile with backend = "jax", with the image trainer:gpu or the extra `gpu`, or give it no GPU'
+            )
         with tempfile.TemporaryDirectory(prefix=f"{self._stage.name}-") as scratch:
             output = Path(scratch, "output")
             output.mkdir()
@@ -113,6 +132,10 @@ class _Job:
         self._record.fields["gpus"] = None
         try:
             return self._stage.run(work)
+        except Exception as error:
+            if reason := lack_of_memory(error):
+                raise OutOfMemoryError(f"{self._stage.name}: {reason}") from error
+            raise
         finally:
             self._record.fields["gpus"] = self._stage.gpus()
 

@@ -8,6 +8,8 @@ from urllib.parse import unquote, urlsplit
 from tasks.settings.request import Request
 from tasks.storage.contract import Store
 
+EXHAUSTED = ("ResourceExhaustedError", "OutOfMemoryError")
+
 
 def relative(text: str, request: Request | None, store: Store) -> str:
     """`text` with every object of the store, and every file of the mirror of a run, named relative to these."""
@@ -16,6 +18,19 @@ def relative(text: str, request: Request | None, store: Store) -> str:
     for root in sorted(roots, key=len, reverse=True):  # one may lie within the other
         text = re.sub(rf"(?<![\w./-]){re.escape(root)}(?:/|(?![\w.-]))", _replacing(roots[root]), text)
     return text
+
+
+def lack_of_memory(error: BaseException | None) -> str:
+    """What `error`, or one that caused it, says of memory that did not suffice; empty where none does.
+
+    The libraries' own errors are known by their names: TensorFlow's and PyTorch's classes, JAX' status.
+    """
+    while error:
+        said = " ".join(str(error).split())
+        if isinstance(error, MemoryError) or type(error).__name__ in EXHAUSTED or "RESOURCE_EXHAUSTED" in said:
+            return f"out of memory: {said}"[:500]
+        error = error.__cause__
+    return ""
 
 
 def _replacing(name: str) -> Callable[[re.Match[str]], str]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from tasks.settings.addresses import StoreUri
 from tasks.settings.training import MAX_REPLICATES
@@ -29,6 +29,10 @@ Executor = Annotated[
     str,
     matching("[A-Za-z_][A-Za-z0-9_.]{0,199}", "an executor of Airflow: its class, its path or its alias"),
 ]
+Device = Annotated[
+    str,
+    matching("[A-Za-z0-9-]{1,64}", "the id of a GPU as `nvidia-smi -L` shows it: its number, or GPU-... or MIG-..."),
+]
 Executable = Annotated[Text, matching("/.+", "the path of a program, from the root")]
 Seconds = Annotated[Whole, Field(ge=1, le=7 * 24 * 3600)]
 MAX_GPUS = 64
@@ -53,22 +57,11 @@ def _cron(line: str) -> str:
 Cron = Annotated[str, AfterValidator(_cron)]
 
 
-def _number_or_ids(gpus: object) -> object:
-    is_number = isinstance(gpus, int) and not isinstance(gpus, bool) and -1 <= gpus <= MAX_GPUS
-    if is_number or (isinstance(gpus, list | tuple) and all(isinstance(each, str) for each in gpus)):
-        return gpus
-    raise ValueError(f"expected a whole number from -1 to {MAX_GPUS}, or a list of ids, received {gpus!r:.200}")
-
-
-Gpus = Annotated[int | tuple[str, ...], BeforeValidator(_number_or_ids)]
-
-
 class Docker(Frozen):
     """How the `docker` runner makes a stage's container; sizes as Docker writes them: `512m`, `8g`."""
 
     image: str = "like-for-like/trainer:cpu"
     network: str = "host"
-    gpus: Gpus = 0  # -1 for all of them, or the ids of some
     memory: Size | None = None
     cpus: Annotated[Number, Field(ge=0, le=1024)] = 0  # no limit
     shared_memory: Size = "1g"
@@ -130,6 +123,21 @@ class Retraining(Frozen):
     precision: Annotated[Number, Field(ge=0, le=100)] = 0.5
 
 
+class Gpus(Frozen):
+    """The GPUs of a worker's machine, for the runners `local` and `docker`: each stage that trains gets one of them.
+
+    Without `devices` no stage is given any. `trainings_per_gpu` share a device.
+    """
+
+    devices: tuple[Device, ...] = ()
+    trainings_per_gpu: Annotated[Whole, Field(ge=1, le=16)] = 1
+
+    @property
+    def places(self) -> int:
+        """How many trainings have a device at once."""
+        return len(self.devices) * self.trainings_per_gpu
+
+
 class Queues(Frozen):
     """Which of Airflow's workers take a task: those of `training` for the stages that train; None is Airflow's default.
 
@@ -161,6 +169,7 @@ class Orchestration(Frozen):
     priority_families: tuple[str, ...] = ()  # they get free slots first, see `priority` in the DAG
     queues: Queues = Queues()
     executors: Executors = Executors()
+    gpus: Gpus = Gpus()
     retraining: Retraining = Retraining()
     docker: Docker = Docker()
     kubernetes: Kubernetes = Kubernetes()

@@ -6,11 +6,13 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from tasks.project import PROJECT
+from tasks.settings.loading import load_configuration
 from tasks.settings.orchestration import Docker, Orchestration
 from tests.engine.conftest import ANOTHER, IMAGE, RUN, containers
 from tests.support.lazy import Lazy
@@ -184,30 +186,27 @@ def test_a_store_that_containers_cannot_reach_is_refused(stage, monkeypatch, tmp
         run(stage("plan"))
 
 
-@pytest.mark.parametrize(
-    ("settings", "complaint"),
-    [
-        ({"image": "like-for-like/nowhere:1"}, "image like-for-like/nowhere:1: expected it on the engine"),
-        ({"gpus": 1}, "GPUs: the engine cannot give what is asked for (1)"),
-        ({"gpus": ["GPU-x"]}, "GPUs: the engine cannot give what is asked for (['GPU-x'])"),
-    ],
-)
-def test_what_the_engine_lacks_is_known_before_anything_is_queued(engine, settings, complaint):
-    """The preflight says in one line what is missing."""
-    if "gpus" in settings and os.path.exists("/dev/nvidia0"):
-        pytest.skip("this machine has a GPU")
+def test_an_image_that_the_engine_lacks_is_known_before_anything_is_queued(engine, stage):
+    """The preflight says in one line that it is missing, and a task fails for good: no retry brings one."""
+    settings = {"image": "like-for-like/nowhere:1"}
+    complaint = "image like-for-like/nowhere:1: expected it on the engine"
     with pytest.raises(stage_command.RunnerError) as caught:
         runner.check(Orchestration(runner="docker", docker=Docker(**settings)))
     assert str(caught.value).startswith(complaint)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("settings", "complaint"), [({"image": "like-for-like/nowhere:1"}, "image"), ({"gpus": 1}, "GPUs")]
-)
-def test_what_the_engine_lacks_fails_a_task_for_good(stage, settings, complaint):
-    """A retry brings neither an image nor a GPU."""
-    if "gpus" in settings and os.path.exists("/dev/nvidia0"):
-        pytest.skip("this machine has a GPU")
     with pytest.raises(exceptions.AirflowFailException, match=complaint):
-        run(stage("train", settings=settings, dataset="cifar10", family="cnn", seed=0))
+        run(stage("plan", settings=settings))
+
+
+@pytest.mark.skipif(os.path.exists("/dev/nvidia0"), reason="this machine has a GPU")
+def test_a_gpu_that_the_engine_lacks_is_known_before_anything_is_queued(engine, stage):
+    """The preflight names the devices in one line, and a training fails for good; other stages need none."""
+    config = Path(os.environ["WORKFLOW_CONFIG"])
+    (config / "site.toml").write_text('[orchestration.gpus]\ndevices = ["0", "GPU-x"]\n')
+    with pytest.raises(stage_command.RunnerError) as caught:
+        runner.check(load_configuration(config).orchestration)
+    assert str(caught.value).startswith("GPUs: the engine cannot give 0, GPU-x; install the NVIDIA Container Toolkit")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(exceptions.AirflowFailException, match="GPUs: the engine cannot give 0"):
+        run(stage("train", dataset="cifar10", family="cnn", seed=0))
+    run(stage("plan"))

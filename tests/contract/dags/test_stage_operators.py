@@ -3,16 +3,22 @@
 import json
 import os
 import socket
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from dags.gpus import leased
+from dags.stage_command import OutOfMemoryError
 from dags.stage_operators import settings, workers
 from tasks.project import PROJECT
+from tasks.settings.loading import load_configuration
 from tasks.settings.orchestration import Orchestration
 from tasks.settings.workflow import POOL
 from tests.support.lazy import Lazy
 from tests.support.living import add_living
+from tests.support.patience import PATIENCE
 from tests.support.tiny_data import make_configuration
 
 exceptions = Lazy("airflow.sdk.exceptions")
@@ -183,3 +189,49 @@ def test_what_is_not_configured_is_airflows_to_say(queues, training, other):
     named = [{"executor": f"{name}.Executor"} if name in queues else {} for name in ("training", "other")]
     for trains, queue, executor in ((True, training, named[0]), (False, other, named[1])):
         assert workers(orchestration, training=trains) == queue | executor
+
+
+@pytest.fixture
+def gpus(tmp_path, monkeypatch):
+    """A machine with a GPU, of which two trainings at once may have a part."""
+    own = make_configuration(tmp_path / "config")
+    (own / "site.toml").write_text('[orchestration.gpus]\ndevices = ["3"]\ntrainings_per_gpu = 2\n')
+    monkeypatch.setenv("WORKFLOW_CONFIG", str(own))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    return load_configuration(own).orchestration.gpus
+
+
+def test_a_training_sees_one_gpu_and_must_see_it(run, gpus):
+    """What trains gets one of the machine's GPUs, and is told that it has one; nothing else gets any."""
+    environment = run(stage="train")["environment"]
+    assert (environment["CUDA_VISIBLE_DEVICES"], environment["GPU_EXPECTED"]) == ("3", "1")
+    assert {"CUDA_VISIBLE_DEVICES", "GPU_EXPECTED"} & run(stage="fetch")["environment"].keys() == set()
+
+
+def test_a_training_that_lacked_memory_is_tried_once_with_a_gpu_of_its_own(run, gpus, tmp_path):
+    """It waits until nobody else is on the GPU. Where the memory does not suffice then, the attempt has failed."""
+    heard, ended = tmp_path / "heard.json", []
+
+    def train():
+        with pytest.raises(OutOfMemoryError, match="exit code 75"):
+            run(stage="train", code=75)
+        ended.append(True)
+
+    with leased(gpus):
+        threading.Thread(target=train, daemon=True).start()
+        until(lambda: heard.exists() and heard.read_text())
+        heard.unlink()
+        time.sleep(2)
+        assert not ended
+        assert not heard.exists()
+    until(lambda: ended)
+    assert json.loads(heard.read_text())["environment"]["CUDA_VISIBLE_DEVICES"] == "3"
+
+
+def until(found):
+    """Wait for a truth."""
+    deadline = time.monotonic() + PATIENCE
+    while not found():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)

@@ -82,6 +82,6 @@ def test_the_sites_settings_are_valid(stack, tmp_path):
     for accelerator, gpus in (("cpu", 0), ("gpu", 1)):
         shutil.copy(DOCKER / "compose" / f"{accelerator}.toml", folder / "site.toml")
         orchestration = load_configuration(folder).orchestration
-        assert (orchestration.runner, orchestration.docker.gpus) == ("docker", gpus)
+        assert (orchestration.runner, orchestration.gpus.places) == ("docker", gpus)
         assert orchestration.docker.network == stack["networks"]["stages"]["name"]
         assert orchestration.docker.shared_memory == load_configuration(CONFIG).orchestration.docker.shared_memory

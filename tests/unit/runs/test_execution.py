@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.errors import DataError, NotAskedForError, RequestError
+from tasks.errors import DataError, NotAskedForError, OutOfMemoryError, RequestError
 from tasks.runs import execution
 from tasks.runs.records import input_manifest, read_record, read_records
 from tasks.runs.stage import Input, Stage
@@ -160,3 +160,35 @@ def test_a_place_outside_the_request_is_skipped_and_a_missing_option_is_an_error
     with pytest.raises(RequestError, match="expected --family, received none"):
         execution.execute(stage([]), request, Place("cifar10"), store)
     assert read_records(store, "r1") == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 3.2 GiB"),
+        type("ResourceExhaustedError", (RuntimeError,), {})("OOM when allocating tensor of 3.2 GiB"),
+        RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 3.2 GiB"),
+    ],
+)
+def test_a_lack_of_memory_is_an_error_of_its_own(store, request_of, error):
+    """Whatever a library calls it, and whatever it caused, its exit code says so and its reason has the numbers."""
+    broken = RuntimeError("trial 1/2 broke")
+    broken.__cause__ = error
+    for number, raised in enumerate((error, broken)):
+        with pytest.raises(OutOfMemoryError, match=r"train: out of memory: .*3.2 GiB") as caught:
+            execution.execute(stage([], error=raised), request_of(f"r{number}"), PLACE, store)
+        assert caught.value.exit_code == 75
+
+
+def test_a_gpu_that_is_not_seen_is_an_error_before_the_work(store, request_of):
+    """What was given a GPU trains on one or not at all; what is reused needs none."""
+    calls = []
+    for seen, run in ((0, "r1"), (1, "r2"), (0, "r3")):
+        of_machine = replace(stage(calls), gpus=lambda seen=seen: seen)
+        if run == "r1":
+            with pytest.raises(RequestError, match=r"expected a GPU .* tensorflow sees none"):
+                execution.execute(of_machine, request_of(run), PLACE, store, expects_gpu=True)
+            assert calls == []
+        else:
+            execution.execute(of_machine, request_of(run), PLACE, store, expects_gpu=True)
+    assert calls == [0]

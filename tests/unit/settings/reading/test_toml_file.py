@@ -84,7 +84,8 @@ def test_a_location_has_the_line_of_its_key(file, location, line):
             r"site.toml:2: .*schedule: expected a cron line .*25",
         ),
         ("site.toml", '[orchestration]\nschedule = "mondays"', r"site.toml:2: .*schedule: expected a cron line"),
-        ("site.toml", "[orchestration.docker]\ngpus = true", r"site.toml:2: .*gpus: expected a whole number from -1"),
+        ("site.toml", '[orchestration.gpus]\ndevices = ["all of them"]', r"site.toml:2: .*devices.*the id of a GPU"),
+        ("site.toml", "[orchestration.gpus]\ntrainings_per_gpu = 0", r"site.toml:2: .*per_gpu: expected at least 1"),
     ],
 )
 def test_a_wrong_setting_is_refused_where_it_stands(tmp_path, name, text, expected):
