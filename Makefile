@@ -138,14 +138,22 @@ images: ## the two container images: what a stage runs in, and Airflow with the 
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) \
 	--project-name like-for-like --file docker/compose.yaml $(COMPOSE_FILES)
 
-stack: images ## start the whole workflow in containers: docker/README.md [ACCELERATOR=cpu|gpu]
+# Who runs the tasks: the scheduler's own processes, or a worker beside them. The services of the latter are a profile.
+EXECUTOR ?= local
+STACK = ACCELERATOR=$(ACCELERATOR) EXECUTOR_CLASS=$(EXECUTOR_$(EXECUTOR)) EDGE_API=$(if $(filter edge,$(EXECUTOR)),True,False) \
+	COMPOSE_PROFILES=$(EXECUTOR) $(COMPOSE)
+EXECUTOR_local := LocalExecutor
+EXECUTOR_celery := CeleryExecutor
+EXECUTOR_edge := airflow.providers.edge3.executors.EdgeExecutor
+
+stack: images ## start the whole workflow in containers: docker/README.md [ACCELERATOR=cpu|gpu] [EXECUTOR=local|celery|edge]
 	$(BASE_PYTHON) docker/make_secrets.py
 	chmod -R a+rX docker/compose
-	ACCELERATOR=$(ACCELERATOR) $(COMPOSE) up --detach
+	$(STACK) up --detach
 	@echo "the UI comes up at http://127.0.0.1:$${UI_PORT:-8080}; its login: $$(cat docker/secrets/airflow_passwords)"
 
 stack-down: ## stop the containers; their volumes stay
-	ACCELERATOR=$(ACCELERATOR) $(COMPOSE) down
+	$(STACK) down
 
 # Silent and instant when nothing changed: the stamp is newer than the lock.
 setup: .venv/.synced ## install the locked packages; every target that needs them does so by itself

@@ -15,6 +15,7 @@ FOLDER = Path(__file__).parent / "secrets"
 def contents() -> dict[str, str]:
     """The text of every file, with new random secrets."""
     postgres, store_key, store_secret = secrets.token_urlsafe(24), secrets.token_hex(10), secrets.token_urlsafe(30)
+    broker = secrets.token_urlsafe(24)
     identity = {
         "name": "like-for-like",
         "credentials": [{"accessKey": store_key, "secretKey": store_secret}],
@@ -28,6 +29,8 @@ def contents() -> dict[str, str]:
         "api_secret_key": secrets.token_urlsafe(32),
         "jwt_secret": secrets.token_urlsafe(64),
         "airflow_passwords": json.dumps({"admin": secrets.token_urlsafe(12)}),
+        "broker_password": broker,
+        "broker_uri": f"redis://:{broker}@broker:6379/0",
         "store_identities": json.dumps({"identities": [identity]}),
         "store.env": f"AWS_ACCESS_KEY_ID={store_key}\nAWS_SECRET_ACCESS_KEY={store_secret}\n",
     }

@@ -1,4 +1,4 @@
-"""The head of a team: Airflow's API server, scheduler and DAG processor, and the servers that they need, on one host."""
+"""The head of a team: the host of Airflow's API server, scheduler and DAG processor, and of the servers they need."""
 
 import configparser
 import io

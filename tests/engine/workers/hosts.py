@@ -59,7 +59,7 @@ class Host:
         return process
 
     def type(self, block: str, environment: Mapping[str, str], *, shared: Sequence[Path] = ()) -> str:
-        """Run a block of shell lines there; what it printed. It may write to the folders `shared`, at their own paths."""
+        """Run a block of shell lines there, which may write to the folders `shared`; what it printed."""
         print(f"{self.name}$ {block.strip()}", flush=True)
         line = self._on(["bash", "-euo", "pipefail", "-c", block], ("--bind", shared))
         done = subprocess.run(

@@ -60,6 +60,11 @@ def in_training(head: Head, run: str) -> dict[str, Any]:
     return awaited(look)
 
 
+def again(head: Head, run: str, row: dict[str, Any]) -> dict[str, Any]:
+    """The same task instance, as it is now."""
+    return next(each for each in rows(head, run) if all(each[name] == row[name] for name in ("task_id", "map_index")))
+
+
 def leaked(host: Host, head: Head) -> set[str]:
     """Which secrets of the head and of the store stand in files of a host."""
     secrets = {

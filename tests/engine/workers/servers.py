@@ -1,11 +1,9 @@
-"""The servers of a head that are not Airflow: a database, a broker, and an S3 server behind TLS; each with a password."""
+"""The servers of a head that are not Airflow: a database on its loopback, a broker, and an S3 server behind TLS."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from tasks.project import PROJECT

@@ -1,4 +1,4 @@
-"""What a team has before a machine joins: the page that says how, the wheel, the secrets, and what to bring to a host."""
+"""What a team has before a machine joins: the page that says how, the wheel, and the secrets."""
 
 import os
 import re
@@ -73,7 +73,7 @@ class Team:
         shutil.copy(uv(), host.home / ".local" / "bin")
 
     def install(self, host: Host, lines: str) -> None:
-        """Type lines that install on a host. It may use this machine's cache of packages, and its way to their index."""
+        """Type lines that install on a host, with this machine's cache of packages, and its way to their index."""
         cache = Path(_do(uv(), "cache", "dir").strip())
         kept = {name: value for name, value in os.environ.items() if name in ENVIRONMENT or name.startswith(INSTALLERS)}
         own = {"UV_CACHE_DIR": str(cache), "UV_LINK_MODE": "copy", "UV_CONSTRAINT": str(HOME / "constraints.txt")}

@@ -80,7 +80,7 @@ def test_a_worker_that_dies_in_a_training_is_replaced(head, workers, undisturbed
     report = runs.ended(head, "killed")
     victim.start()
     assert numbers(report) == numbers(undisturbed)
-    (again,) = (each for each in runs.rows(head, "killed", "train_") if each["id"] == row["id"] or _same(each, row))
+    again = runs.again(head, "killed", row)
     assert again["try_number"] > 1
     assert again["hostname"] != row["hostname"]
     assert "continues" in head.log(again)
@@ -103,7 +103,3 @@ def test_a_scheduler_that_dies_and_comes_back_loses_nothing(head, workers, undis
     time.sleep(10)
     head.start("scheduler")
     assert numbers(runs.ended(head, "headless")) == numbers(undisturbed)
-
-
-def _same(one, other):
-    return (one["task_id"], one["map_index"]) == (other["task_id"], other["map_index"])

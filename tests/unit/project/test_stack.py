@@ -21,7 +21,7 @@ def stack():
 @pytest.fixture(scope="module")
 def services(stack):
     found = stack["services"]
-    assert len(found) == 9
+    assert len(found) == 12
     return found
 
 
@@ -43,24 +43,26 @@ def test_only_the_ui_is_published_and_only_on_loopback(services):
 def test_others_images_are_pinned(services):
     """Every image that is not built here has a version for a tag."""
     others = [service["image"] for service in services.values() if not service["image"].startswith("like-for-like/")]
-    assert len(others) == 3
+    assert len(others) == 4
     assert all(re.search(r":\d+\.\d+", image) for image in others), others
 
 
 def test_one_service_sees_the_engines_socket(services):
-    """And one reaches it through that: the scheduler, whose workers make the containers."""
+    """Through that reach it those whose processes make the containers: the scheduler, or a worker."""
     holders = [name for name, service in services.items() if "docker.sock" in str(service.get("volumes"))]
     assert holders == ["engine-proxy"]
     assert [name for name, service in services.items() if "engine" in service.get("networks", [])] == [
         "engine-proxy",
         "scheduler",
+        "celery-worker",
+        "edge-worker",
     ]
 
 
 def test_every_service_that_stays_says_whether_it_is_well(services):
     """What is started for good has a health check, so that the others can wait for it."""
     staying = {name for name, service in services.items() if service.get("restart") == "unless-stopped"}
-    assert len(staying) == 7
+    assert len(staying) == 10
     assert staying == {name for name, service in services.items() if "healthcheck" in service}
 
 
