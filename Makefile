@@ -79,6 +79,7 @@ WORKERS := $(shell n=$$(nproc 2>/dev/null || echo 2); [ "$$n" -lt 4 ] && echo "$
 PYTEST := $(PYTHON) -m pytest
 PARALLEL := $(PYTEST) -n $(WORKERS) --dist loadfile
 FIRST_RUN := tests/workflow/test_first_run.py
+HOSTS := tests/engine/workers
 
 test-unit: setup ## the unit tier, for after every edit: 3 minutes
 	$(PARALLEL) tests/unit
@@ -88,7 +89,13 @@ test: test-unit ## the unit and contract tiers, and one run through the real Air
 	$(PYTEST) $(FIRST_RUN)
 
 test-rest: setup ## what `make test-all` adds: the other runs, faults, and containers where there is an engine
-	$(PYTEST) tests/workflow tests/faults tests/engine --ignore $(FIRST_RUN)
+	$(PYTEST) tests/workflow tests/faults tests/engine --ignore $(FIRST_RUN) --ignore $(HOSTS)
+
+test-engine: setup ## workers on hosts of their own in network namespaces, as root on Debian: 20 minutes
+	$(PYTEST) $(HOSTS)
+
+demo-workers: setup ## a head and two Celery workers on such hosts, to look at, until Ctrl-C
+	$(PYTHON) -m tests.engine.workers.demo
 
 test-all: test test-rest ## every test, as CI: 45 minutes
 

@@ -25,7 +25,7 @@ from tests.support.tiny_data import make_mirror
 MIRROR = "mirror"
 COMPONENTS = ("api-server", "scheduler", "dag-processor")
 PORT, SLOTS = 8080, 4
-LINE = "from like_for_like import compare_image_models, late_runs, promote_champion, watch_data\n"
+LINE = "from like_for_like import compare_image_models, late_runs, promote_champion, watch_data  # the Airflow DAGs\n"
 # What a head has before workers join it. One that dies is missed sooner than by default.
 CONFIGURATION = """
 [core]
@@ -60,14 +60,15 @@ class Head:
     def __init__(self, host: Host, team: Team):
         self.host, self.team = host, team
         self.authority = host.home / "tls" / "ca.pem"
-        self.api = AirflowRest(f"https://{host.address}:{PORT}", team.secrets["person"])
+        self.url = f"https://{host.address}:{PORT}"
+        self.api = AirflowRest(self.url, team.secrets["person"])
         self.store: dict[str, str] = {}
         self._running: dict[str, subprocess.Popen] = {}
 
     @property
     def environment(self) -> dict[str, str]:
         """What the shell on the head has."""
-        path = f"{HOME}/head/bin:{HOME}/.local/bin:{servers.BASE['PATH']}"
+        path = f"{HOME}/head/bin:{servers.BASE['PATH']}"
         trust = {"AWS_CA_BUNDLE": f"{HOME}/tls/ca.pem"}
         return servers.BASE | {"PATH": path, "AIRFLOW_HOME": f"{HOME}/airflow", **trust}
 

@@ -104,7 +104,12 @@ class Host:
 
     def _on(self, line: Sequence[str | Path], more: tuple[str, Sequence[Path]] = ("--bind", ())) -> list[str]:
         """The line that runs `line` on the host, with more folders at their own paths."""
-        disk = (("--bind", self.home, HOME), ("--bind", self.folder / "tmp", "/tmp"))
+        # What bubblewrap makes by itself, only root may enter.
+        disk = (
+            ("--perms", "0755", "--dir", HOME.parent),
+            ("--bind", self.home, HOME),
+            ("--bind", self.folder / "tmp", "/tmp"),
+        )
         machine = (("--ro-bind-try", path, path) for path in (*PROGRAMS, sys.base_prefix))
         names = (("--ro-bind", self.folder / "hosts", "/etc/hosts"), ("--proc", "/proc"), ("--dev", "/dev"))
         others = ((more[0], path, path) for path in more[1])

@@ -26,7 +26,8 @@ backend server
   server store {address}
 """
 # What a program on a host gets of this machine's environment.
-BASE = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": str(HOME), "LANG": "C.UTF-8"}
+SEARCHED = f"{HOME}/.local/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+BASE = {"PATH": SEARCHED, "HOME": str(HOME), "LANG": "C.UTF-8"}
 
 
 def lacking() -> str:

@@ -3,7 +3,7 @@
 import subprocess
 
 from tests.engine.workers.head import Head
-from tests.engine.workers.hosts import HOME, Host
+from tests.engine.workers.hosts import Host
 from tests.engine.workers.servers import BASE
 from tests.engine.workers.team import TITLES
 
@@ -34,9 +34,8 @@ class Worker:
 
     def start(self) -> None:
         """Type the last lines."""
-        environment = BASE | {"PATH": f"{HOME}/.local/bin:{BASE['PATH']}"}
         line = ["bash", "-euc", self._program]
-        self._running = self.host.start(line, environment, self.host.folder / "worker.log")
+        self._running = self.host.start(line, BASE, self.host.folder / "worker.log")
 
     def ended(self) -> bool:
         """Whether it runs no more."""
