@@ -63,7 +63,7 @@ class Bucket:
         policy = {"Version": "2012-10-17", "Statement": self.statements}
         self.client.put_bucket_policy(Bucket=self.name, Policy=json.dumps(policy))
 
-    def keys(self) -> list[str]:
+    def listed(self) -> list[str]:
         """All that is in the bucket, as the owner sees it."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name)
         return [item["Key"] for page in pages for item in page.get("Contents", ())]
@@ -74,7 +74,7 @@ class Bucket:
         return [(version["Key"], version["IsLatest"]) for version in found]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_bucket(server: Ceph, owner: User) -> Callable[..., Bucket]:
     """Make a new bucket; further arguments as boto3 takes them."""
 
