@@ -190,7 +190,7 @@ def test_the_keeper_may_sweep_and_nothing_else(store, tmp_path):
 
 @pytest.mark.parametrize("name", ["worker", "keeper", "reader", "predictor"])
 def test_nothing_beside_the_prefix_is_open(name):
-    """No other prefix, no other bucket, no wildcard among the actions; a keeper sees the names of all broken uploads."""
+    """No other prefix, no other bucket, no wildcard among the actions; but a keeper sees all broken uploads."""
     statements = policy(name, "mine")
     assert not any("*" in action for action in actions(statements))
     for action in {*ACTIONS.values()} - {WITHOUT_PREFIX}:

@@ -199,7 +199,7 @@ def _wait_for(address: str, running: list[subprocess.Popen]) -> None:
             if process.poll() is not None:
                 raise RuntimeError(f"{process.args}: ended with {process.returncode}")
         try:
-            urlopen(address, timeout=5).close()
+            urlopen(address, timeout=PATIENCE).close()
             return
         except HTTPError:
             return  # it answers

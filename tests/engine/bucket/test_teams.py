@@ -10,8 +10,11 @@ from tasks.storage.contract import Refused
 from tasks.storage.location import open_store
 from tasks.storage.retries import RetryPolicy
 from tests.engine.bucket.ceph import User
+from tests.support.lazy import Lazy
 from tests.support.real_run import make_environment, make_run
 from tests.support.stage_commands import in_this_process
+
+store_access = Lazy("dags.store_access")
 
 POLICIES = ("worker", "keeper", "predictor", "reader")
 NAMES = ("team", "team-2")  # one name begins with the other
@@ -69,6 +72,15 @@ def test_latest_and_the_history_are_a_teams_own(teams, tmp_path, monkeypatch):
         assert f"run-of-{name}" in told
         assert sum(f'"run-of-{other}"' in told for other in NAMES) == 1
         json.loads(told)
+
+
+@pytest.mark.parametrize("policy", ["worker", "reader"])
+def test_airflow_reads_what_is_there_and_misses_what_is_not(teams, policy, monkeypatch):
+    """The pages in Airflow's UI find the own report, and take a report that is missing for that."""
+    for name, value in teams["team"].environment(policy).items():
+        monkeypatch.setenv(name, value)
+    assert b"run-of-team" in store_access.stored("reports/latest.json")
+    assert store_access.stored("reports/no-such-run/report.html") is None
 
 
 def test_a_predictor_asks_the_champion_of_the_own_team(teams, tmp_path):
