@@ -70,8 +70,8 @@ class Head:
     def environment(self) -> dict[str, str]:
         """What the shell on the head has."""
         path = f"{HOME}/head/bin:{servers.BASE['PATH']}"
-        trust = {"AWS_CA_BUNDLE": f"{HOME}/tls/ca.pem"}
-        return servers.BASE | {"PATH": path, "AIRFLOW_HOME": f"{HOME}/airflow", **trust}
+        own = {"AWS_CA_BUNDLE": f"{HOME}/tls/ca.pem", "STAGE_PYTHON": f"{HOME}/trainer/bin/python"}
+        return servers.BASE | {"PATH": path, "AIRFLOW_HOME": f"{HOME}/airflow", **own}
 
     def set_up(self) -> None:
         """Start the servers, install the wheel, and configure Airflow as the page says."""
@@ -81,15 +81,19 @@ class Head:
             servers.start_broker(self.host, self.team.secrets["redis"])
         self.store = servers.start_store(self.host)
         self.team.bring(self.host, self.authority, self.store["STORE"])
-        extras = f"airflow,{self.team.kind}"
-        wheel = f'"$(ls ~/like_for_like-*.whl)[{extras}]"'
-        install = f"uv pip install --quiet --python ~/head/bin/python {wheel} asyncpg psycopg2-binary"
-        self.team.install(self.host, f"uv venv --quiet ~/head\n{install}")
+        self._install("head", f"airflow,{self.team.kind}", "asyncpg psycopg2-binary")
+        if self.team.kind == "edge":
+            self._install("trainer", "train")  # the stages that do not train stay here
         self._configure(database)
         self.host.type("airflow db migrate", self.environment)
         self.host.type(f"airflow pools set training {SLOTS} trainings", self.environment)
         self.put_data()
         self.host.type("airflow connections import ~/store.json && rm ~/store.json", self.environment)
+
+    def _install(self, folder: str, extras: str, others: str = "") -> None:
+        wheel = f'"$(ls ~/like_for_like-*.whl)[{extras}]"'
+        line = f"uv pip install --quiet --python ~/{folder}/bin/python {wheel} {others}"
+        self.team.install(self.host, f"uv venv --quiet ~/{folder}\n{line}")
 
     def _configure(self, database: str) -> None:
         """Write the head's files: its configuration with what the page adds, its line of DAGs, the way to the store."""

@@ -5,6 +5,7 @@ programs, and of its files sees those in its own folder alone. A bridge joins th
 One may stand behind a router that translates addresses (NAT): it reaches the others, and they cannot reach it.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -199,11 +200,13 @@ def _configure(space: str, interface: str, address: str) -> None:
 
 
 def _remove_all() -> None:
-    """Remove what was made here, by an earlier session that was killed, too; a cable goes with its network."""
-    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
-    for space in (line.split()[0] for line in listed.splitlines() if line.startswith(PREFIX)):
-        _run("ip", "netns", "delete", space)
-    subprocess.run(["ip", "link", "delete", BRIDGE], capture_output=True, check=False)
+    """Remove what was made here, by tests that were killed, too."""
+    # The cables first: a network that is deleted gives its own back only after a while.
+    for what in ("link", "netns"):
+        listed = subprocess.run(["ip", "-json", what, "show"], capture_output=True, text=True, check=True).stdout
+        for each in json.loads(listed or "[]"):
+            if (name := each.get("ifname") or each["name"]).startswith(PREFIX):
+                _run("ip", what, "delete", name)
     for rule in _rules():
         while not subprocess.run(
             ["iptables", *rule[:2], "--delete", *rule[2:]], capture_output=True, check=False

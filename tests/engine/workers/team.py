@@ -32,7 +32,7 @@ class Team:
 
     def __init__(self, folder: Path, kind: Kind):
         self.folder, self.kind = folder, kind
-        self.secrets = {name: secrets.token_urlsafe(32) for name in ("redis", "secret_key", "jwt_secret", "person")}
+        self.secrets = {name: secrets.token_urlsafe(64) for name in ("redis", "secret_key", "jwt_secret", "person")}
         self.secrets["fernet_key"] = f"{secrets.token_urlsafe(32)}="
         _do(uv(), "build", "--quiet", "--wheel", "--out-dir", folder, PROJECT)
         export = ("export", "--frozen", "--quiet", "--no-hashes", "--no-annotate", "--all-extras", "--project", PROJECT)

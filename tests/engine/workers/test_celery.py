@@ -83,7 +83,7 @@ def test_a_worker_that_dies_in_a_training_is_replaced(head, workers, undisturbed
     again = runs.again(head, "killed", row)
     assert again["try_number"] > 1
     assert again["hostname"] != row["hostname"]
-    assert "continues" in head.log(again)
+    assert "goes on after epoch" in head.log(again)
 
 
 def test_a_cable_that_is_pulled_for_a_minute_loses_nothing(head, workers, undisturbed):

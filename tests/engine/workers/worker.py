@@ -16,7 +16,7 @@ class Worker:
     def __init__(self, host: Host, head: Head):
         self.host, self.head, self._team = host, head, head.team
         lines = self._team.block(LINES.replace("KIND", self._team.kind), "sh").strip().splitlines()
-        self._install, self._program = "\n".join(lines[:-2]), f"{lines[-2]}\nexec {lines[-1]}"
+        self._install, self._program = "\n".join(lines[:-2]), f"{lines[-2]}\nuntil {lines[-1]}; do sleep 5; done"
         self._running: subprocess.Popen | None = None
 
     @property
@@ -33,7 +33,7 @@ class Worker:
         self.start()
 
     def start(self) -> None:
-        """Type the last lines."""
+        """Type the last lines; where the worker fails, it is started again, as a service manager does."""
         line = ["bash", "-euc", self._program]
         self._running = self.host.start(line, BASE, self.host.folder / "worker.log")
 
