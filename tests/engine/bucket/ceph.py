@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,33 +140,32 @@ class Ceph:
 
 @contextmanager
 def ceph(folder: Path) -> Iterator[Ceph]:
-    """The server during the block, with all its files in `folder`."""
-    monitor, http, https = free_port(), free_port(), free_port()
+    """The server during the block, with all its files in `folder`; it ends with this process, however that ends."""
     fsid, disk = str(uuid4()), str(uuid4())
-    secret = base64.b64encode(secrets.token_bytes(32)).decode()
-    names = {"fsid": fsid, "monitor": monitor, "http": http, "https": https, "folder": folder, "gateway": GATEWAY}
-    text = SETTINGS.format(**names, kms_key=KMS_KEY, kms_secret=secret, day=DAY)
-    (folder / "ceph.conf").write_text(text)
+    monitor, http, https = free_port(), free_port(), free_port()
+    ports = {"monitor": monitor, "http": http, "https": https}
+    _configure(folder, fsid, ports)
+    server = Ceph(folder, f"http://127.0.0.1:{http}", f"https://127.0.0.1:{https}")
+    with ExitStack() as running:
+        monitors = str(folder / "monitors")
+        _typed(folder, "monmaptool", "--create", "--fsid", fsid, "--addv", "a", f"[v2:127.0.0.1:{monitor}]", monitors)
+        _typed(folder, "ceph-mon", "--mkfs", "-i", "a", "--monmap", monitors)
+        running.enter_context(_running(folder, "ceph-mon", "-i", "a"))
+        _typed(folder, "ceph", "osd", "new", disk)
+        _typed(folder, "ceph-osd", "--mkfs", "-i", "0", "--osd-uuid", disk)
+        running.enter_context(_running(folder, "ceph-osd", "-i", "0"))
+        _wait_for(server.http, running.enter_context(_running(folder, "radosgw", "-n", GATEWAY)))
+        yield server
+
+
+def _configure(folder: Path, fsid: str, ports: dict[str, int]) -> None:
+    """Settings, certificate, keys and the disk's folder."""
+    kms_secret = base64.b64encode(secrets.token_bytes(32)).decode()
+    names = {"fsid": fsid, "folder": folder, "gateway": GATEWAY, "kms_key": KMS_KEY, "kms_secret": kms_secret}
+    (folder / "ceph.conf").write_text(SETTINGS.format(**names, **ports, day=DAY))
+    (folder / "disk").mkdir()
     make_certificates(folder / "tls", "localhost", "127.0.0.1")
     _make_keys(folder)
-    server = Ceph(folder, f"http://127.0.0.1:{http}", f"https://127.0.0.1:{https}")
-    running: list[subprocess.Popen] = []
-    try:
-        place = str(folder / "monitors")
-        _typed(folder, "monmaptool", "--create", "--fsid", fsid, "--addv", "a", f"[v2:127.0.0.1:{monitor}]", place)
-        _typed(folder, "ceph-mon", "--mkfs", "-i", "a", "--monmap", place)
-        running.append(_started(folder, "ceph-mon", "-i", "a"))
-        _typed(folder, "ceph", "osd", "new", disk)
-        (folder / "disk").mkdir()
-        _typed(folder, "ceph-osd", "--mkfs", "-i", "0", "--osd-uuid", disk)
-        running.append(_started(folder, "ceph-osd", "-i", "0"))
-        running.append(_started(folder, "radosgw", "-n", GATEWAY))
-        _wait_for(server.http, running)
-        yield server
-    finally:
-        for process in reversed(running):
-            process.kill()  # nothing of it is kept
-            process.wait()
 
 
 def _make_keys(folder: Path) -> None:
@@ -185,19 +184,23 @@ def _typed(folder: Path, program: str, *arguments: str) -> None:
         raise RuntimeError(f"{program}: {done.stderr or done.stdout}")
 
 
-def _started(folder: Path, program: str, *arguments: str) -> subprocess.Popen:
+@contextmanager
+def _running(folder: Path, program: str, *arguments: str) -> Iterator[subprocess.Popen]:
+    """One server of Ceph's during the block; nothing of it is kept, so that it is killed."""
+    line = ["setpriv", "--pdeathsig", "KILL", program, "-c", str(folder / "ceph.conf"), "-f", *arguments]
     with (folder / f"{program}.out").open("w") as output:
-        line = [program, "-c", str(folder / "ceph.conf"), "-f", *arguments]
-        return subprocess.Popen(line, cwd=folder, stdout=output, stderr=output)
+        process = subprocess.Popen(line, cwd=folder, stdout=output, stderr=output)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
-def _wait_for(address: str, running: list[subprocess.Popen]) -> None:
+def _wait_for(address: str, gateway: subprocess.Popen) -> None:
     """Until the gateway answers; its first start makes the pools."""
     end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        for process in running:
-            if process.poll() is not None:
-                raise RuntimeError(f"{process.args}: ended with {process.returncode}")
+    while time.monotonic() < end and gateway.poll() is None:
         try:
             urlopen(address, timeout=PATIENCE).close()
             return
@@ -205,4 +208,4 @@ def _wait_for(address: str, running: list[subprocess.Popen]) -> None:
             return  # it answers
         except (URLError, OSError):
             time.sleep(0.2)
-    raise RuntimeError(f"{address}: no answer within {PATIENCE:g} s")
+    raise RuntimeError(f"{address}: expected an answer of radosgw, received none; its exit code is {gateway.poll()}")
