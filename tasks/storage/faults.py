@@ -84,7 +84,7 @@ MAY = {
     "GetObject": "check that these credentials may read this object and list below the prefix; it may be missing",
 }
 MAY_OTHERWISE = "check that these credentials may list, read, write and delete below this prefix"
-USE_TLS = "the bucket's policy may refuse http://: let AWS_ENDPOINT_URL_S3 begin with https://, or "
+USE_TLS = "; the bucket's policy may refuse http://, so let AWS_ENDPOINT_URL_S3 begin with https://"
 OTHERWISE = "try again; if it stays, check the AWS variables and the server's log"
 
 
@@ -125,7 +125,7 @@ def advice(code: str, error: BaseException, endpoint: str) -> str:
     """What to do about an error of this code from the server at `endpoint`."""
     cause = _cause(error)
     if code in REFUSED:
-        return (USE_TLS if endpoint.startswith("http://") else "") + MAY.get(operation_of(error), MAY_OTHERWISE)
+        return MAY.get(operation_of(error), MAY_OTHERWISE) + (USE_TLS if endpoint.startswith("http://") else "")
     if isinstance(cause, ClientError) and _status(cause) in REFUSED_STATUS and ABOUT_CHECKSUMS.search(str(cause)):
         return CHECKSUMS
     return CHECK_PROXY if _is_login(cause) else ADVICE.get(code, OTHERWISE)

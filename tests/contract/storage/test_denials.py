@@ -57,23 +57,21 @@ def test_a_denied_object_that_is_there_is_denied(proxy, store, tmp_path, method)
 def test_where_the_listing_is_denied_too_nobody_knows(proxy, store):
     """Then the refusal stands, and says that the object may be missing."""
     proxy.plan("GET", DENIED, DENIED)
-    with pytest.raises(Refused, match=r"AccessDenied: .*; it may be missing$"):
+    with pytest.raises(Refused, match=r"AccessDenied: .*; it may be missing; "):
         store.read("key")
 
 
 def test_the_advice_is_that_of_the_operation(proxy, store):
     """Who may not write, delete or list reads so; over http, that the policy may demand TLS."""
     for method, use, advice in (
-        ("PUT", lambda: store.write("key", b"x"), r"PutObject.*; .*may write here; .*set STORE_ENCRYPTION$"),
+        ("PUT", lambda: store.write("key", b"x"), r"PutObject.*; .*may write here; .*set STORE_ENCRYPTION; "),
         ("DELETE", lambda: store.delete("key"), r"DeleteObject.*; .*may delete here, and that no lock keeps"),
-        ("GET", lambda: list(store.list("")), r"ListObjectsV2.*; .*may list below this prefix$"),
+        ("GET", lambda: list(store.list("")), r"ListObjectsV2.*; .*may list below this prefix; "),
     ):
         proxy.plan(method, DENIED)
         with pytest.raises(Refused, match=rf"AccessDenied.*{advice}") as raised:
             use()
-        assert "; the bucket's policy may refuse http://: let AWS_ENDPOINT_URL_S3 begin with https://" in str(
-            raised.value
-        )
+        assert str(raised.value).endswith("may refuse http://, so let AWS_ENDPOINT_URL_S3 begin with https://")
 
 
 def test_a_server_that_misses_a_length_is_told_the_older_checksums(proxy, store):
