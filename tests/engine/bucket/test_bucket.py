@@ -15,6 +15,7 @@ from tasks.storage.retries import RetryPolicy
 from tests.engine.bucket.ceph import DAY, KMS_KEY
 from tests.support.attempts import attempt, names, saved, state
 from tests.support.patience import PATIENCE
+from tests.support.real_run import make_environment, make_run
 from tests.support.stage_commands import in_this_process
 
 PREFIX = "team/project"
@@ -114,6 +115,18 @@ def test_a_bucket_that_demands_kms_gets_it(bucket, become, tmp_path):
     for name in ("key", "file"):
         head = bucket.server.client(user).head_object(Bucket=bucket.name, Key=f"{PREFIX}/{name}")
         assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", KMS_KEY)
+
+
+def test_a_whole_run_where_tls_and_kms_are_demanded(bucket, server, tmp_path):
+    """Every stage from the plan to the report works, and every object that it left is encrypted under the key."""
+    user = bucket.user("worker", PREFIX)
+    bucket.deny("s3:*", WITHOUT_TLS)
+    bucket.deny("s3:PutObject", NO_KMS_HEADER)
+    way = {"STORE": f"s3://{bucket.name}/{PREFIX}", "STORE_ENCRYPTION": f"aws:kms={KMS_KEY}"}
+    make_run(make_environment(tmp_path) | server.environment(user) | way, "r1")
+    left, client = bucket.listed(), server.client(user)
+    assert f"{PREFIX}/reports/r1/report.html" in left
+    assert {client.head_object(Bucket=bucket.name, Key=key).get("SSEKMSKeyId") for key in left} == {KMS_KEY}
 
 
 def test_a_file_in_parts_is_encrypted_too(bucket, become, tmp_path):
