@@ -20,7 +20,7 @@ PROFILE ?= quick
 export STORE RUNNER
 
 .DEFAULT_GOAL := help
-.PHONY: help run dataset up down verify download compare predict champions rollback export promote test-unit test test-rest test-all coverage check bench soak audit sbom fuzz setup images stack stack-down
+.PHONY: help run dataset up down verify download compare predict champions rollback export promote test-unit test test-rest test-engine demo-workers test-all coverage check bench soak audit sbom fuzz setup images stack stack-down
 
 # A line for each target, in this file's order: what follows its ##, and below it the variables where both are long.
 help: ## this list
@@ -79,7 +79,7 @@ WORKERS := $(shell n=$$(nproc 2>/dev/null || echo 2); [ "$$n" -lt 4 ] && echo "$
 PYTEST := $(PYTHON) -m pytest
 PARALLEL := $(PYTEST) -n $(WORKERS) --dist loadfile
 FIRST_RUN := tests/workflow/test_first_run.py
-HOSTS := tests/engine/workers
+MACHINERY := tests/engine/workers tests/engine/bucket
 
 test-unit: setup ## the unit tier, for after every edit: 3 minutes
 	$(PARALLEL) tests/unit
@@ -89,10 +89,10 @@ test: test-unit ## the unit and contract tiers, and one run through the real Air
 	$(PYTEST) $(FIRST_RUN)
 
 test-rest: setup ## what `make test-all` adds: the other runs, faults, and containers where there is an engine
-	$(PYTEST) tests/workflow tests/faults tests/engine --ignore $(FIRST_RUN) --ignore $(HOSTS)
+	$(PYTEST) tests/workflow tests/faults tests/engine $(addprefix --ignore ,$(FIRST_RUN) $(MACHINERY))
 
-test-engine: setup ## workers on hosts of their own in network namespaces, as root on Debian: 20 minutes
-	$(PYTEST) $(HOSTS)
+test-engine: setup ## workers on hosts of their own, and a company's bucket on Ceph, as root on Debian: 30 minutes
+	$(PYTEST) $(MACHINERY)
 
 demo-workers: setup ## a head and two Celery workers on such hosts, to look at, until Ctrl-C
 	$(PYTHON) -m tests.engine.workers.demo

@@ -5,11 +5,11 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from dags.stage_command import RunnerError
-from tasks.environment import STORE_CLIENT
+from tasks.environment import STORE_CLIENT, STORE_ENCRYPTION
 from tasks.settings.addresses import Bucket, store_place
 
 # These variables lead a stage to its store, as do all that begin with STORE_CLIENT.
-KNOWN = ("STORE", "DATASET_MIRROR", "WORKFLOW_CONFIG", "KERAS_BACKEND")
+KNOWN = ("STORE", STORE_ENCRYPTION, "DATASET_MIRROR", "WORKFLOW_CONFIG", "KERAS_BACKEND")
 # They name files of the worker's machine, or what stands in them; a container does not have these files.
 MACHINE_SPECIFIC = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
 TOKENS = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")

@@ -68,12 +68,22 @@ def stored(key: str) -> bytes | None:
     if isinstance(place, Path):
         path = place / key
         return path.read_bytes() if path.is_file() else None
-    client = _s3_client(environment)
+    client, name = _s3_client(environment), f"{place.prefix}/{key}".lstrip("/")
     try:
-        answer = client.get_object(Bucket=place.name, Key=f"{place.prefix}/{key}".lstrip("/"))
+        answer = client.get_object(Bucket=place.name, Key=name)
     except client.exceptions.NoSuchKey:
         return None
+    except client.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] != "AccessDenied" or _is_listed(client, place.name, name):
+            raise
+        return None
     return answer["Body"].read()
+
+
+def _is_listed(client: Any, bucket: str, name: str) -> bool:
+    """Whether an object is there: some servers deny what is missing to whoever may list only below a prefix."""
+    page = client.list_objects_v2(Bucket=bucket, Prefix=name, MaxKeys=1)
+    return name in [item["Key"] for item in page.get("Contents", ())]
 
 
 def _s3_client(environment: Mapping[str, str]) -> Any:

@@ -17,6 +17,7 @@ from tasks.runs.noise import without_noise
 COMMANDS = (stages, store, reports, handover, data, promotion, champions, prediction)
 ENVIRONMENT = """environment:
   STORE             s3://bucket/prefix or file:///folder
+  STORE_ENCRYPTION  what each write to a bucket asks for: AES256, aws:kms or aws:kms=KEY
   AWS_*             the standard variables of the S3 clients, AWS_ENDPOINT_URL_S3 among them
   RUN_PARAMETERS    plan: the parameters as JSON, as the trigger form sends them
   RUN_TRIGGER       plan: what started the run, as Airflow names it: manual (default), scheduled or asset_triggered

@@ -16,9 +16,11 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from io import TextIOWrapper
 from pathlib import Path
 
+STORE_ENCRYPTION = "STORE_ENCRYPTION"  # what each write to a bucket asks for
 PERSON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH")
 PROJECTS = (
     "STORE",
+    STORE_ENCRYPTION,
     "RUNNER",
     "DATASET_MIRROR",
     "WORKFLOW_CONFIG",
@@ -67,7 +69,7 @@ def put_back(environment: Mapping[str, str]) -> dict[str, str]:
 
 def lead_to(environment: MutableMapping[str, str], connection: Mapping[str, str]) -> None:
     """Let `environment` lead to the embedded store by its `connection`; nothing of the person's own S3 stays."""
-    for name in [name for name in environment if name.startswith(STORE_CLIENT)]:
+    for name in [name for name in environment if name.startswith(STORE_CLIENT) or name == STORE_ENCRYPTION]:
         del environment[name]
     environment.update(connection)
 

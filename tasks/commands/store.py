@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from tasks.errors import RequestError
-from tasks.storage.contract import Store
+from tasks.storage.contract import Refused, Store, StoreError
 from tasks.storage.location import open_store
 
 SWEEP = "remove what no run can use any more: files without a manifest or snapshot, old checkpoints, unfinished writes"
@@ -56,10 +56,18 @@ def _days(text: str) -> float:
 def _sweep(options: argparse.Namespace) -> None:
     from tasks.runs.garbage import find_garbage
 
-    count = size = 0
-    for garbage in find_garbage(named_store(), timedelta(days=options.age), unused=options.unused):
-        if not options.dry_run:
-            garbage.discard()
+    count = size = kept = 0
+    store = named_store()
+    for garbage in find_garbage(store, timedelta(days=options.age), unused=options.unused):
+        try:
+            if not options.dry_run:
+                garbage.discard()
+        except Refused as error:
+            kept += 1
+            print(f"{garbage.size:>13,} B  kept: {error}")
+            continue
         count, size = count + 1, size + garbage.size
         print(f"{garbage.size:>13,} B  {garbage.reason}: {garbage.name}")
     print(f"{'would remove' if options.dry_run else 'removed'} {count} objects, {size:,} B")
+    if kept:
+        raise StoreError(f"{store.uri}: expected to remove {count + kept} objects, {kept} were refused; see above why")

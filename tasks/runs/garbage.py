@@ -17,7 +17,7 @@ from typing import NamedTuple
 from tasks.runs.records import RECORD, record_at
 from tasks.settings.workflow import CHAMPIONS
 from tasks.storage.artifacts import find
-from tasks.storage.contract import PROBES, Entry, ObjectMissing, Store
+from tasks.storage.contract import PROBES, Entry, ObjectMissing, Store, take_away
 from tasks.storage.documents import DamagedError
 from tasks.storage.snapshots import FILES, snapshot_in
 
@@ -179,5 +179,5 @@ def _clock(store: Store) -> datetime:
     probe = f"{PROBES}{uuid.uuid4().hex}"
     store.write(probe, b"")
     (entry,) = store.entries(probe)
-    store.delete(probe)
+    take_away(store, probe)
     return entry.modified

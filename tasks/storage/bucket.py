@@ -1,6 +1,6 @@
 """The store in an S3 bucket, of any server that speaks S3."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -20,17 +20,20 @@ from tasks.storage.contract import (
     Bound,
     Entry,
     ObjectMissing,
+    Refused,
     StoreError,
     Unfinished,
     checked_key,
     checked_prefix,
     is_key,
 )
-from tasks.storage.faults import advice, code_of, is_temporary, words_of
+from tasks.storage.faults import advice, code_of, is_refusal, is_temporary, operation_of, words_of
 from tasks.storage.retries import PATIENT, RetryPolicy
 
 Result = TypeVar("Result")
 ATTEMPTS = 3  # botocore's attempts at one request; the retry policy of a store covers a whole operation
+READING = ("GetObject", "HeadObject")
+WRITING = ("PutObject", "CreateMultipartUpload")  # a part of an upload is encrypted as the upload was begun
 CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".json": "application/json",
@@ -69,11 +72,28 @@ class BucketAccess:
 
     def _fault(self, key: str, error: Exception) -> Exception:
         code = code_of(error)
+        if operation_of(error) in READING and is_refusal(error) and self._is_unlisted(key):
+            code = "NoSuchKey"
         if code == "404" and not self._has_bucket():  # the answer to a HEAD has no body that says what is missing
             code = "NoSuchBucket"
         if code in ("NoSuchKey", "404"):
             return ObjectMissing(f"{self.uri}/{key}: no such object")
-        return StoreError(f"{self.uri}/{key}: {code}: {words_of(error)}; {advice(code, error)}")
+        kind = Refused if is_refusal(error) else StoreError
+        told = advice(code, error, self._client.meta.endpoint_url)
+        return kind(f"{self.uri}/{key}: {code}: {words_of(error)}; {told}")
+
+    def _is_unlisted(self, key: str) -> bool:
+        """Whether these credentials may list where `key` would stand, and it does not stand there.
+
+        To whoever may list only below a prefix, Ceph says of a missing object that reading it is denied:
+        https://github.com/ceph/ceph/pull/68577
+        """
+        name = self._prefix + key
+        try:
+            page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=name, MaxKeys=1)
+        except (BotoCoreError, ClientError):
+            return False  # unknown: believe the refusal
+        return name not in [item["Key"] for item in page.get("Contents", ())]
 
     def _has_bucket(self) -> bool:
         try:
@@ -86,10 +106,19 @@ class BucketAccess:
 
 
 class S3Store(BucketAccess):
-    """A store in a bucket, or in the part of it under a prefix."""
+    """A store in a bucket, or in the part of it under a prefix; `encryption` are further parameters of each write."""
 
-    def __init__(self, bucket: str, prefix: str = "", retries: RetryPolicy = PATIENT):
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str = "",
+        retries: RetryPolicy = PATIENT,
+        encryption: Mapping[str, str] | None = None,
+    ):
         super().__init__(bucket, f"{prefix}/" if prefix else "", retries)
+        for operation in WRITING:
+            with_encryption = partial(_joined, encryption or {})
+            self._client.meta.events.register(f"provide-client-params.s3.{operation}", with_encryption)
         # The classic client: the other one, the AWS Common Runtime, accepts neither these retries nor this endpoint.
         self._transfer = TransferConfig(
             multipart_threshold=16 * MIB,
@@ -243,6 +272,10 @@ def _stay(request_dict: dict[str, Any], **_: Any) -> None:
     same way, it would ask itself again and again.
     """
     request_dict["context"].setdefault("s3_redirect", {})["redirected"] = True
+
+
+def _joined(more: Mapping[str, str], params: dict[str, Any], **_: Any) -> dict[str, Any]:
+    return {**params, **more}
 
 
 def _content_type(key: str) -> str:

@@ -30,6 +30,7 @@ CHECK_REGION = "set AWS_DEFAULT_REGION to the region of the bucket"
 CHECK_PROXY = "the proxy asks for a login; put it into HTTPS_PROXY, or name the server in NO_PROXY"
 FREE_QUOTA = "the quota of this bucket or account is used up; raise it, or free some space with `python -m tasks sweep`"
 MOVED = f"the server sends requests for this bucket elsewhere; {CHECK_REGION}, and check AWS_ENDPOINT_URL_S3"
+CHECKSUMS = "the server does not know the newer checksums; set AWS_REQUEST_CHECKSUM_CALCULATION=when_required"
 ADVICE = {
     "InternalError": CHECK_SERVER,
     "ServiceUnavailable": CHECK_SERVER,
@@ -37,8 +38,7 @@ ADVICE = {
     "503": CHECK_SERVER,
     "507": CHECK_SERVER,
     "NoSuchBucket": "create the bucket, or correct STORE",
-    "AccessDenied": "check that these credentials may list, read and write this bucket",
-    "403": f"{CHECK_CREDENTIALS}, and that they may list, read and write this bucket",
+    "MissingContentLength": CHECKSUMS,  # AWS's clients send these checksums after a body of no said length
     "InvalidAccessKeyId": CHECK_CREDENTIALS,
     "SignatureDoesNotMatch": CHECK_CREDENTIALS,
     "ExpiredToken": "renew the session's credentials",
@@ -70,7 +70,21 @@ ADVICE = {
 # https://docs.aws.amazon.com/sdkref/latest/guide/feature-dataintegrity.html
 ABOUT_CHECKSUMS = re.compile(r"checksum|trailer|aws-chunked|content-sha256", re.I)
 REFUSED_STATUS = (400, 411, NOT_IMPLEMENTED)
-CHECKSUMS = "the server does not know the newer checksums; set AWS_REQUEST_CHECKSUM_CALCULATION=when_required"
+# What a refusal may be about, by S3's name of the operation. The server says no more than "denied".
+REFUSED = ("AccessDenied", "403")
+MAY_WRITE = (
+    "check that these credentials may write here; if the bucket's policy demands encryption, set STORE_ENCRYPTION"
+)
+MAY = {
+    "PutObject": MAY_WRITE,
+    "CreateMultipartUpload": MAY_WRITE,
+    "DeleteObject": "check that these credentials may delete here, and that no lock keeps the object",
+    "ListObjectsV2": "check that these credentials may list below this prefix",
+    "HeadObject": f"{CHECK_CREDENTIALS}, and that they may read this object and list below the prefix",
+    "GetObject": "check that these credentials may read this object and list below the prefix; it may be missing",
+}
+MAY_OTHERWISE = "check that these credentials may list, read, write and delete below this prefix"
+USE_TLS = "; the bucket's policy may refuse http://, so let AWS_ENDPOINT_URL_S3 begin with https://"
 OTHERWISE = "try again; if it stays, check the AWS variables and the server's log"
 
 
@@ -96,9 +110,22 @@ def words_of(error: BaseException) -> str:
     return words if not root or root in words else f"{words} ({root})"
 
 
-def advice(code: str, error: BaseException) -> str:
-    """What to do about an error of this code."""
+def is_refusal(error: BaseException) -> bool:
+    """Whether the server answered that this may not be done."""
+    return code_of(error) in REFUSED
+
+
+def operation_of(error: BaseException) -> str:
+    """S3's name of what was asked, or nothing where no server answered."""
     cause = _cause(error)
+    return cause.operation_name if isinstance(cause, ClientError) else ""
+
+
+def advice(code: str, error: BaseException, endpoint: str) -> str:
+    """What to do about an error of this code from the server at `endpoint`."""
+    cause = _cause(error)
+    if code in REFUSED:
+        return MAY.get(operation_of(error), MAY_OTHERWISE) + (USE_TLS if endpoint.startswith("http://") else "")
     if isinstance(cause, ClientError) and _status(cause) in REFUSED_STATUS and ABOUT_CHECKSUMS.search(str(cause)):
         return CHECKSUMS
     return CHECK_PROXY if _is_login(cause) else ADVICE.get(code, OTHERWISE)

@@ -19,6 +19,7 @@ from tasks.storage.contract import (
     Bound,
     Entry,
     ObjectMissing,
+    Refused,
     StoreError,
     Unfinished,
     checked_key,
@@ -138,7 +139,7 @@ class FileStore:
         try:
             yield
         except OSError as error:
-            raise StoreError(
+            raise (Refused if isinstance(error, PermissionError) else StoreError)(
                 f"{self.uri}/{key}: {error.strerror or error}; "
                 "check the folder's permissions, free space and file system"
             ) from error

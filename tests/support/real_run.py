@@ -27,9 +27,14 @@ def make_environment(folder: Path) -> dict[str, str]:
 def make_run(environment: dict[str, str], run: str, **changes: Any) -> None:
     """Do every stage of a run of one dataset, one family and one seed; `changes` are of PARAMETERS."""
     asked = PARAMETERS | changes
+    told = environment | {"RUN_PARAMETERS": json.dumps(asked)}
+    for line in lines(run, asked):
+        assert in_this_process(told, *line) == 0, line
+
+
+def lines(run: str, asked: dict[str, Any]) -> list[list[str]]:
+    """The commands of such a run, in their order."""
     (dataset,), (family,) = asked["datasets"], asked["families"]
     data, branch = ("--dataset", dataset), ("--dataset", dataset, "--family", family)
     stages = [(stage, *(data if stage in OF_DATA else branch), *BELOW.get(stage, ())) for stage in STAGES]
-    for stage, *place in [("plan",), *stages, ("report",)]:
-        told = environment | {"RUN_PARAMETERS": json.dumps(asked)}
-        assert in_this_process(told, stage, "--run", run, *place) == 0, stage
+    return [[stage, "--run", run, *place] for stage, *place in [("plan",), *stages, ("report",)]]

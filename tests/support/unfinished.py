@@ -15,7 +15,7 @@ def begin_write(store: Store, data: bytes) -> None:
     if isinstance(store, FileStore):
         Path(unquote(urlsplit(store.uri).path), f"~{uuid4().hex}").write_bytes(data)
         return
-    place = {"Bucket": "like-for-like", "Key": f"{urlsplit(store.uri).path[1:]}/half"}
+    place = {"Bucket": urlsplit(store.uri).netloc, "Key": f"{urlsplit(store.uri).path[1:]}/half"}
     client = boto3.client("s3")
     upload = client.create_multipart_upload(**place)["UploadId"]
     client.upload_part(**place, UploadId=upload, PartNumber=1, Body=data)

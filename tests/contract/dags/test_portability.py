@@ -63,6 +63,12 @@ def test_a_certificate_is_needed_where_the_way_is_encrypted():
     assert refused(KEYS | REGION | CERTIFICATE, own=["AWS_CA_BUNDLE"]) is None
 
 
+def test_a_container_is_told_what_its_writes_ask_for():
+    """The encryption that the bucket demands goes along with its address."""
+    told = {"STORE": "s3://bucket", "STORE_ENCRYPTION": "aws:kms=team"}
+    assert portability.store_variables(told | {"STORE_OF_ANOTHER": "x"}) == told
+
+
 def test_no_container_is_told_of_the_machines_files():
     """A variable that is not needed does not travel either: a profile that a container lacks ends every client."""
     names = {name: "x" for each in OWN_FILES for name in each} | CERTIFICATE

@@ -101,6 +101,32 @@ def test_a_report_is_fetched_through_the_persons_proxy(monkeypatch, name):
     assert asked == ["http://s3.example.invalid/bucket/prefix/reports/r/report.html"]
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_is_denied_because_it_is_missing_is_missing(monkeypatch, is_there):
+    """Ceph denies a missing object to whoever may list only below a prefix: a listing tells the two apart."""
+    listed = "<Contents><Key>prefix/reports/latest.json</Key></Contents>" if is_there else ""
+
+    def respond(handler):
+        if "list-type" in handler.path:
+            answer(handler, f"<?xml version='1.0'?><ListBucketResult>{listed}</ListBucketResult>".encode())
+        else:
+            answer(handler, b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", 403)
+
+    with server(respond) as address:
+        for variable, value in (
+            ("STORE", "s3://bucket/prefix"),
+            ("AWS_ENDPOINT_URL_S3", address),
+            ("AWS_ACCESS_KEY_ID", "x"),
+            ("AWS_SECRET_ACCESS_KEY", "x"),
+        ):
+            monkeypatch.setenv(variable, value)
+        if is_there:
+            with pytest.raises(Exception, match="AccessDenied"):
+                store_access.stored("reports/latest.json")
+        else:
+            assert store_access.stored("reports/latest.json") is None
+
+
 @pytest.mark.parametrize(
     ("exceptions", "found"),
     [("", {"https": "http://b"}), ("[::1],fd00::/8", {"https": "http://b"}), ("example.org", {}), ("*", {})],

@@ -16,6 +16,7 @@ import boto3
 from tasks.local import airflow_api
 from tasks.local.airflow import USER
 from tasks.settings.workflow import DAG_ID
+from tests.engine.certificates import make_certificates
 from tests.engine.workers import servers
 from tests.engine.workers.hosts import HOME, Host
 from tests.engine.workers.team import CONNECTION, TITLES, Team
@@ -74,7 +75,7 @@ class Head:
 
     def set_up(self) -> None:
         """Start the servers, install the wheel, and configure Airflow as the page says."""
-        servers.make_certificates(self.host)
+        make_certificates(self.host.home / "tls", self.host.name, self.host.address)
         database = servers.start_database(self.host)
         if self.team.kind == "celery":
             servers.start_broker(self.host, self.team.secrets["redis"])

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -74,24 +73,6 @@ def start_store(host: Host) -> dict[str, str]:
     (host.home / "haproxy.cfg").write_text(PROXY.format(port=STORE_PORT, home=HOME, address=address))
     host.start(["haproxy", "-f", HOME / "haproxy.cfg"], BASE, host.folder / "proxy.log")
     return variables | {"STORE": connection["uri"], "AWS_ENDPOINT_URL_S3": f"https://{host.name}:{STORE_PORT}"}
-
-
-def make_certificates(host: Host) -> None:
-    """A private authority in the host's `tls`, and the certificate that it gives the host, for its name and address."""
-    folder = host.home / "tls"
-    folder.mkdir()
-    names = folder / "names"
-    names.write_text(f"subjectAltName=DNS:{host.name},IP:{host.address}\n")
-    new = ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj"]
-    lines = [
-        [*new, "/CN=a team's authority", "-x509", "-days", "2", "-keyout", "ca.key", "-out", "ca.pem"],
-        [*new, f"/CN={host.name}", "-keyout", "head.key", "-out", "head.csr"],
-        ["openssl", "x509", "-req", "-in", "head.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-         "-days", "2", "-extfile", "names", "-out", "head.pem"],
-    ]  # fmt: skip
-    for line in lines:
-        subprocess.run(line, cwd=folder, check=True, capture_output=True)
-    (folder / "both.pem").write_text((folder / "head.pem").read_text() + (folder / "head.key").read_text())
 
 
 def _text(path: Path) -> str:

@@ -15,6 +15,7 @@ TAKEN = {
     "LC_ALL": "C.UTF-8",
     "TZ": "Europe/Berlin",
     "STORE": "s3://bucket",
+    "STORE_ENCRYPTION": "aws:kms",
     "AWS_PROFILE": "work",
     "DOCKER_HOST": "tcp://engine:2376",
     "KUBECONFIG": "/home/me/.kube/config",
