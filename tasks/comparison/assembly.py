@@ -21,7 +21,7 @@ from tasks.comparison.schema.report import Clause, Comparison, DatasetComparison
 from tasks.comparison.schema.values import Interval, Spread
 from tasks.comparison.statistics.crossed import of_accuracy
 from tasks.comparison.statistics.level import ALPHA, LEVEL
-from tasks.comparison.words.verdict import verdict
+from tasks.comparison.together import adjusted
 from tasks.comparison.words.wording import sample_notice
 from tasks.settings.dataset import Dataset
 from tasks.settings.place import branch_places
@@ -74,13 +74,14 @@ def compare(
         )
         compared = found.get(where, [])
         datasets.append(_dataset(request, dataset, branches, compared, contract, facts.get(dataset.name, {})))
+    parts = adjusted(datasets)
     return Comparison(
         run=request.run,
         status="complete" if all(branch.status == "done" for branch in known) else "partial",
         notice=sample_notice(request.examples),
         confidence=LEVEL,
-        datasets=tuple(datasets),
-        frontiers=frontiers(datasets, request.families) if request.budgets else (),
+        datasets=parts,
+        frontiers=frontiers(parts, request.families) if request.budgets else (),
         data=tuple(data_section(each, facts.get(each.name, {})) for each in request.datasets),
         stages=tuple(_stage(record) for record in records),
         environment=environment,
@@ -116,7 +117,7 @@ def _dataset(
         title=dataset.title,
         budget=dataset.budget,
         classes=names,
-        verdict=verdict(dataset.title, dataset.budget, models, compared, contract, baseline=baseline),
+        verdict="",  # it follows from what the run claims together
         differences=tuple(compared),
         baseline=baseline,
         centroid=centroid_of(branches),
