@@ -1,12 +1,12 @@
 """The assembly of a comparison from evidence: a pure function, with no store, no clock and no environment."""
 
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from tasks.comparison.asked import command, public
 from tasks.comparison.calibration import calibration
 from tasks.comparison.cost import spending
 from tasks.comparison.data import class_names, data_section
@@ -83,10 +83,10 @@ def compare(
         datasets=parts,
         frontiers=frontiers(parts, request.families) if request.budgets else (),
         data=tuple(data_section(each, facts.get(each.name, {})) for each in request.datasets),
-        stages=tuple(_stage(record) for record in records),
+        stages=tuple(StageRecord.of(record) for record in records),
         environment=environment,
-        reproduce=_command(request),
-        request=request.model_copy(update={"mirror": None, "allowed_addresses": ()}),
+        reproduce=command(request),
+        request=public(request),
     )
 
 
@@ -246,13 +246,3 @@ def _most_confused(confusion: Cells, names: Sequence[str]) -> tuple[Confusion, .
     if len(names) > MANY:
         return tuple(sorted(pairs, key=lambda pair: (-pair.count, -pair.share))[:MOST_CONFUSED_OF_MANY])
     return tuple(sorted(pairs, key=lambda pair: -pair.share)[:MOST_CONFUSED])
-
-
-def _stage(record: Values) -> StageRecord:
-    return StageRecord(**{name: record[name] for name in StageRecord.model_fields if record.get(name) is not None})
-
-
-def _command(request: Request) -> str:
-    names = ",".join(dataset.name for dataset in request.datasets)
-    budgets = f" BUDGETS={','.join(map(str, request.budgets))}" if request.budgets else ""
-    return f"make run PROFILE={shlex.quote(request.profile)} DATASETS={shlex.quote(names)}{budgets}"

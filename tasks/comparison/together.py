@@ -6,13 +6,17 @@ prices of a point and verdicts follow from them. Nothing else of a dataset depen
 
 from collections.abc import Iterable, Sequence
 
+from tasks.comparison.asked import command, public
 from tasks.comparison.cost import priced
+from tasks.comparison.data import Pictures
+from tasks.comparison.evidence import Values
 from tasks.comparison.frontier import frontiers
 from tasks.comparison.schema.differences import Difference, conclusion
-from tasks.comparison.schema.report import Comparison, DatasetComparison
+from tasks.comparison.schema.report import Comparison, DatasetComparison, StageRecord
 from tasks.comparison.statistics.level import ALPHA
 from tasks.comparison.statistics.p_values import holm
 from tasks.comparison.words.verdict import verdict
+from tasks.settings.request import Request
 
 
 def adjusted(parts: Iterable[DatasetComparison]) -> tuple[DatasetComparison, ...]:
@@ -37,15 +41,42 @@ def _difference(part: DatasetComparison, found: Difference, p_value: float) -> D
     return found.model_copy(update={"p_value": p_value, "conclusion": concluded, "cost": cost})
 
 
+def united(request: Request, each: Sequence[Comparison], stages: Sequence[StageRecord]) -> Comparison:
+    """The comparison of a run of many datasets from those of `each` alone, in the request's order, without pictures.
+
+    `stages` are those of the whole run. The surroundings are those of the first.
+    """
+    sections = (section.model_copy(update=Pictures()._asdict()) for one in each for section in one.data)
+    parts = {
+        "status": "complete" if all(one.status == "complete" for one in each) else "partial",
+        "data": tuple(sections),
+        "stages": (*stages, *(stage for one in each for stage in one.stages)),
+        "code": {place: digest for one in each for place, digest in one.code.items()},
+    }
+    return _asked(each[0], request, (part for one in each for part in one.datasets), parts)
+
+
 def alone(comparison: Comparison, dataset: str) -> Comparison:
     """What the run says of one dataset when nothing else is claimed."""
-    request = comparison.request
-    parts = adjusted(each for each in comparison.datasets if each.name == dataset)
-    return comparison.model_copy(
-        update={
-            "datasets": parts,
-            "frontiers": frontiers(parts, request.families) if request.budgets else (),
-            "data": tuple(section for section in comparison.data if section.name == dataset),
-            "stages": tuple(stage for stage in comparison.stages if stage.dataset in (None, dataset)),
-        }
-    )
+    known = [each for each in comparison.datasets if each.name == dataset]
+    parts = {
+        "status": "complete" if all(model.status == "done" for part in known for model in part.models) else "partial",
+        "data": tuple(section for section in comparison.data if section.name == dataset),
+        "stages": tuple(stage for stage in comparison.stages if stage.dataset == dataset),
+        "code": {place: digest for place, digest in comparison.code.items() if place.split("/")[1:2] == [dataset]},
+    }
+    return _asked(comparison, comparison.request.alone(dataset), known, parts)
+
+
+def _asked(known: Comparison, request: Request, datasets: Iterable[DatasetComparison], parts: Values) -> Comparison:
+    """What is `known`, of what `request` asks: these datasets, these other parts, and what follows from them."""
+    compared = adjusted(datasets)
+    following = {
+        "datasets": compared,
+        "frontiers": frontiers(compared, request.families) if request.budgets else (),
+        "reproduce": command(request),
+        "request": public(request),
+        "forecast": None,
+        "since": None,
+    }
+    return known.model_copy(update={**parts, **following})

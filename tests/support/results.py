@@ -11,7 +11,8 @@ from tasks.settings.place import Place
 from tasks.storage.artifacts import Manifest
 from tasks.storage.location import open_store
 
-# What a clock, a size, a name, another run or the way to a result says; the last two of a choice's artifact go into keys.
+# What a clock, a size, a name of the run or the way to a result says; the last two of a choice's artifact go into keys.
+# And what compares with the run before.
 PASSING = re.compile(
     r"environment\..*|forecast\..*|since(\..*)?|run|request\.run|.*\bverdict|.*\.cost\.\w+(\.\w+)?|.*seconds(_per_image)?(\.\w+)?|.*_bytes(\.\w+)?|.*_(joules|money)(\.\w+)?"
     r"|.*\.(predictions|trained_in)|.*\.digests\.\w+|stages\[.*\]\.(key|cached|started|ended)"
