@@ -51,7 +51,7 @@ from tasks.settings.request import Request, request_key, slug
 from tasks.settings.values import parse
 from tasks.settings.workflow import (
     COMMANDS,
-    COMPARE,
+    CONCLUDE,
     DAG_ID,
     REPORT_PAGES,
     SCOPES,
@@ -177,9 +177,9 @@ def dataset_branch(dataset: str, plan: Any, parts: dict[str, Any]) -> list[list[
 
 def page(dataset: str, branches: list[list[Any]]) -> list[Any]:
     """The task that compares the families on one dataset of many; `report` does so where it did not run."""
-    compare = stage(COMPARE.name, dataset=dataset, trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
-    [tasks[-1] for tasks in branches] >> compare
-    return [compare]
+    concluded = stage(CONCLUDE.name, dataset=dataset, trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
+    [tasks[-1] for tasks in branches] >> concluded
+    return [concluded]
 
 
 def family_branch(dataset: str, family: str, normalize: Any, parts: dict[str, Any]) -> list[Any]:

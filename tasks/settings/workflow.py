@@ -102,14 +102,14 @@ PROMOTE = Task(
     timedelta(hours=1),
 )
 # No stage of most runs: where many datasets are configured, it stands between `evaluate` and `report`.
-COMPARE = Task(
-    "compare",
+CONCLUDE = Task(
+    "conclude",
     "dataset",
     f"Compare the families on one dataset, on a page of its own (in a run of more than {TOGETHER} datasets).",
     timedelta(minutes=30),
 )
 # What a runner runs: `python -m tasks NAME`.
-COMMANDS = STAGES | {each.name: each for each in (WATCH, JUDGE, PROMOTE, COMPARE)}
+COMMANDS = STAGES | {each.name: each for each in (WATCH, JUDGE, PROMOTE, CONCLUDE)}
 # Their results are artifacts, which later runs reuse; the stages of the whole run are done in every run.
 REUSED_STAGES = tuple(name for name, task in STAGES.items() if task.scope != "run")
 
