@@ -49,7 +49,17 @@ from tasks.errors import RequestError
 from tasks.settings.loading import configured
 from tasks.settings.request import Request, request_key, slug
 from tasks.settings.values import parse
-from tasks.settings.workflow import DAG_ID, REPORT_PAGES, SCOPES, STAGES, TASKS, Scope
+from tasks.settings.workflow import (
+    COMMANDS,
+    CONCLUDE,
+    DAG_ID,
+    REPORT_PAGES,
+    SCOPES,
+    STAGES,
+    TASKS,
+    TOGETHER,
+    Scope,
+)
 
 CONFIGURATION = configured(surroundings())
 ORCHESTRATION = CONFIGURATION.orchestration
@@ -154,14 +164,22 @@ def frozen_request(run_id: str | None) -> Request:
 
 
 def dataset_branch(dataset: str, plan: Any, parts: dict[str, Any]) -> list[list[Any]]:
-    """The group of one dataset, from its fetch; returns each family's tasks."""
+    """The group of one dataset, from its fetch; returns the branches of tasks that it ends with."""
     with TaskGroup(dataset, tooltip=CONFIGURATION.datasets[dataset].title):
         fetch, normalize = stage("fetch", dataset=dataset), stage("normalize", dataset=dataset)
         plan >> fetch >> normalize
         # After the fetch: where a run leaves the dataset out, or has no data, none of the tasks below is made at all.
         parts = {"budget": budgets(dataset), **parts}
         fetch >> parts["budget"]
-        return [family_branch(dataset, family, normalize, parts) for family in CONFIGURATION.families]
+        branches = [family_branch(dataset, family, normalize, parts) for family in CONFIGURATION.families]
+        return [page(dataset, branches)] if len(CONFIGURATION.datasets) > TOGETHER else branches
+
+
+def page(dataset: str, branches: list[list[Any]]) -> list[Any]:
+    """The task that compares the families on one dataset of many; `report` does so where it did not run."""
+    concluded = stage(CONCLUDE.name, dataset=dataset, trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
+    [tasks[-1] for tasks in branches] >> concluded
+    return [concluded]
 
 
 def family_branch(dataset: str, family: str, normalize: Any, parts: dict[str, Any]) -> list[Any]:
@@ -214,7 +232,7 @@ def training_size(dataset: str, family: str) -> tuple[bool, int]:
 
 def stage(name: str, **options: Any) -> Any:
     """The task of a stage that belongs to no family: `fetch`."""
-    return command(STAGES[name], ORCHESTRATION, **options)
+    return command(COMMANDS[name], ORCHESTRATION, **options)
 
 
 def schedule(cron: str, datasets: Iterable[str] = ()) -> Any:

@@ -5,8 +5,10 @@ nothing written into a report can act as the person who reads it.
 """
 
 import mimetypes
+import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from airflow.plugins_manager import AirflowPlugin
 
@@ -16,6 +18,7 @@ from tasks.settings.request import slug
 from tasks.settings.workflow import DAG_ID, HISTORY_PAGE, REPORT_PAGES, report_key
 
 FILES = ("report.html", "report.json", "report.md", "report.csv", "explore.ipynb")
+OF_A_DATASET = re.compile(r"[a-z][a-z0-9_]*\.(html|json)", re.ASCII)  # of many: tasks/report/documents.py
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -44,9 +47,10 @@ class ReportPage:
 
 
 def application() -> Any:
-    """`/RUN`, `/RUN/FILE` and `/history`, for those who may read the DAG."""
+    """`/RUN`, `/RUN/FILE`, `/RUN/datasets/FILE` and `/history`, for those who may read the DAG."""
     from airflow.api_fastapi.core_api.security import requires_access_dag
     from fastapi import Depends, FastAPI, HTTPException, Response
+    from fastapi.responses import RedirectResponse
 
     allowed = Depends(requires_access_dag(method="GET", param_dag_id=DAG_ID))
     app = FastAPI(title="Comparison reports", docs_url=None, redoc_url=None, openapi_url=None)
@@ -66,10 +70,18 @@ def application() -> Any:
         return served(HISTORY_PAGE, missing, HISTORY_HEADERS)
 
     @app.get("/{run}", dependencies=[allowed])
+    def whole(run: str) -> Response:
+        return RedirectResponse(f"{quote(run, safe='')}/report.html")  # so that its links to datasets lead there
+
     @app.get("/{run}/{name}", dependencies=[allowed])
-    def page(run: str, name: str = "report.html") -> Response:
+    def page(run: str, name: str) -> Response:
         missing = f"Run {run} has no {name}, or not yet: it appears when the report task is done."
         return served(report_key(slug(run), name) if name in FILES else None, missing)
+
+    @app.get("/{run}/datasets/{name}", dependencies=[allowed])
+    def of_a_dataset(run: str, name: str) -> Response:
+        missing = f"Run {run} has no {name}, or not yet: it appears when all of the dataset is done."
+        return served(report_key(slug(run), f"datasets/{name}") if OF_A_DATASET.fullmatch(name) else None, missing)
 
     return app
 

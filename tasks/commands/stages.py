@@ -14,13 +14,13 @@ from tasks.runs.scratch import scratch
 from tasks.settings.loading import config_folder
 from tasks.settings.place import Place
 from tasks.settings.request import Request, slug
-from tasks.settings.workflow import STAGES
+from tasks.settings.workflow import CONCLUDE, STAGES
 from tasks.storage.contract import Store
 
 
 def add(commands: Any) -> None:
     """Add them to the commands of a parser."""
-    for name, row in STAGES.items():
+    for name, row in (STAGES | {CONCLUDE.name: CONCLUDE}).items():
         stage = commands.add_parser(name, help=row.summary.replace("%", "%%"), description=row.summary)
         stage.add_argument("--run", required=True, help="the run's id, as Airflow names it")
         stage.add_argument("--dataset", help="a dataset of the run")
@@ -50,6 +50,9 @@ def _stage(options: argparse.Namespace) -> None:
             module.report(request, store)
             return
         place = Place(options.dataset, options.family, options.seed, options.shard, budget=options.budget)
+        if options.command == CONCLUDE.name:
+            module.conclude(request, store, place)
+            return
         expects_gpu = os.environ.get("GPU_EXPECTED") == "1"
         execution.execute(module.STAGE, request, place, store, known, expects_gpu=expects_gpu)
 

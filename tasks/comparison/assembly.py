@@ -1,12 +1,12 @@
 """The assembly of a comparison from evidence: a pure function, with no store, no clock and no environment."""
 
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from tasks.comparison.asked import command, public
 from tasks.comparison.calibration import calibration
 from tasks.comparison.cost import spending
 from tasks.comparison.data import class_names, data_section
@@ -21,7 +21,7 @@ from tasks.comparison.schema.report import Clause, Comparison, DatasetComparison
 from tasks.comparison.schema.values import Interval, Spread
 from tasks.comparison.statistics.crossed import of_accuracy
 from tasks.comparison.statistics.level import ALPHA, LEVEL
-from tasks.comparison.words.verdict import verdict
+from tasks.comparison.together import adjusted
 from tasks.comparison.words.wording import sample_notice
 from tasks.settings.dataset import Dataset
 from tasks.settings.place import branch_places
@@ -74,18 +74,19 @@ def compare(
         )
         compared = found.get(where, [])
         datasets.append(_dataset(request, dataset, branches, compared, contract, facts.get(dataset.name, {})))
+    parts = adjusted(datasets)
     return Comparison(
         run=request.run,
         status="complete" if all(branch.status == "done" for branch in known) else "partial",
         notice=sample_notice(request.examples),
         confidence=LEVEL,
-        datasets=tuple(datasets),
-        frontiers=frontiers(datasets, request.families) if request.budgets else (),
+        datasets=parts,
+        frontiers=frontiers(parts, request.families) if request.budgets else (),
         data=tuple(data_section(each, facts.get(each.name, {})) for each in request.datasets),
-        stages=tuple(_stage(record) for record in records),
+        stages=tuple(StageRecord.of(record) for record in records),
         environment=environment,
-        reproduce=_command(request),
-        request=request.model_copy(update={"mirror": None, "allowed_addresses": ()}),
+        reproduce=command(request),
+        request=public(request),
     )
 
 
@@ -116,7 +117,7 @@ def _dataset(
         title=dataset.title,
         budget=dataset.budget,
         classes=names,
-        verdict=verdict(dataset.title, dataset.budget, models, compared, contract, baseline=baseline),
+        verdict="",  # it follows from what the run claims together
         differences=tuple(compared),
         baseline=baseline,
         centroid=centroid_of(branches),
@@ -245,13 +246,3 @@ def _most_confused(confusion: Cells, names: Sequence[str]) -> tuple[Confusion, .
     if len(names) > MANY:
         return tuple(sorted(pairs, key=lambda pair: (-pair.count, -pair.share))[:MOST_CONFUSED_OF_MANY])
     return tuple(sorted(pairs, key=lambda pair: -pair.share)[:MOST_CONFUSED])
-
-
-def _stage(record: Values) -> StageRecord:
-    return StageRecord(**{name: record[name] for name in StageRecord.model_fields if record.get(name) is not None})
-
-
-def _command(request: Request) -> str:
-    names = ",".join(dataset.name for dataset in request.datasets)
-    budgets = f" BUDGETS={','.join(map(str, request.budgets))}" if request.budgets else ""
-    return f"make run PROFILE={shlex.quote(request.profile)} DATASETS={shlex.quote(names)}{budgets}"

@@ -6,6 +6,7 @@ import numpy as np
 
 from tasks.comparison.evidence import Branch
 from tasks.comparison.schema.cost import Clock, Cost, Ratio, Spending
+from tasks.comparison.schema.models import Model
 from tasks.comparison.statistics.level import ALPHA
 from tasks.comparison.statistics.ratios import welch_ratio
 from tasks.settings.standards import Standards
@@ -16,18 +17,17 @@ SECONDS: Mapping[Clock, str] = {"cpu": "cpu_seconds", "wall": "train_seconds"}
 POINTS = 100  # of a share
 
 
-def cost(family: Branch, reference: Branch, gain: float | None) -> Cost:
-    """What `family` takes over what `reference` takes; `gain` is its detected gain of accuracy, None without one."""
+def cost(family: Branch, reference: Branch) -> Cost:
+    """What `family` takes over what `reference` takes, but for the price of a point: see `priced`."""
     ratios = {name: _ratio(_values(family, name), _values(reference, name)) for name in (*OF_TRAINING, *OF_PREDICTION)}
-    clock = _clock(family, reference)
-    own, other = (_values(branch, SECONDS[clock]) for branch in (family, reference))
     searches = [[seconds] if (seconds := _searched(branch, "seconds")) else [] for branch in (family, reference)]
-    return Cost(
-        **ratios,
-        search_seconds=_ratio(*searches),
-        seconds_per_point=float(np.mean(own) - np.mean(other)) / (POINTS * gain) if gain else None,
-        clock=clock,
-    )
+    return Cost(**ratios, search_seconds=_ratio(*searches), clock=_clock(family, reference))
+
+
+def priced(found: Cost, family: Model, reference: Model, gain: float | None) -> Cost:
+    """The cost with the price of a point; `gain` is the detected gain of accuracy of `family`, None without one."""
+    own, other = (model.spread[SECONDS[found.clock]].mean for model in (family, reference))
+    return found.model_copy(update={"seconds_per_point": (own - other) / (POINTS * gain) if gain else None})
 
 
 def spending(branch: Branch, standards: Standards) -> Spending:

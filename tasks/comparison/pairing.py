@@ -18,7 +18,7 @@ from tasks.comparison.statistics import design, looks
 from tasks.comparison.statistics.classes import ClassEstimate, of_classes
 from tasks.comparison.statistics.crossed import Estimate, of_difference
 from tasks.comparison.statistics.level import ALPHA
-from tasks.comparison.statistics.p_values import combine, holm, mcnemar
+from tasks.comparison.statistics.p_values import combine, mcnemar
 from tasks.settings.request import Request
 
 Where = tuple[str, int | None]  # a dataset, and its budget where the run has several
@@ -37,7 +37,7 @@ class _Pair(NamedTuple):
 
 
 class _Evidence(NamedTuple):
-    """What a pair shows by itself, before the run's other pairs are counted."""
+    """What a pair shows by itself."""
 
     tests: list[SeedTest]
     estimate: Estimate
@@ -54,14 +54,14 @@ def differences(
 ) -> dict[Where, list[Difference]]:
     """Every family's difference to the reference, by dataset and budget, where both are done under common seeds.
 
-    The p-values are adjusted for all differences of the run. `names` are those of the classes, by dataset.
+    Each is a test by itself: see `tasks.comparison.together`. `names` are those of the classes, by dataset.
     """
     pairs = _pairs(branches, reference_of(request.families), names)
     level = looks.level(request.looks.planned)
-    found = [_Evidence(_tests(pair), _estimate(pair), level) for pair in pairs]
     by_place: dict[Where, list[Difference]] = {pair.where: [] for pair in pairs}
-    for pair, evidence, adjusted in zip(pairs, found, holm([each.p_value for each in found]), strict=True):
-        by_place[pair.where].append(_difference(pair, evidence, adjusted, request.standards.equivalence / 100))
+    for pair in pairs:
+        evidence = _Evidence(_tests(pair), _estimate(pair), level)
+        by_place[pair.where].append(_difference(pair, evidence, request.standards.equivalence / 100))
     return by_place
 
 
@@ -121,10 +121,9 @@ def _classes(pair: _Pair, level: float) -> list[ClassEstimate]:
     return of_classes(hits(pair.family, pair.seeds), hits(pair.reference, pair.seeds), labels, level)
 
 
-def _difference(pair: _Pair, evidence: _Evidence, p_value: float, equivalence: float) -> Difference:
+def _difference(pair: _Pair, evidence: _Evidence, equivalence: float) -> Difference:
     found = evidence.estimate
     low, high = (min(max(bound, -1.0), 1.0) for bound in found.interval(evidence.level))
-    concluded = conclusion(low, high, equivalence, detected=p_value < ALPHA)
     return Difference(
         family=pair.family.family,
         reference=pair.reference.family,
@@ -133,13 +132,13 @@ def _difference(pair: _Pair, evidence: _Evidence, p_value: float, equivalence: f
         high=high,
         equivalence=equivalence,
         level=evidence.level,
-        p_value=p_value,
+        p_value=evidence.p_value,
         p_value_unadjusted=evidence.p_value,
-        conclusion=concluded,
+        conclusion=conclusion(low, high, equivalence, detected=evidence.p_value < ALPHA),
         detectable=design.detectable(found, evidence.level),
         seeds_for_a_point=design.seeds_for(found, POINT, evidence.level),
         chance_of_next=design.chance_of_next(found),
-        cost=cost(pair.family, pair.reference, found.mean if concluded in ("better", "worse") else None),
+        cost=cost(pair.family, pair.reference),
         seeds=tuple(evidence.tests),
         classes=class_differences(_classes(pair, evidence.level), pair.classes),
     )

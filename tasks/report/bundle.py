@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tasks.errors import DataError, RequestError
-from tasks.report.documents import CHECKSUMS, DOCUMENTS, LATER
+from tasks.report.documents import CHECKSUMS, DOCUMENTS, LATER, PARTS
 from tasks.report.published import LINE
 from tasks.runs.order import latest
 from tasks.runs.scratch import scratch_folder
@@ -92,7 +92,8 @@ def published(store: Store, run: str) -> Report:
     except ObjectMissing as error:
         raise DataError(f"{error}; {AGAIN}") from None
     digests = _listed(sums, f"{store.uri}/{prefix}{CHECKSUMS}")
-    expected = {*DOCUMENTS, *_predictions(document, prefix)} - (LATER - {*digests})
+    parts = {name for name in digests if name.startswith(PARTS)}
+    expected = {*DOCUMENTS, *parts, *_predictions(document, prefix)} - (LATER - {*digests})
     if odd := sorted({*digests} ^ expected | {*digests} - {*sizes}):
         raise DataError(f"{store.uri}/{prefix}: expected the files of report.json, received others: {odd[0]}; {AGAIN}")
     for name, digest in _predictions(document, prefix).items():

@@ -13,6 +13,7 @@ from tasks.report.pages.html import to_html
 from tasks.report.pages.markdown import to_markdown
 from tasks.report.pages.notebook import to_notebook
 from tasks.report.pages.table import to_csv
+from tasks.settings.request import Request
 from tasks.settings.workflow import report_key
 from tasks.storage.artifacts import digest_of
 from tasks.storage.provenance import code_digest
@@ -26,13 +27,35 @@ DOCUMENTS = {
     "report.csv": ("schema", "code"),
     "explore.ipynb": ("schema", "code", "jinja2"),
 }
+OVERVIEW = "../report.html"  # from the page of one dataset of many
+PARTS = "datasets/"  # begins the names of the files of single datasets
 LATER = frozenset({"explore.ipynb"})  # those that a report of an early release may lack
+
+
+def part_names(dataset: str) -> tuple[str, str]:
+    """The files that a report of many datasets has for each: its comparison, and its page."""
+    return f"{PARTS}{dataset}.json", f"{PARTS}{dataset}.html"
+
+
+def all_parts(request: Request) -> list[str]:
+    """The files that a report of this request has for its datasets; none where one page compares all."""
+    return [name for each in request.datasets if request.has_pages for name in part_names(each.name)]
+
+
+def part_page(comparison: Comparison) -> str:
+    """The page of one dataset of many, which leads to that of all."""
+    return to_html(comparison, OVERVIEW)
+
+
+def to_json(comparison: Comparison) -> str:
+    """The comparison as a document."""
+    return comparison.model_dump_json(indent=1) + "\n"
 
 
 def render(comparison: Comparison) -> dict[str, bytes]:
     """Every document by its file name, in UTF-8; the same comparison always gives the same bytes."""
     documents = {
-        "report.json": comparison.model_dump_json(indent=1) + "\n",
+        "report.json": to_json(comparison),
         "report.html": to_html(comparison),
         "report.md": to_markdown(comparison),
         "report.csv": to_csv(comparison),
@@ -56,8 +79,9 @@ def renderer() -> dict[str, str]:
 
 
 def made_by(name: str, renderer: Mapping[str, str]) -> dict[str, str]:
-    """What of `renderer` the bytes of the document `name` depend on."""
-    return {part: renderer.get(part, "of an unknown release") for part in DOCUMENTS[name]}
+    """What of `renderer` the bytes of the document `name` depend on; a part is like the document of its kind."""
+    kind = f"report.{name.rpartition('.')[2]}" if name.startswith(PARTS) else name
+    return {part: renderer.get(part, "of an unknown release") for part in DOCUMENTS[kind]}
 
 
 def with_predictions(comparison: Comparison) -> list[Replicate | Earlier]:
@@ -75,9 +99,8 @@ def prediction_files(comparison: Comparison) -> dict[str, str]:
     }
 
 
-def checksums(comparison: Comparison, documents: Mapping[str, bytes]) -> bytes:
-    """A line for every document and every file of predictions of the report, for `sha256sum --check`."""
-    digests = {name: hashlib.sha256(body).hexdigest() for name, body in documents.items()} | prediction_files(
-        comparison
-    )
+def checksums(comparison: Comparison, documents: Mapping[str, bytes], parts: Mapping[str, str] | None = None) -> bytes:
+    """A line for every file of the report, for `sha256sum --check`: documents, predictions, and `parts` by digest."""
+    digests = {name: hashlib.sha256(body).hexdigest() for name, body in documents.items()}
+    digests |= prediction_files(comparison) | dict(parts or {})
     return "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())).encode()

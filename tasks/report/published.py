@@ -13,7 +13,18 @@ from tasks.comparison.schema.models import Earlier, Replicate
 from tasks.comparison.schema.report import SCHEMA_VERSION, Comparison
 from tasks.learning.metrics import measure
 from tasks.report.audit import Audit
-from tasks.report.documents import CHECKSUMS, DOCUMENTS, LATER, made_by, prediction_files, render, renderer
+from tasks.report.documents import (
+    CHECKSUMS,
+    DOCUMENTS,
+    LATER,
+    all_parts,
+    made_by,
+    part_names,
+    part_page,
+    prediction_files,
+    render,
+    renderer,
+)
 from tasks.settings.reading.messages import complaints
 from tasks.settings.workflow import report_key
 from tasks.storage.contract import ObjectMissing
@@ -42,12 +53,20 @@ class PublishedReport:
     def comparison(self) -> Comparison | None:
         """The content of report.json, or None, with a finding, when it is no report of this version."""
         document = self.body("report.json")
-        if document is None:
-            return None
+        return None if document is None else self._comparison("report.json", document)
+
+    def parts(self, comparison: Comparison) -> dict[str, Comparison]:
+        """By dataset the comparisons that a report of many has of each; what cannot be read is a finding."""
+        names = [dataset.name for dataset in comparison.request.datasets if comparison.request.has_pages]
+        bodies = ((name, self.body(part_names(name)[0])) for name in names)
+        read = ((name, self._comparison(part_names(name)[0], body)) for name, body in bodies if body is not None)
+        return {name: part for name, part in read if part}
+
+    def _comparison(self, name: str, document: bytes) -> Comparison | None:
         try:
             return Comparison.model_validate_json(document)
         except ValidationError as error:
-            self._audit.findings.append(f"report.json: {reason(error)}")
+            self._audit.findings.append(f"{name}: {reason(error)}")
             return None
 
     def check_files(self, comparison: Comparison | None) -> None:
@@ -58,7 +77,8 @@ class PublishedReport:
         predictions = self._predictions() if comparison is None else prediction_files(comparison)
         lines = self._lines()
         listed = Counter(name for _, name in lines)
-        expected = {*DOCUMENTS, *predictions} - self._lacking(comparison, listed)
+        parts = all_parts(comparison.request) if comparison else ()
+        expected = {*DOCUMENTS, *parts, *predictions} - self._lacking(comparison, listed)
         for name in sorted(self._names - expected - {CHECKSUMS}):
             self._audit.findings.append(f"{name}: expected no such file in this report; remove it")
         for name in sorted(expected | listed.keys()):
@@ -89,14 +109,23 @@ class PublishedReport:
 
         Other releases may render the same content in other bytes: what they made is unchecked, not wrong.
         """
+        self._check_documents("report.json", comparison, render)
+
+    def check_page(self, part: Comparison) -> None:
+        """As `check_views`, for the page of one dataset of many."""
+        (dataset,) = part.request.datasets
+        document, page = part_names(dataset.name)
+        self._check_documents(document, part, lambda known: {page: part_page(known).encode()})
+
+    def _check_documents(self, source: str, known: Comparison, make: Callable[[Comparison], dict[str, bytes]]) -> None:
         try:
-            documents = render(comparison)
+            documents = make(known)
         except Exception as error:  # forged content makes its reader raise errors of any kind
-            self._audit.findings.append(f"report.json: cannot be rendered: {type(error).__name__}: {error}")
+            self._audit.findings.append(f"{source}: cannot be rendered: {type(error).__name__}: {error}")
             return
         here = renderer()
         for name, body in documents.items():
-            made = made_by(name, comparison.environment.renderer)
+            made = made_by(name, known.environment.renderer)
             others = [
                 f"{part} {made[part]} made it, and here is {here[part]}" for part in made if made[part] != here[part]
             ]

@@ -9,24 +9,26 @@ the store, the artifacts behind the report are verified too, and the whole repor
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from tasks.comparison.assembly import MEASURED, TRAINED, compare
-from tasks.comparison.data import Pictures
+from tasks.comparison.data import Pictures, illustrated
 from tasks.comparison.evidence import Branch, EarlierEvidence, ReplicateEvidence, SearchEvidence, confidence_of
 from tasks.comparison.schema.models import Earlier, Model, Replicate
 from tasks.comparison.schema.report import Comparison, DatasetComparison
 from tasks.comparison.schema.since import Since
+from tasks.comparison.together import alone
 from tasks.errors import DataError, RequestError
 from tasks.learning.metrics import calibrated, measure
 from tasks.report.audit import Audit, stage_place
 from tasks.report.between.contrast import since_again
 from tasks.report.collection import code_of, collect, facts_of, legible, pictures_in
 from tasks.report.completion import completed
-from tasks.report.documents import renderer, with_predictions
+from tasks.report.documents import part_names, renderer, with_predictions
 from tasks.report.duration.estimate import read_estimate
 from tasks.report.published import PublishedReport, Read
 from tasks.runs.records import read_records
@@ -72,7 +74,9 @@ def verify_run(store: Store, run: str) -> Audit:
     if comparison is None or drawing is None or request is None or not whole or None in manifests.values():
         audit.findings.append("the report was not made again from its artifacts, as some of these cannot be read")
     else:
-        _check("artifacts", comparison, lambda: _compiled(comparison, request, records, store, drawing, audit), audit)
+        _check(
+            "the artifacts", comparison, lambda: _compiled(comparison, request, records, store, drawing, audit), audit
+        )
     return audit
 
 
@@ -84,12 +88,22 @@ def verify_report(read: Read, names: Iterable[str], audit: Audit) -> Comparison 
     if comparison is None:
         return None
     report.check_views(comparison)
+    _check_parts(report, comparison, audit)
     predictions = {m.predictions: report.predictions(comparison.run, m) for m in with_predictions(comparison)}
     if None in predictions.values():
         audit.findings.append("the numbers were not computed again, as some predictions cannot be read")
     else:
-        _check("predictions", comparison, lambda: _recomputed(comparison, predictions), audit)
+        _check("the predictions", comparison, lambda: _recomputed(comparison, predictions), audit)
     return comparison
+
+
+def _check_parts(report: PublishedReport, comparison: Comparison, audit: Audit) -> None:
+    """Check that each dataset of many has its page, and says by itself what the report of all says of it."""
+    for name, part in report.parts(comparison).items():
+        report.check_page(part)
+        document, _ = part_names(name)
+        known = illustrated(part, {}).model_copy(update={"environment": comparison.environment})
+        _check("report.json", known, partial(alone, comparison, name), audit, document)
 
 
 def _readable(read: Callable[[], Document], is_there: bool, audit: Audit) -> Document | None:
@@ -103,14 +117,16 @@ def _readable(read: Callable[[], Document], is_there: bool, audit: Audit) -> Doc
         return None
 
 
-def _check(what: str, comparison: Comparison, make: Callable[[], Comparison], audit: Audit) -> None:
-    """Compare the report with the one that `make` computes again from `what`."""
+def _check(
+    what: str, comparison: Comparison, make: Callable[[], Comparison], audit: Audit, document: str = "report.json"
+) -> None:
+    """Compare the comparison in a document with the one that `make` computes again from `what`."""
     try:
         made = make()
     except Exception as error:  # forged content makes its reader raise errors of any kind
-        audit.findings.append(f"report.json: cannot be computed again from the {what}: {type(error).__name__}: {error}")
+        audit.findings.append(f"{document}: cannot be computed again from {what}: {type(error).__name__}: {error}")
     else:
-        audit.agree(f"report.json against the {what}", comparison, made)
+        audit.agree(f"{document} against {what}", comparison, made)
 
 
 def _same_stages(comparison: Comparison, records: Sequence[Mapping[str, Any]], audit: Audit) -> bool:
@@ -271,6 +287,8 @@ class _Drawing:
     def look(self, record: Mapping[str, Any], folder: Path, facts: Mapping[str, Any]) -> None:
         """Make the pictures of a dataset that lacks them from what `normalize` left in `folder`, and found."""
         name = record["dataset"]
+        if self._comparison.request.has_pages:
+            return  # the pictures are in the parts
         if record["stage"] == "normalize" and name not in self.pictures:
             try:
                 dataset = self._comparison.request.dataset(name)

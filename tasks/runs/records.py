@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -27,6 +28,7 @@ from tasks.settings.workflow import position
 from tasks.storage.artifacts import REMEDY, Manifest, find
 from tasks.storage.contract import Store, StoreError
 from tasks.storage.documents import DamagedError, read_document
+from tasks.storage.threads import spread
 
 log = logging.getLogger(__name__)
 MAX_REASON = 1000  # characters
@@ -91,17 +93,20 @@ def read_record(store: Store, run: str, place: Place, stage: str) -> dict[str, A
     return record_at(store, _numbered(stem, attempt)) if attempt else None
 
 
-def read_records(store: Store, run: str) -> list[dict[str, Any]]:
-    """The newest record of every stage of a run, in the workflow's order, because a clock may be set back.
+def read_records(store: Store, run: str, dataset: str | None = None) -> list[dict[str, Any]]:
+    """The newest record of every stage of a run, or of one of its datasets.
 
-    A damaged record is replaced by a failed one: `error` names the damage, and `damaged` is true.
+    They come in the workflow's order, because a clock may be set back. A damaged record is replaced by a failed one:
+    `error` names the damage, and `damaged` is true.
     """
-    return sorted((_record_or_damage(store, key) for key in newest_records(store, run)), key=_position)
+    found = dict(spread(partial(_record_or_damage, store), newest_records(store, run, dataset)))
+    return sorted(found.values(), key=_position)
 
 
-def newest_records(store: Store, run: str) -> list[str]:
+def newest_records(store: Store, run: str, dataset: str | None = None) -> list[str]:
     """The keys of the records that `read_records` reads."""
-    return [_numbered(stem, attempt) for stem, attempt in _newest(store, f"runs/{run}/").items()]
+    prefix = f"runs/{run}/{dataset}/" if dataset else f"runs/{run}/"
+    return [_numbered(stem, attempt) for stem, attempt in _newest(store, prefix).items()]
 
 
 def _record_or_damage(store: Store, key: str) -> dict[str, Any]:

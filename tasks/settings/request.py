@@ -13,7 +13,7 @@ from tasks.settings.dataset import Dataset
 from tasks.settings.standards import Looks, Standards
 from tasks.settings.training import Backend, Examples, Replicates, Search, Training
 from tasks.settings.values import Budget, Count, Frozen, Name, Number, Whole, matching
-from tasks.settings.workflow import REUSED_STAGES
+from tasks.settings.workflow import REUSED_STAGES, TOGETHER
 
 RunId = Annotated[
     str,
@@ -134,6 +134,19 @@ class Request(Frozen):
             if dataset.name == name:
                 return dataset
         raise RequestError(f"run {self.run}: expected one of its datasets, received {name!r}")
+
+    def alone(self, name: str) -> "Request":
+        """What the run asks of one dataset.
+
+        Raises:
+            RequestError: it does not ask for it.
+        """
+        return self.model_copy(update={"datasets": (self.dataset(name),)})
+
+    @property
+    def has_pages(self) -> bool:
+        """Whether each dataset has a page of its own, as there are too many for one."""
+        return len(self.datasets) > TOGETHER
 
     @property
     def comparisons(self) -> tuple[Dataset, ...]:

@@ -12,6 +12,7 @@ REPORT_PAGES = "/reports"  # where Airflow's web server shows the reports
 HISTORY_PAGE = "reports/history.html"  # where the store keeps the history of all runs
 CHAMPIONS = "champions/"  # where the store keeps ledgers and decisions, in a folder for each dataset
 ANSWER = ".answer"  # ends the name of what became of a decision
+TOGETHER = 20  # datasets that one page compares; in a run of more, each has a page of its own
 Scope = Literal["run", "dataset", "family", "search", "shard", "replicate"]
 # What names a place of each scope, in the order in which paths and command lines write it.
 SCOPES: dict[Scope, tuple[str, ...]] = {
@@ -100,8 +101,15 @@ PROMOTE = Task(
     "Make the candidate that was judged the champion, with its export and its card (a task of promote_champion).",
     timedelta(hours=1),
 )
+# No stage of most runs: where many datasets are configured, it stands between `evaluate` and `report`.
+CONCLUDE = Task(
+    "conclude",
+    "dataset",
+    f"Compare the families on one dataset, on a page of its own (in a run of more than {TOGETHER} datasets).",
+    timedelta(minutes=30),
+)
 # What a runner runs: `python -m tasks NAME`.
-COMMANDS = STAGES | {each.name: each for each in (WATCH, JUDGE, PROMOTE)}
+COMMANDS = STAGES | {each.name: each for each in (WATCH, JUDGE, PROMOTE, CONCLUDE)}
 # Their results are artifacts, which later runs reuse; the stages of the whole run are done in every run.
 REUSED_STAGES = tuple(name for name, task in STAGES.items() if task.scope != "run")
 

@@ -3,21 +3,42 @@
 A branch whose artifacts are damaged is such a row too. Then the stage writes the report of all others, and fails.
 """
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from tasks.comparison.assembly import compare
 from tasks.comparison.evidence import Branch
+from tasks.comparison.schema.report import Comparison, StageRecord
+from tasks.comparison.together import united
 from tasks.errors import DataError
 from tasks.registry.champions.marks import mark_history
 from tasks.report.between.contrast import since_before
 from tasks.report.collection import code_of, collect, environment, facts_of, legible, pictures_of
 from tasks.report.completion import completed
 from tasks.report.documents import CHECKSUMS, checksums, render
-from tasks.report.duration.estimate import read_estimate
+from tasks.report.duration.estimate import read_estimate, with_forecast
+from tasks.report.parts import Say, read_parts
 from tasks.runs.order import publish
-from tasks.runs.records import read_records, recorded
+from tasks.runs.records import read_record, read_records, recorded
 from tasks.settings.place import Place
 from tasks.settings.request import Request
-from tasks.settings.workflow import report_key
+from tasks.settings.workflow import STAGES, report_key
 from tasks.storage.contract import Store
+
+
+class Joined(NamedTuple):
+    """What the report of a run consists of: beside the comparison what else it publishes, and what it is made from.
+
+    Attributes:
+        predictions: their bytes by key, where no part has written them.
+        parts: the digests of the files of the parts, by name.
+        branches: empty where the parts name the damaged ones.
+    """
+
+    comparison: Comparison
+    predictions: Mapping[str, bytes]
+    parts: Mapping[str, str]
+    branches: list[Branch]
 
 
 def report(request: Request, store: Store) -> None:
@@ -27,29 +48,55 @@ def report(request: Request, store: Store) -> None:
         DataError: artifacts are damaged; the report is written nevertheless, and names them.
     """
     with recorded(store, request.run, Place(), "report") as record:
-        records = legible(read_records(store, request.run), request, store)
-        predictions: dict[str, bytes] = {}
-        branches = collect(request, records, store, record.progress, predictions.__setitem__)
-        comparison = compare(request, branches, records, facts_of(request, store, records), environment())
-        pictures, expected = pictures_of(comparison, store, records), read_estimate(store, request.run)
-        comparison = completed(comparison, pictures, expected, code_of(store, records))
-        since = since_before(store, comparison, lambda key: predictions.get(key) or store.read(key))
-        comparison = comparison.model_copy(update={"since": since})
+        join = _of_parts if request.has_pages else _of_evidence
+        joined = join(request, store, record.progress)
+        comparison = joined.comparison
         documents = render(comparison)
         record.check_newest()
-        for key, body in predictions.items():
+        for key, body in joined.predictions.items():
             store.write(key, body)
-        for name, body in (documents | {CHECKSUMS: checksums(comparison, documents)}).items():
+        for name, body in (documents | {CHECKSUMS: checksums(comparison, documents, joined.parts)}).items():
             store.write(report_key(request.run, name), body)
         publish(store, request.run, comparison.status)
         mark_history(store)
+        since = comparison.since
         for line in (*([since.line] if since else []), *comparison.verdicts):
             record.progress(line)
-        _require_whole(branches)
+        require_whole(joined.branches)
 
 
-def _require_whole(branches: list[Branch]) -> None:
-    """Fail when a branch is missing because of damage: no stage of that branch failed, so no other task says so."""
+def _of_evidence(request: Request, store: Store, progress: Say) -> Joined:
+    """One comparison of all that the stages left, with what changed since the run before."""
+    records = legible(read_records(store, request.run), request, store)
+    predictions: dict[str, bytes] = {}
+    branches = collect(request, records, store, progress, predictions.__setitem__)
+    comparison = compare(request, branches, records, facts_of(request, store, records), environment())
+    pictures, expected = pictures_of(comparison, store, records), read_estimate(store, request.run)
+    comparison = completed(comparison, pictures, expected, code_of(store, records))
+    since = since_before(store, comparison, lambda key: predictions.get(key) or store.read(key))
+    return Joined(comparison.model_copy(update={"since": since}), predictions, {}, branches)
+
+
+def _of_parts(request: Request, store: Store, progress: Say) -> Joined:
+    """The parts of all datasets, taken together."""
+    parts = read_parts(request, store, progress)
+    of_run = (name for name, stage in STAGES.items() if stage.scope == "run" and name != "report")
+    records = legible(
+        [record for name in of_run if (record := read_record(store, request.run, Place(), name))], request, store
+    )
+    stages = [StageRecord.of(record) for record in records]
+    comparison = united(request, [part.comparison for part in parts], stages)
+    comparison = comparison.model_copy(update={"environment": environment()})
+    comparison = with_forecast(comparison, read_estimate(store, request.run))
+    return Joined(comparison, {}, {name: digest for part in parts for name, digest in part.digests.items()}, [])
+
+
+def require_whole(branches: list[Branch]) -> None:
+    """Fail when a branch is missing because of damage: no stage of that branch failed, so no other task says so.
+
+    Raises:
+        DataError: one is; the message names all.
+    """
     damaged = [branch for branch in branches if branch.damaged]
     if damaged:
         names = ", ".join(str(Place(branch.dataset, branch.family, budget=branch.budget)) for branch in damaged)

@@ -6,6 +6,7 @@ appear. A field may be added without a new version; one that changes its meaning
 What contradicts itself is refused.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -105,6 +106,11 @@ class StageRecord(Frozen):
     started: str | None = None
     ended: str | None = None
     error: str | None = None
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> "StageRecord":
+        """What a report keeps of the record that a stage left."""
+        return cls(**{name: record[name] for name in cls.model_fields if record.get(name) is not None})
 
 
 class Environment(Frozen):

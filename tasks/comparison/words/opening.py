@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tasks.comparison.schema.differences import Difference
+from tasks.comparison.schema.report import DatasetComparison
 from tasks.comparison.words.wording import ABBREVIATION, concluded, family_title, points, starting, the_family
 
 VOWELS = "AEFHILMNORSX"  # letters whose names begin with a vowel: "an F"
@@ -42,11 +43,25 @@ def answer_over_budgets(differences: Sequence[Difference], budgets: int) -> str:
 
     `differences` are not empty. A budget without a comparison has none.
     """
+    return _counted(differences, budgets, "at", "budgets")
+
+
+def tally(parts: Sequence[DatasetComparison]) -> str:
+    """How often each conclusion was drawn on each family, over the comparisons `parts`."""
+    by_family: dict[str, list[Difference]] = {}
+    for difference in (each for part in parts for each in part.differences):
+        by_family.setdefault(difference.family, []).append(difference)
+    said = [_counted(found, len(parts), "on", "comparisons") for found in by_family.values()]
+    return " ".join(f"{sentence}." for sentence in said or ["Nothing could be compared"])
+
+
+def _counted(differences: Sequence[Difference], of: int, preposition: str, what: str) -> str:
+    """ "The CNN against the ANN: better at 3 of 5 budgets, undecided at 2"."""
     first = differences[0]
     found = Counter(concluded(difference.conclusion) for difference in differences)
-    counted = [*found.most_common(), ("not compared", budgets - len(differences))]
-    parts = [f"{conclusion} at {number}" for conclusion, number in counted if number]
-    parts[0] = f"{parts[0]} of {budgets} budgets"
+    counted = [*found.most_common(), ("not compared", of - len(differences))]
+    parts = [f"{conclusion} {preposition} {number}" for conclusion, number in counted if number]
+    parts[0] = f"{parts[0]} of {of} {what}"
     return starting(f"{the_family(first.family)} against {the_family(first.reference)}: {', '.join(parts)}")
 
 

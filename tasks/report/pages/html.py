@@ -1,5 +1,6 @@
 """`report.html`: one file without scripts, which loads nothing from elsewhere."""
 
+from collections.abc import Callable
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -24,16 +25,23 @@ from tasks.report.pages.templates import render_template
 
 
 class Section(NamedTuple):
-    """One dataset on the page: its comparison and figures at each budget, and the frontier when there are several."""
+    """One dataset on the page: its comparison and figures at each budget, and the frontier when there are several.
+
+    A page of many datasets has no figures: each dataset has a page with its own.
+    """
 
     parts: list[tuple[DatasetComparison, dict[str, Any]]]
     frontier: Frontier | None
     figures: list[Markup]
 
 
-def to_html(comparison: Comparison) -> str:
-    """The page. Every text in it is escaped. Only the figures are markup, and Matplotlib escapes their texts."""
-    request, sections = comparison.request, _sections(comparison)
+def to_html(comparison: Comparison, overview: str = "") -> str:
+    """The page; that of one dataset of many leads to the page `overview`.
+
+    Every text in it is escaped. Only the figures are markup, and Matplotlib escapes their texts.
+    """
+    request = comparison.request
+    sections = _sections(comparison, without if request.has_pages else drawn)
     page = render_template(
         "report.html.j2",
         comparison,
@@ -44,19 +52,30 @@ def to_html(comparison: Comparison) -> str:
         answers=[answer_of([part for part, _ in section.parts], section.frontier) for section in sections],
         axis=axis(comparison),
         sections=sections,
+        apart=request.has_pages,
+        overview=overview,
         key=key,
     )
     return styled_once(page)
 
 
-def _sections(comparison: Comparison) -> list[Section]:
+def _sections(
+    comparison: Comparison, figures: Callable[[list[DatasetComparison], Frontier | None], Section]
+) -> list[Section]:
     frontiers = {frontier.name: frontier for frontier in comparison.frontiers}
-    sections = []
-    for name, group in groupby(comparison.datasets, lambda dataset: dataset.name):
-        parts, frontier = list(group), frontiers.get(name)
-        figures = [Markup(figure) for figure in frontier_figures(parts)] if frontier else []  # noqa: S704
-        sections.append(Section([(part, _figures(part)) for part in parts], frontier, figures))
-    return sections
+    grouped = groupby(comparison.datasets, lambda dataset: dataset.name)
+    return [figures(list(group), frontiers.get(name)) for name, group in grouped]
+
+
+def without(parts: list[DatasetComparison], frontier: Frontier | None) -> Section:
+    """A dataset without figures."""
+    return Section([(part, {}) for part in parts], frontier, [])
+
+
+def drawn(parts: list[DatasetComparison], frontier: Frontier | None) -> Section:
+    """A dataset with its figures."""
+    figures = [Markup(figure) for figure in frontier_figures(parts)] if frontier else []  # noqa: S704
+    return Section([(part, _figures(part)) for part in parts], frontier, figures)
 
 
 def _figures(dataset: DatasetComparison) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tasks.comparison.assembly import MANY
 from tasks.comparison.schema.data import ClassCount, Finding
 from tasks.comparison.schema.models import ClassScore, Model
 from tasks.comparison.schema.report import Comparison, DatasetComparison, StageRecord
-from tasks.comparison.words import cautions, data, design, forecast, since, verdict, wording
+from tasks.comparison.words import cautions, data, design, forecast, opening, since, verdict, wording
 from tasks.comparison.words.sections import calibration, classes, confusions, cost_table, mistakes, search
 from tasks.report.pages import labels, trials
 from tasks.report.pages.figures.classes import ends
@@ -41,7 +41,19 @@ LOOKED_FOR = {
 }
 PURPOSES = {"train": "to learn from", "validation": "to choose by", "test": "to test on"}
 SECTIONS = (calibration, classes, confusions, cost_table, mistakes, search)
-WORDS = (wording, cautions, data, design, forecast, since, verdict, *SECTIONS, labels, trials)  # what speaks on a page
+WORDS = (
+    wording,
+    cautions,
+    data,
+    design,
+    forecast,
+    opening,
+    since,
+    verdict,
+    *SECTIONS,
+    labels,
+    trials,
+)  # what speaks on a page
 
 
 def render_template(

@@ -26,7 +26,8 @@ def test_the_headers_alone_let_no_script_run(tmp_path, page):
 @pytest.fixture
 def client(tmp_path, monkeypatch):
     """The application without Airflow's login, over a store with one report, a history, and one secret beside it."""
-    for name in ("reports/r/report.html", "reports/history.html", "reports/r/secret.txt", "secret.txt"):
+    names = ("report.html", "datasets/flowers.html", "secret.txt", "datasets/flowers.txt")
+    for name in (*(f"reports/r/{name}" for name in names), "reports/history.html", "secret.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(f"content of {name}")
     monkeypatch.setenv("STORE", tmp_path.as_uri())
@@ -42,6 +43,21 @@ def test_a_report_is_served_with_its_policy(client):
     answer = client.get("/r")
     assert (answer.status_code, answer.text) == (200, "content of reports/r/report.html")
     assert answer.headers.items() >= {name.lower(): value for name, value in report_page.HEADERS.items()}.items()
+
+
+def test_the_page_of_a_dataset_is_where_the_report_of_many_leads(client):
+    """The report of a run is at `RUN/report.html`, however it was asked for, so its links hold."""
+    report = client.get("/r")
+    assert report.url.path == "/r/report.html"
+    page = client.get(str(report.url.join("datasets/flowers.html")))
+    assert (page.status_code, page.text) == (200, "content of reports/r/datasets/flowers.html")
+    assert page.headers.items() >= {name.lower(): value for name, value in report_page.HEADERS.items()}.items()
+
+
+@pytest.mark.parametrize("name", ["flowers.txt", "none.html", "..%2Fsecret.txt", "Flowers.html"])
+def test_nothing_else_of_the_folder_of_datasets_is_served(client, name):
+    """Pages and comparisons of datasets alone."""
+    assert client.get(f"/r/datasets/{name}").status_code == 404
 
 
 def test_the_history_is_served_where_its_links_lead_to_reports(client):

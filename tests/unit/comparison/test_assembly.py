@@ -7,7 +7,6 @@ import pytest
 
 from tasks.comparison.assembly import compare
 from tasks.comparison.evidence import Branch
-from tasks.comparison.pairing import differences
 from tasks.comparison.schema.differences import conclusion
 from tests.support import synthetic
 
@@ -100,17 +99,6 @@ def test_what_nobody_mentions_is_missing():
     comparison = compare(request, [], [], {}, synthetic.ENVIRONMENT)
     assert [[model.status for model in dataset.models] for dataset in comparison.datasets] == [["missing"] * 2] * 2
     assert "there is no result" in comparison.datasets[0].verdict
-
-
-def test_p_values_are_adjusted_over_the_whole_run():
-    """A difference that is one of two has its p-value doubled at most, and never made smaller."""
-    request = synthetic.request(TWO, replicates=1)
-    branches = synthetic.everything(request, examples=300, accuracy=0.6)
-    names = {about.name: about.classes for about in TWO}
-    alone = differences(request, branches[:2], names)["cifar10", None][0]
-    together = differences(request, branches, names)["cifar10", None][0]
-    assert alone.p_value == alone.p_value_unadjusted
-    assert alone.p_value <= together.p_value <= min(1, 2 * alone.p_value)
 
 
 def test_every_family_is_measured_against_the_same_one():

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.comparison.cost import cost, spending
+from tasks.comparison.assembly import compare
+from tasks.comparison.cost import cost, priced, spending
 from tasks.settings.standards import Standards
 from tests.support import synthetic
 
@@ -18,9 +19,16 @@ def branch(family, **changes):
     return replace(made, replicates=tuple(replace(r, training={**r.training, **changes}) for r in made.replicates))
 
 
+def price(family, reference, gain):
+    """The cost of `family` over `reference` with the price of a point, from the rows that a report has of them."""
+    compared = compare(REQUEST, [family, reference], [], {}, synthetic.ENVIRONMENT)
+    models = {model.family: model for model in compared.datasets[0].models}
+    return priced(cost(family, reference), models[family.family], models[reference.family], gain)
+
+
 def test_every_measure_has_its_ratio():
     """Times have intervals, what is counted has a point, and what no machine here measures is unknown."""
-    found = cost(branch("cnn"), branch("ann"), 0.2)
+    found = cost(branch("cnn"), branch("ann"))
     assert found.cpu_seconds.low < found.cpu_seconds.estimate < found.cpu_seconds.high
     assert found.flops.low == found.flops.high == pytest.approx(26_356_854 / 506_890)
     assert found.energy_joules is None
@@ -30,17 +38,17 @@ def test_every_measure_has_its_ratio():
 def test_a_point_costs_the_further_seconds_for_each_point_gained():
     """Of CPU seconds, and of the clock's where one side does not know these; without a gain there is no price."""
     further = 61.2 - 9.8
-    assert cost(branch("cnn"), branch("ann"), 0.2).seconds_per_point == pytest.approx(1.02 * further / 20)
-    assert cost(branch("ann"), branch("cnn"), -0.2).seconds_per_point == pytest.approx(1.02 * further / 20)
-    assert cost(branch("cnn", cpu_seconds=None), branch("ann"), 0.2).seconds_per_point == pytest.approx(further / 20)
-    assert cost(branch("cnn"), branch("ann"), None).seconds_per_point is None
+    assert price(branch("cnn"), branch("ann"), 0.2).seconds_per_point == pytest.approx(1.02 * further / 20)
+    assert price(branch("ann"), branch("cnn"), -0.2).seconds_per_point == pytest.approx(1.02 * further / 20)
+    assert price(branch("cnn", cpu_seconds=None), branch("ann"), 0.2).seconds_per_point == pytest.approx(further / 20)
+    assert price(branch("cnn"), branch("ann"), None).seconds_per_point is None
 
 
 @pytest.mark.parametrize("sides", [{"cnn": 1, "ann": 1}, {"cnn": 1, "ann": 0}])
 def test_where_a_gpu_worked_the_clock_on_the_wall_counts(sides):
     """A processor that waits for a GPU says nothing of the work, so both sides are measured by the clock."""
     cnn, ann = (branch(family, cpu_seconds=1.0, gpus=gpus) for family, gpus in sides.items())
-    found = cost(cnn, ann, 0.2)
+    found = price(cnn, ann, 0.2)
     assert (found.clock, found.training) == ("wall", found.train_seconds)
     assert found.seconds_per_point == pytest.approx((61.2 - 9.8) / 20)
 
@@ -51,7 +59,7 @@ def test_models_of_an_earlier_release_know_less_and_fail_nothing():
     for replicate in old.replicates:
         for name in ("cpu_seconds", "energy_joules", "peak_memory_bytes", "gpus"):
             replicate.training.pop(name)
-    found = cost(old, branch("ann"), 0.2)
+    found = cost(old, branch("ann"))
     assert found.cpu_seconds is None
     assert (found.clock, found.training) == ("wall", found.train_seconds)
     assert spending(old, FREE).gpus is None

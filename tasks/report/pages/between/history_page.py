@@ -13,8 +13,9 @@ from tasks.report.pages.between.history_figures import MOST, Line, Mark, accurac
 from tasks.report.pages.figures.svg import identifier
 from tasks.report.pages.lines import unbroken
 from tasks.report.pages.templates import templates
+from tasks.settings.workflow import TOGETHER
 
-ROWS, FIGURES = 2_500, 30  # of the whole page, of some 500 bytes and 30 kB: that keeps it below 3 MB
+ROWS = 2_500  # of the whole page, of some 500 bytes: that keeps it below 3 MB
 OPEN = 20  # the newest rows of a table, which are not folded
 Run = tuple[Row, dict[str, Result]]  # with its results on one dataset at one budget, by family
 
@@ -50,7 +51,7 @@ class Key(NamedTuple):
 
 
 class Series(NamedTuple):
-    """Runs of one profile on one dataset at one budget, the newest first, and their figure, if there is room."""
+    """Runs of one profile on one dataset at one budget, the newest first, and their figure, if there are few series."""
 
     key: Key
     families: tuple[str, ...]
@@ -86,9 +87,9 @@ def _sections(history: History) -> Iterator[Section]:
         for (dataset, budget), results in by_place.items():
             placed.setdefault(Key(dataset, budget, row.profile, row.sample), []).append((row, results))
     newest = sorted(placed, key=lambda key: -placed[key][-1][0].number)
-    drawn = {*newest[:FIGURES]}
+    is_drawn = len(newest) <= TOGETHER  # each figure takes time, and the figures of some would say little
     for dataset, group in groupby(sorted(newest, key=lambda key: key.dataset), key=lambda key: key.dataset):
-        series = [_series(key, placed[key], history.promoted, is_drawn=key in drawn) for key in group]
+        series = [_series(key, placed[key], history.promoted, is_drawn=is_drawn) for key in group]
         title = next(iter(series[0].entries[0].results.values())).title
         yield Section(dataset, title, series)
 

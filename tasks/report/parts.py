@@ -1,0 +1,67 @@
+"""The parts of a report of many datasets: for each dataset its comparison, as JSON, and its page.
+
+A part says what a report of that dataset alone would say. The report of the run joins them, so it reads no evidence.
+"""
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from tasks.comparison.assembly import compare
+from tasks.comparison.evidence import Branch
+from tasks.comparison.schema.report import Comparison
+from tasks.report.collection import code_of, collect, environment, facts_of, legible, pictures_of
+from tasks.report.completion import completed
+from tasks.report.documents import part_names, part_page, to_json
+from tasks.runs.records import read_records
+from tasks.settings.request import Request
+from tasks.settings.workflow import report_key
+from tasks.storage.contract import ObjectMissing, Store
+from tasks.storage.documents import DamagedError, read_document
+from tasks.storage.threads import spread
+
+Say = Callable[[str], None]
+Publish = Callable[[str, bytes], object]
+
+
+class Part(NamedTuple):
+    """One dataset: its comparison, and the digest of each of its files by name."""
+
+    comparison: Comparison
+    digests: dict[str, str]
+
+
+def make_part(request: Request, store: Store, dataset: str, progress: Say) -> list[Branch]:
+    """Compare the families on a dataset, and write its part. Return the branches that it is made from."""
+    one = request.alone(dataset)
+    records = legible(read_records(store, request.run, dataset), request, store)
+    branches = collect(one, records, store, progress, store.write)
+    comparison = compare(one, branches, records, facts_of(one, store, records), environment())
+    comparison = completed(comparison, pictures_of(comparison, store, records), None, code_of(store, records))
+    for name, text in zip(part_names(dataset), (to_json(comparison), part_page(comparison)), strict=True):
+        store.write(report_key(request.run, name), text.encode())
+    for line in comparison.verdicts:
+        progress(line)
+    return branches
+
+
+def read_parts(request: Request, store: Store, progress: Say) -> list[Part]:
+    """The part of every dataset of the run, in its order. One that is not there, or damaged, is made."""
+    names = [dataset.name for dataset in request.datasets]
+    found = dict(spread(partial(_part, request, store), names))
+    for name in (name for name in names if found[name] is None):
+        make_part(request, store, name, progress)
+        found[name] = _part(request, store, name)
+    return [part for name in names if (part := found[name])]
+
+
+def _part(request: Request, store: Store, dataset: str) -> Part | None:
+    keys = {name: report_key(request.run, name) for name in part_names(dataset)}
+    try:
+        bodies = {name: store.read(key) for name, key in keys.items()}
+        (document, _) = keys.values()
+        comparison = read_document(store, document, Comparison, "the comparison of a dataset", "it is made again")
+    except (ObjectMissing, DamagedError):
+        return None
+    return Part(comparison, {name: hashlib.sha256(body).hexdigest() for name, body in bodies.items()})
