@@ -21,7 +21,8 @@ def cost(family: Branch, reference: Branch) -> Cost:
     """What `family` takes over what `reference` takes, but for the price of a point: see `priced`."""
     ratios = {name: _ratio(_values(family, name), _values(reference, name)) for name in (*OF_TRAINING, *OF_PREDICTION)}
     searches = [[seconds] if (seconds := _searched(branch, "seconds")) else [] for branch in (family, reference)]
-    return Cost(**ratios, search_seconds=_ratio(*searches), clock=_clock(family, reference))
+    clock = _clock(family, reference)
+    return Cost(**ratios, search_seconds=_ratio(*searches), seconds_per_point=None, clock=clock)
 
 
 def priced(found: Cost, family: Model, reference: Model, gain: float | None) -> Cost:
