@@ -12,9 +12,8 @@ from pathlib import Path
 from tasks.local.airflow import USER
 from tasks.local.airflow_api import ACTIVE
 from tests.engine.workers import runs, servers
-from tests.engine.workers.head import COMPONENTS, Head
+from tests.engine.workers.head import Head, running
 from tests.engine.workers.hosts import hosts, lacking
-from tests.engine.workers.team import Team
 from tests.engine.workers.worker import Worker
 from tests.support.airflow_rest import COMPARISON
 
@@ -29,10 +28,7 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="like-for-like-") as folder,
         hosts(Path(folder), ["head", *WORKERS]) as made,
     ):
-        head = Head(made["head"], Team(Path(folder), "celery"))
-        head.set_up()
-        with head.trusted(), suppress(KeyboardInterrupt):
-            head.start(*COMPONENTS)
+        with suppress(KeyboardInterrupt), running(made["head"], Path(folder), "celery") as head:
             for name in WORKERS:
                 Worker(made[name], head).join()
             runs.start(head, RUN)

@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -19,7 +20,7 @@ from tasks.settings.workflow import DAG_ID
 from tests.engine.certificates import make_certificates
 from tests.engine.workers import servers
 from tests.engine.workers.hosts import HOME, Host
-from tests.engine.workers.team import CONNECTION, TITLES, Team
+from tests.engine.workers.team import CONNECTION, TITLES, Kind, Team
 from tests.support.airflow_rest import AirflowRest, awaited
 from tests.support.tiny_data import make_mirror
 
@@ -172,3 +173,13 @@ class Head:
             aws_secret_access_key=self.store["AWS_SECRET_ACCESS_KEY"],
             verify=str(self.authority),
         )
+
+
+@contextmanager
+def running(host: Host, folder: Path, kind: Kind) -> Iterator[Head]:
+    """The head of a team whose workers are of this kind, at work during the block; `folder` is the team's."""
+    head = Head(host, Team(folder, kind))
+    head.set_up()
+    with head.trusted():
+        head.start(*COMPONENTS)
+        yield head

@@ -6,9 +6,8 @@ import pytest
 
 from tests.engine.conftest import missing
 from tests.engine.workers import runs, servers
-from tests.engine.workers.head import COMPONENTS, Head
+from tests.engine.workers.head import running
 from tests.engine.workers.hosts import hosts, lacking
-from tests.engine.workers.team import Team
 from tests.engine.workers.worker import Worker
 from tests.support.results import numbers
 
@@ -26,10 +25,7 @@ def machines(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def head(machines, tmp_path_factory):
-    found = Head(machines["head"], Team(tmp_path_factory.mktemp("team"), "celery"))
-    found.set_up()
-    with found.trusted():
-        found.start(*COMPONENTS)
+    with running(machines["head"], tmp_path_factory.mktemp("team"), "celery") as found:
         yield found
 
 
