@@ -27,15 +27,16 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="like-for-like-") as folder,
         hosts(Path(folder), ["head", *WORKERS]) as made,
+        suppress(KeyboardInterrupt),
+        running(made["head"], Path(folder), "celery") as head,
     ):
-        with suppress(KeyboardInterrupt), running(made["head"], Path(folder), "celery") as head:
-            for name in WORKERS:
-                Worker(made[name], head).join()
-            runs.start(head, RUN)
-            _watch(head)
-            print(f"Airflow's UI: {head.url}, which the browser does not trust yet. Its authority: {head.authority}")
-            print(f"User {USER}, password {head.team.secrets['person']}. Ctrl-C ends all of it.", flush=True)
-            time.sleep(86_400)
+        for name in WORKERS:
+            Worker(made[name], head).join()
+        runs.start(head, RUN)
+        _watch(head)
+        print(f"Airflow's UI: {head.url}, which the browser does not trust yet. Its authority: {head.authority}")
+        print(f"User {USER}, password {head.team.secrets['person']}. Ctrl-C ends all of it.", flush=True)
+        time.sleep(86_400)
 
 
 def _watch(head: Head) -> None:
