@@ -20,6 +20,7 @@ from tests.bench.decoding import decoding
 from tests.bench.device import device
 from tests.bench.growth import growth
 from tests.bench.history import history
+from tests.bench.hundreds import hundreds
 from tests.bench.learning import learning
 from tests.bench.memory import memory
 from tests.bench.orchestration import orchestration
@@ -70,6 +71,7 @@ def main() -> None:
         "parsing": partial(parsing, options.rounds),
         "snapshots": snapshots,
         "history": history,
+        "hundreds": hundreds,
         "decoding": partial(decoding, options.images, options.rounds),
         "memory": partial(memory, options.gigabytes),
         "peers": lambda: chain(peers.training(), of_own_run(peers.searches, options.run)),

@@ -1,10 +1,9 @@
 """The report of a run of many datasets: its time, size and requests, and what reads it afterwards.
 
-One real run of the smoke profile on tiny data has three seeds. Its records are copied for as many datasets as are asked
-for, and all name the same artifacts. So every number of the reports is a real one, and nothing is trained again.
+One real run of the smoke profile on tiny data has three seeds. `tests.support.many_datasets` makes runs of many of it,
+without another training. Where each dataset has a page, `conclude` is measured, too.
 """
 
-import json
 import os
 import tempfile
 from collections import Counter
@@ -15,10 +14,10 @@ from typing import Any
 
 from tasks.local.swift.object_store import ObjectStore
 from tasks.report.between.history import keep_history
-from tasks.runs.order import run_number
-from tasks.runs.records import Fields, newest_records
-from tasks.runs.requests import read_request, write_request
+from tasks.runs.requests import read_request
+from tasks.settings.place import Place
 from tasks.settings.workflow import report_key
+from tasks.stages.conclude import conclude
 from tasks.stages.report import report
 from tasks.storage.contract import Store
 from tasks.storage.location import open_store
@@ -26,6 +25,7 @@ from tests.bench.clock import seconds, timed
 from tests.bench.process import alone
 from tests.bench.section import Row, Section
 from tests.support.machine import Machine
+from tests.support.many_datasets import spread_out
 
 SIZES = (1, 10, 50, 200)
 SEEDS = "3"
@@ -73,32 +73,19 @@ def _row(address: str, run: str, datasets: int) -> Row:
     return {"datasets": datasets, **measured.result, "peak memory, MB": measured.peak / 1e6}
 
 
-def spread_out(store: Store, run: str, datasets: int) -> str:
-    """A run of so many datasets, each with the records of the one of `run`; its name."""
-    names = [f"set{number:03}" for number in range(datasets)]
-    request = read_request(store, run)
-    compared = [request.datasets[0].model_copy(update={"name": name, "title": name}) for name in names]
-    many = request.model_copy(update={"run": f"{run}-{datasets}", "datasets": tuple(compared)})
-    write_request(store, many)
-    run_number(store, many.run)
-    for record in (json.loads(store.read(key)) for key in newest_records(store, run)):
-        if record["stage"] not in ("report", "plan"):
-            for place in names if record["dataset"] else (None,):
-                fields = Fields.model_validate(record | {"run": many.run, "dataset": place})
-                store.write(f"{fields.stem(many.run)}.json", fields.model_dump_json(indent=1).encode())
-    return many.run
-
-
 def reported(address: str, run: str) -> Row:
-    """What the report takes, what it weighs, and what the history takes that reads it."""
+    """What `conclude` takes a dataset, what the report takes and weighs, and what the history takes that reads it."""
     store = Counted(open_store(address))
     request = read_request(store, run)
+    places = [Place(dataset.name) for dataset in request.datasets if request.has_pages]
+    _, concluded = timed(lambda: [conclude(request, store, place) for place in places])
     store.requests.clear()
     _, taken = timed(lambda: report(request, store))
     asked = dict(store.requests)
     _, again = timed(lambda: keep_history(store))
     sizes = {f"{name}, MB": len(store.read(report_key(run, name))) / 1e6 for name in ("report.html", "report.json")}
-    return seconds(taken) | {"requests": sum(asked.values())} | sizes | {"history, s": again.seconds}
+    own = {"conclude, CPU s a dataset": concluded.cpu_seconds / len(places) if places else None}
+    return own | seconds(taken) | {"requests": sum(asked.values())} | sizes | {"history, s": again.seconds}
 
 
 def _copied(source: Store, target: Store, scratch: Path) -> None:
