@@ -1,6 +1,7 @@
 """A namespace as the chart and the runbook leave it: Airflow's account with its role, and the store's Secret."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ client = Lazy("kubernetes.client")
 
 ACCOUNT = "airflow-worker"
 SECRET = "like-for-like-store"
+NOBODY = {"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing"}
 # The chart's role for those who launch pods, which docker/kubernetes/values.yaml leaves as it is (allowPodLaunching).
 ROLE = {
     "pods": ["create", "list", "get", "patch", "watch", "delete"],
@@ -45,12 +47,12 @@ class Namespace:
         return json.dumps(self.plane.configuration(self.token))
 
 
-def namespace(plane: ControlPlane, name: str) -> Namespace:
-    """Make one by this name."""
+def namespace(plane: ControlPlane, name: str, store: Mapping[str, str] = NOBODY) -> Namespace:
+    """Make one by this name; its Secret holds these variables."""
     core, roles = plane.core, client.RbacAuthorizationV1Api(plane.client())
     core.create_namespace({"metadata": {"name": name}})
     core.create_namespaced_service_account(name, {"metadata": {"name": ACCOUNT}})
-    core.create_namespaced_secret(name, {"metadata": {"name": SECRET}, "stringData": {"AWS_ACCESS_KEY_ID": "nobody"}})
+    core.create_namespaced_secret(name, {"metadata": {"name": SECRET}, "stringData": dict(store)})
     rules = [{"apiGroups": [""], "resources": [kind], "verbs": verbs} for kind, verbs in ROLE.items()]
     roles.create_namespaced_role(name, {"metadata": {"name": "pod-launcher"}, "rules": rules})
     binding = {

@@ -51,10 +51,10 @@ def leaves(value, path=""):
     return {} if value is None else {path.removeprefix("."): value}
 
 
-def ask(place, **spec):
+def small():
     """A pod as small as can be."""
     containers = [{"name": "base", "image": "none"}]
-    return {"metadata": {"generateName": "small-"}, "spec": {"containers": containers} | spec}
+    return {"metadata": {"generateName": "small-"}, "spec": {"containers": containers}}
 
 
 def told(place, **status):
@@ -80,12 +80,13 @@ def test_every_stages_pod_is_admitted_as_it_is(dag, place):
         wanted = task.build_pod_request_obj(context(task))
         asked = leaves(sent(wanted))
         got = leaves(sent(task.pod_manager.create_pod(wanted)))
-        assert {path: got.get(path) for path in asked} == asked
+        assert {path: got.get(path, False) for path in asked} == asked  # most of what is false goes unsaid
+        assert "spec.automountServiceAccountToken" in got
         added |= {path.removeprefix("spec.") for path in set(got) - set(asked) if path.startswith("spec.")}
         stages.add(task.stage)
     assert len(place.pods) == len(ours)
     assert stages == {"plan", "fetch", "normalize", "search", "choose", "train", "evaluate", "report"}
-    assert {path.split(".0.")[0] if path.startswith("tolerations") else path for path in added} == DEFAULTS
+    assert {"tolerations" if path.startswith("tolerations.") else path for path in added} == DEFAULTS
 
 
 @pytest.mark.parametrize("run_id", ["$(id);`x` \n/../é" * 30, "a" * 250, "A_" * 31 + "-"])
@@ -100,7 +101,7 @@ def test_whatever_a_run_is_called_its_pods_are_admitted(dag, place, run_id):
 def test_airflows_account_may_do_what_it_needs(place):
     """With the chart's role its token creates, lists, reads, patches, watches and deletes pods, and lists events."""
     core, name = place.core, "one"
-    core.create_namespaced_pod(place.name, ask(place) | {"metadata": {"name": name}})
+    core.create_namespaced_pod(place.name, small() | {"metadata": {"name": name}})
     listed = core.list_namespaced_pod(place.name)
     assert [pod.metadata.name for pod in listed.items] == [name]
     core.patch_namespaced_pod(name, place.name, {"metadata": {"labels": {"already_checked": "True"}}})
@@ -108,8 +109,8 @@ def test_airflows_account_may_do_what_it_needs(place):
     core.list_namespaced_event(place.name)
     core.delete_namespaced_pod(name, place.name)
     since = {"resource_version": listed.metadata.resource_version, "timeout_seconds": 5}
-    seen = watch.Watch().stream(core.list_namespaced_pod, place.name, **since)
-    assert [event["type"] for event in seen] == ["MODIFIED", "DELETED"]
+    seen = [event["type"] for event in watch.Watch().stream(core.list_namespaced_pod, place.name, **since)]
+    assert (seen[0], seen[-1]) == ("MODIFIED", "DELETED")
 
 
 def test_airflows_account_may_do_nothing_else(place):
@@ -117,7 +118,7 @@ def test_airflows_account_may_do_nothing_else(place):
     core, roles = place.core, client.RbacAuthorizationV1Api(place.plane.client(place.token))
     assert refused(lambda: core.read_namespaced_secret(SECRET, place.name)) == 403
     assert refused(lambda: core.list_namespaced_secret(place.name)) == 403
-    assert refused(lambda: core.create_namespaced_pod("default", ask(place))) == 403
+    assert refused(lambda: core.create_namespaced_pod("default", small())) == 403
     assert refused(core.list_pod_for_all_namespaces) == 403
     assert refused(core.list_node) == 403
     assert refused(lambda: core.delete_namespace(place.name)) == 403
@@ -151,11 +152,18 @@ def test_a_full_quota_says_so(place):
     assert place.pods == []
 
 
+def test_an_account_that_does_not_exist_is_named(place):
+    """A service account that nobody made stands in the task's error, in one line."""
+    with pytest.raises(exceptions.AirflowException, match=r'^fetch: [^\n]*serviceaccount "nobody" not found$'):
+        execute(stage(place.name, service_account_name="nobody"))
+
+
 def test_a_pod_that_no_cluster_takes_is_not_retried(place):
     """What the API server calls invalid fails the task for good, in one line with its own words."""
-    task = stage(place.name, service_account_name="Nobody At All")
-    with pytest.raises(exceptions.AirflowFailException, match=r"^fetch: [^\n]*serviceAccountName[^\n]*$"):
-        execute(task)
+    wanted = client.V1ResourceRequirements(requests={"cpu": "2"}, limits={"cpu": "1"})
+    words = r"^fetch: the cluster answered 422: [^\n]*must be less than or equal to cpu limit$"
+    with pytest.raises(exceptions.AirflowFailException, match=words):
+        execute(stage(place.name, container_resources=wanted))
 
 
 def test_a_pod_that_stays_pending_is_withdrawn(place):
