@@ -60,7 +60,8 @@ class Installation:
 
     def says(self, name: str) -> str:
         """The last lines of a component."""
-        return self.place.plane.core.read_namespaced_pod_log(name.lower(), self.place.name, tail_lines=60)
+        core, wanted = self.place.plane.core, {"tail_lines": 60, "_preload_content": False}
+        return core.read_namespaced_pod_log(name.lower(), self.place.name, **wanted).data.decode()
 
     def _phase(self, name: str) -> str:
         phase = self.place.plane.core.read_namespaced_pod(name, self.place.name).status.phase

@@ -63,7 +63,7 @@ def _clean(folder: Path) -> None:
     for container in docker.from_env().containers.list(all=True, filters={"label": "io.kubernetes.pod.uid"}):
         container.remove(force=True)
     mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-    for path in [path for path in mounted if path.startswith(f"{folder}/")]:
+    for path in reversed([path for path in mounted if path.startswith(f"{folder}/")]):
         subprocess.run(["umount", path], check=True)
     for group in sorted(CGROUPS.glob("*/kubepods/**/"), reverse=True):
         group.rmdir()

@@ -36,7 +36,7 @@ def at_work(place):
 
 def words(place, pod):
     """What it has said so far."""
-    return place.core.read_namespaced_pod_log(pod.metadata.name, place.name)
+    return place.core.read_namespaced_pod_log(pod.metadata.name, place.name, _preload_content=False).data.decode()
 
 
 def emptied(place):
@@ -47,7 +47,14 @@ def emptied(place):
 def told_to_end(place, pod):
     """Say to a pod's script that it may end; the account of Airflow may, as the chart lets it execute commands."""
     call, name = place.core.connect_get_namespaced_pod_exec, pod.metadata.name
-    Lazy("kubernetes.stream").stream(call, name, place.name, command=["touch", "/tmp/go"])
+    Lazy("kubernetes.stream").stream(call, name, place.name, command=["touch", "/tmp/go"], stdout=True)
+
+
+def in_process(place, script, output=None):
+    """A worker's process that does the task of such a pod."""
+    line = [sys.executable, "-m", "tests.engine.cluster.worker", place.name, script, "1"]
+    environment = os.environ | {"PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(line, cwd=PROJECT, env=environment, stdout=output, stderr=output)
 
 
 def failure(place, script, **given):
@@ -75,14 +82,16 @@ def test_a_pod_is_confined(place):
     assert emptied(place)
 
 
-def test_the_log_of_a_task_is_the_stages(place, caplog):
-    """What a stage says is in the task's log while the stage is at work."""
-    ended = in_background(stage(place.name, f"echo first words; {UNTIL_TOLD}; echo last words"))
-    awaited(lambda: "first words" in caplog.text)
-    assert not ended
-    told_to_end(place, at_work(place))
-    assert awaited(lambda: ended) == [None]
-    assert "last words" in caplog.text
+def test_the_log_of_a_task_is_the_stages(place, tmp_path):
+    """What a stage says is in the log of its task while the stage is at work, and to its end."""
+    log = tmp_path / "log"
+    # The operator keeps a line back until the next one comes, as it may go on.
+    script = f"echo first $((1)); echo next; {UNTIL_TOLD}; echo last $((2))"
+    with log.open("wb") as stream, in_process(place, script, stream) as task:
+        awaited(lambda: "first 1" in log.read_text())
+        told_to_end(place, at_work(place))
+        assert task.wait() == 0
+    assert "last 2" in log.read_text()
     assert emptied(place)
 
 
@@ -105,11 +114,9 @@ def test_exit_codes(place, code, outcome):
 
 def test_a_pod_outlives_its_worker(place):
     """A worker killed with SIGKILL leaves its pod at work; the next attempt takes it over, and starts no other."""
-    line = [sys.executable, "-m", "tests.engine.cluster.worker", place.name, UNTIL_TOLD, "1"]
-    dying = subprocess.Popen(line, cwd=PROJECT, env=os.environ | {"PYTHONPATH": str(PROJECT)})
-    pod = at_work(place)
-    dying.send_signal(signal.SIGKILL)
-    dying.wait()
+    with in_process(place, UNTIL_TOLD) as dying:
+        pod = at_work(place)
+        dying.send_signal(signal.SIGKILL)
     ended = in_background(stage(place.name, UNTIL_TOLD), try_number=2)
     time.sleep(5)
     assert [each.metadata.uid for each in place.pods] == [pod.metadata.uid]
