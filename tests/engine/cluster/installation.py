@@ -1,8 +1,8 @@
 """Airflow in a cluster by docker/kubernetes/values.yaml, without the chart that is made for them.
 
-Each component is a pod with what the values say of it: variables, options, Secrets, arguments, security, resources,
-probe. The chart's own part is written here by hand, as short as can be. What another site would change is changed too:
-addresses, the sizes of pods, and the network, which is this machine's.
+Each component is a pod with what the values say of it: variables, options, Secrets, arguments, security, volumes.
+The chart's own part is written here by hand, as short as can be. What another site would change is changed too: the
+addresses, and the network, which is this machine's. No pod asks for resources, as two cores have to do.
 """
 
 import json
@@ -19,7 +19,7 @@ from tests.support.airflow_rest import awaited
 COMPONENTS = {
     "scheduler": ["airflow", "scheduler"],
     "dagProcessor": ["airflow", "dag-processor"],
-    "triggerer": ["airflow", "triggerer"],
+    "triggerer": ["airflow", "triggerer", "--skip-serve-logs"],  # that server would listen beyond loopback
     "apiServer": ["airflow", "api-server"],
 }
 TEMPLATE = "/worker/pod.yaml"

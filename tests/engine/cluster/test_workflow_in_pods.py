@@ -1,15 +1,16 @@
 """The smoke profile through the real scheduler, a pod a stage in a real cluster of one node."""
 
+import json
 import secrets
 import socket
 import threading
 from collections import Counter
 
+import boto3
 import pytest
 import yaml
 
 from tasks.project import CONFIG
-from tasks.settings.workflow import REUSED_STAGES
 from tests.engine.cluster import node as nodes
 from tests.engine.cluster.installation import Installation, passwords
 from tests.engine.cluster.namespace import namespace
@@ -18,12 +19,15 @@ from tests.support import postgres
 from tests.support.airflow_rest import COMPARISON, AirflowRest, awaited
 from tests.support.lazy import Lazy
 from tests.support.machine import Machine
+from tests.support.results import numbers
 
 watch = Lazy("kubernetes.watch")
 NAMESPACE = "like-for-like"
+CLUSTER = "cluster"  # the prefix of the Airflow in the cluster, where nothing lies yet
 PORT = postgres.free_port()
 # Two cores are enough for what is this small.
 SITE = """
+orchestration.schedule = ""
 [orchestration.kubernetes]
 image_pull_policy = "Never"
 training = { requests = { cpu = "500m", memory = "1Gi" }, limits = { memory = "4Gi" } }
@@ -78,14 +82,14 @@ def make_template(config, mirror):
 
 @pytest.fixture(scope="module")
 def created(place):
-    """The stages of all pods that are created from now on."""
+    """What the pods are for that are created from now on: a stage, or a worker of Airflow."""
     seen = Counter()
 
     def look():
         for event in watch.Watch().stream(place.plane.core.list_namespaced_pod, place.name):
-            labels = event["object"].metadata.labels
-            if event["type"] == "ADDED" and "like-for-like/stage" in labels:
-                seen[labels["like-for-like/stage"]] += 1
+            labels = event["object"].metadata.labels or {}
+            if event["type"] == "ADDED":
+                seen[labels.get("like-for-like/stage", "worker")] += 1
 
     threading.Thread(target=look, daemon=True).start()
     return seen
@@ -140,8 +144,8 @@ def installed(machine, first, place, store):
 
 def variables(machine, store):
     """What this site changes: the addresses, all on loopback."""
-    names = ("STORE", "AWS_ENDPOINT_URL_S3", "AWS_REGION")
-    return {name: store[name] for name in names} | {
+    return {name: store[name] for name in ("AWS_ENDPOINT_URL_S3", "AWS_REGION")} | {
+        "STORE": f"{store['STORE']}/{CLUSTER}",
         "WORKFLOW_CONFIG": machine.environment["WORKFLOW_CONFIG"],
         "DATASET_MIRROR": str(machine.mirror),
         "AIRFLOW__API__HOST": "127.0.0.1",
@@ -151,8 +155,23 @@ def variables(machine, store):
     }
 
 
-def test_a_worker_is_a_pod_too(installed, place, first):
-    """With Airflow in the cluster by the values, each task is a pod that starts the pod of its stage: they agree."""
-    installed.trigger("in-pods", {"profile": "smoke", "force": list(REUSED_STAGES)})
+def test_a_worker_is_a_pod_too(installed, created, place, store, first):
+    """With Airflow in the cluster by the values, a task is a pod that starts the pod of its stage: the same results."""
+    created.clear()
+    installed.unpause()
+    installed.trigger("in-pods", {"profile": "smoke"})
     over = installed.ended(COMPARISON, "in-pods")
-    assert over["state"] == "success"
+    assert over["state"] == "success", installed.states(COMPARISON, over)
+    report = read_report(store, f"{CLUSTER}/reports/in-pods/report.json")
+    assert numbers(report) == numbers(first[2])
+    stages = Counter(stage["stage"] for stage in report["stages"])
+    assert {name: created[name] for name in stages} == stages
+    assert created["worker"] >= stages.total()
+
+
+def read_report(store, key):
+    """A report in the store."""
+    bucket, _, prefix = store["STORE"].removeprefix("s3://").partition("/")
+    keys = {name.lower(): value for name, value in store.items() if name.endswith(("_ID", "_KEY"))}
+    client = boto3.client("s3", endpoint_url=store["AWS_ENDPOINT_URL_S3"], region_name=store["AWS_REGION"], **keys)
+    return json.loads(client.get_object(Bucket=bucket, Key=f"{prefix}/{key}")["Body"].read())
