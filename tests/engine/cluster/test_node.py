@@ -133,15 +133,6 @@ def test_an_evicted_pod_is_no_success(place):
     assert str(error).startswith('fetch: Evicted: Usage of EmptyDir volume "scratch" exceeds the limit "10Mi"')
 
 
-def test_a_stage_that_hangs_is_ended(place):
-    """A pod that works longer than its stage may is ended by its node, and the error says so."""
-    task = stage(place.name, "sleep 600")
-    task.active_deadline_seconds = 5
-    with pytest.raises(exceptions.AirflowException, match=r"^fetch: DeadlineExceeded: "):
-        execute(task)
-    assert emptied(place)
-
-
 def test_a_pod_that_finds_no_node_is_withdrawn(place):
     """Where no node has room the task ends after its time in the queue; its error says so, and the pod is gone."""
     room = k8s.V1ResourceRequirements(requests={"cpu": "1000"})
