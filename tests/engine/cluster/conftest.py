@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tasks.environment import STORE_CLIENT
+from tests.engine.cluster import node as nodes
 from tests.engine.cluster.control_plane import control_plane, lacking
 from tests.engine.cluster.namespace import namespace
 from tests.engine.conftest import missing
@@ -18,6 +19,15 @@ def plane(tmp_path_factory):
         missing(reason)
     with control_plane(tmp_path_factory.mktemp("cluster")) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def node(engine, plane):
+    """The control plane has a node, on an engine with the stages' image."""
+    if reason := nodes.lacking():
+        missing(reason)
+    with nodes.node(plane):
+        yield
 
 
 @pytest.fixture

@@ -9,24 +9,14 @@ import time
 import pytest
 
 from tasks.project import PROJECT
-from tests.engine.cluster import node as nodes
 from tests.engine.cluster.worker import execute, in_background, stage
-from tests.engine.conftest import missing
 from tests.support.airflow_rest import awaited
 from tests.support.lazy import Lazy
 
 k8s = Lazy("kubernetes.client.models")
 exceptions = Lazy("airflow.sdk.exceptions")
 UNTIL_TOLD = "until [ -e /tmp/go ]; do sleep 0.2; done"
-pytestmark = pytest.mark.usefixtures("engine", "node")
-
-
-@pytest.fixture(scope="module")
-def node(plane):
-    if reason := nodes.lacking():
-        missing(reason)
-    with nodes.node(plane):
-        yield
+pytestmark = pytest.mark.usefixtures("node")
 
 
 def at_work(place):

@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from tasks.project import CONFIG
-from tests.engine.cluster import node as nodes
 from tests.engine.cluster.installation import Installation, passwords
 from tests.engine.cluster.namespace import namespace
 from tests.engine.conftest import missing
@@ -33,14 +32,6 @@ image_pull_policy = "Never"
 training = { requests = { cpu = "500m", memory = "1Gi" }, limits = { memory = "4Gi" } }
 other = { requests = { cpu = "100m", memory = "512Mi" }, limits = { memory = "2Gi" } }
 """
-
-
-@pytest.fixture(scope="module")
-def node(engine, plane):
-    if reason := nodes.lacking():
-        missing(reason)
-    with nodes.node(plane):
-        yield
 
 
 @pytest.fixture(scope="module")
