@@ -4,6 +4,7 @@ What a site adds to the pods stands in the template (config/kubernetes/stage_pod
 everywhere, stands here and wins. `python -m dags.preflight` asks `check` whether a pod could be described at all.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from datetime import timedelta
@@ -16,6 +17,7 @@ from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperato
 from airflow.providers.cncf.kubernetes.pod_generator import make_safe_label_value
 from airflow.providers.cncf.kubernetes.utils.container import get_container_status
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from kubernetes import client as k8s_client
 from kubernetes.client import models as k8s
 from kubernetes.config import ConfigException, list_kube_config_contexts
 from kubernetes.config.incluster_config import SERVICE_HOST_ENV_NAME
@@ -35,6 +37,7 @@ from tasks.settings.workflow import COMMANDS
 LABEL = "like-for-like"
 USER = 10001  # as in docker/trainer.Dockerfile
 GPU = "nvidia.com/gpu"
+INVALID = 422  # the API server's status for what it will never take
 # How to reach the store. Who may, a pod learns from a Secret or from its service account, and from nowhere else:
 # whoever may look at pods reads what their descriptions say.
 OPEN = (
@@ -97,14 +100,23 @@ class KubernetesStage(StageOperator, KubernetesPodOperator):
             pod.metadata.labels |= {f"{LABEL}/{name}": make_safe_label_value(value) for name, value in names.items()}
         return pod
 
+    def await_pod_start(self, pod: k8s.V1Pod) -> None:
+        """Wait until it is at work; where it does not come to that, remember what the cluster says of it by then."""
+        try:
+            super().await_pod_start(pod)
+        except AirflowException:
+            self.remote_pod = self.pod_manager.read_pod(pod)
+            raise
+
     def execute(self, context: Any) -> None:
         """Run the pod; an exit code that no retry can mend fails the task at once.
 
         Raises:
             AirflowSkipException: the run does not ask for this stage.
             AirflowFailException: the request, the configuration, the template or the data is wrong, or no pod can reach
-                the store.
-            AirflowException: the stage failed for another reason, or its pod did not start in time.
+                the store, or no cluster takes the pod.
+            AirflowException: the stage failed for another reason, its pod did not start in time or was taken away,
+                or the cluster refused it.
         """
         try:
             environment, template = store_environment(), Path(self.pod_template_file or "")
@@ -114,8 +126,13 @@ class KubernetesStage(StageOperator, KubernetesPodOperator):
             super().execute(context)
         except (RunnerError, RequestError) as error:
             raise AirflowFailException(f"{self.stage}: {error}") from error
-        except AirflowException:
+        except k8s_client.ApiException as error:
+            kind = AirflowFailException if error.status == INVALID else AirflowException
+            raise kind(f"{self.stage}: {_answer(error)}") from error
+        except AirflowException as error:
             self.fail_as_said(_exit_code(self.remote_pod))
+            if why := _intervention(self.remote_pod, error):
+                raise AirflowException(f"{self.stage}: {why}") from error
             raise
 
 
@@ -259,3 +276,23 @@ def _exit_code(pod: k8s.V1Pod | None) -> int | None:
     status = get_container_status(pod, KubernetesStage.BASE_CONTAINER_NAME)
     ended = status.state.terminated if status and status.state else None
     return ended.exit_code if ended else None
+
+
+def _intervention(pod: k8s.V1Pod | None, error: AirflowException) -> str:
+    """What the cluster did to `pod`, or what it did not do in time; empty where the stage itself ended."""
+    if pod and pod.status and pod.status.reason:
+        return f"{pod.status.reason}: {pod.status.message}"
+    # The operator cleans up after what went wrong, and says then that the pod failed.
+    cause = error.__context__
+    if isinstance(cause, k8s_client.ApiException):
+        return _answer(cause)
+    return str(cause) if isinstance(cause, AirflowException) else ""
+
+
+def _answer(error: k8s_client.ApiException) -> str:
+    """The API server's own words, in one line."""
+    try:
+        words = json.loads(error.body)["message"]
+    except (TypeError, ValueError, KeyError):
+        words = error.reason
+    return f"the cluster answered {error.status}: {' '.join(str(words).split())}"

@@ -11,10 +11,15 @@ LOG = b"2026-01-01T00:00:00.000000000Z the stage's own words\n"
 
 
 class Cluster:
-    """Its pods run until their log has been read, then end with `exit_code`; with no `room` they stay pending."""
+    """Its pods run until their log has been read, then end with `exit_code`; with no `room` they stay pending.
+
+    A `refusal`, a status and words, keeps every pod out; a `reason` is the cluster's own for their end.
+    """
 
     def __init__(self) -> None:
         self.exit_code, self.room = 0, True
+        self.refusal: tuple[int, str] | None = None
+        self.reason: dict[str, str] = {}
         self.pods: dict[str, dict] = {}
         self.created: list[dict] = []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -50,6 +55,8 @@ class Cluster:
         state = {"terminated": {"exitCode": self.exit_code, "message": "the stage's last words"}}
         status = {"name": "base", "image": "", "imageID": "", "ready": False, "restartCount": 0, "state": state}
         pod["status"] = {"phase": "Failed" if self.exit_code else "Succeeded", "containerStatuses": [status]}
+        if self.reason:
+            pod["status"] = {"phase": "Failed"} | self.reason
 
     def select(self, selector: str) -> list[dict]:
         return [pod for pod in self.pods.values() if _selected(pod["metadata"]["labels"], selector)]
@@ -81,7 +88,11 @@ def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
             return self.answer(pod)
 
         def do_POST(self) -> None:
-            self.answer(cluster.create(self.body()), 201)
+            pod = self.body()
+            if cluster.refusal:
+                status, words = cluster.refusal
+                return self.answer({"kind": "Status", "message": words}, status)
+            return self.answer(cluster.create(pod), 201)
 
         def do_PATCH(self) -> None:
             pod = cluster.pods.get(POD.fullmatch(self.path)["name"])

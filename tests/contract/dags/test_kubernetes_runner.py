@@ -7,7 +7,6 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -22,6 +21,7 @@ from tasks.settings.workflow import STAGES
 from tests.contract.dags.graph import edges, recorded_edges
 from tests.contract.dags.stand_in_cluster import Cluster
 from tests.support.lazy import Lazy
+from tests.support.stage_tasks import RUN, context, rendered
 
 client = Lazy("kubernetes.client")
 exceptions = Lazy("airflow.sdk.exceptions")
@@ -30,7 +30,6 @@ kubernetes = Lazy("dags.runners.kubernetes")
 
 PODS = Path(__file__).with_name("stage_pods.yaml")
 CANARY = "hunter2hunter2"
-RUN = "scheduled__2026-11-23T03:00:00+00:00"
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
 
 
@@ -64,34 +63,6 @@ def dag():
     bag = Lazy("airflow.dag_processing.dagbag").DagBag(PROJECT / "dags")
     assert bag.import_errors == {}
     return bag.dags["compare_image_models"]
-
-
-def context(task, run_id=RUN, try_number=1, params=None):
-    """What Airflow tells a task about itself."""
-    ti = SimpleNamespace(
-        dag_id="compare_image_models",
-        task_id=task.task_id,
-        map_index=-1,
-        try_number=try_number,
-        xcom_push=lambda **_: None,
-    )
-    kinds = Lazy("airflow.sdk.execution_time.context")
-    return {
-        "ti": ti,
-        "run_id": run_id,
-        "params": params or {},
-        "dag": None,
-        "dag_run": SimpleNamespace(run_type=Lazy("airflow.sdk.api.datamodels._generated").DagRunType("manual")),
-        "triggering_asset_events": kinds.TriggeringAssetEventsAccessor({}),
-    }
-
-
-def rendered(dag, task_id, run_id=RUN, params=None):
-    """The task as its worker sees it: unmapped for a budget and seed 0 where it is mapped, its templates filled in."""
-    task = dag.get_task(task_id)
-    task = task.unmap({"budget": 250_000, "seed": 0}) if task.is_mapped else task
-    task.render_template_fields(context(task, run_id, params=params))
-    return task
 
 
 def description(dag, task_id, run_id=RUN, params=None):
@@ -300,12 +271,32 @@ def test_a_pod_that_finds_no_node_is_withdrawn(cluster):
     cluster.room = False
     task = stage()
     task.schedule_timeout_seconds = task.startup_check_interval_seconds = 0.01
-    with pytest.raises(exceptions.AirflowException) as caught:
+    with pytest.raises(exceptions.AirflowException, match=r"^fetch: [^\n]*too long to be scheduled") as caught:
         task.execute(context(task))
     assert not isinstance(caught.value, exceptions.AirflowFailException)
-    assert "too long to be scheduled" in str(caught.value.__context__)
     assert len(cluster.created) == 1
     assert cluster.pods == {}
+
+
+def test_a_pod_that_is_taken_away_is_no_success(cluster):
+    """The task's error has the cluster's own words; it is worth a retry."""
+    cluster.reason = {"reason": "Evicted", "message": "The node was low on resource: memory."}
+    task = stage()
+    with pytest.raises(exceptions.AirflowException, match=r"^fetch: Evicted: The node was low on resource") as caught:
+        task.execute(context(task))
+    assert not isinstance(caught.value, exceptions.AirflowFailException)
+    assert cluster.pods == {}
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(403, "AirflowException"), (422, "AirflowFailException")])
+def test_a_pod_that_is_refused(cluster, status, outcome):
+    """The task's error has the API server's own words in one line; only what no cluster takes is not retried."""
+    cluster.refusal = status, "exceeded quota: small,\nrequested: pods=1"
+    task = stage()
+    with pytest.raises(exceptions.AirflowException) as caught:
+        task.execute(context(task))
+    assert type(caught.value) is getattr(exceptions, outcome)
+    assert str(caught.value) == f"fetch: the cluster answered {status}: exceeded quota: small, requested: pods=1"
 
 
 def test_waiting_is_no_work(dag):

@@ -9,14 +9,19 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.support.airflow_rest import awaited
+from tests.support.lazy import Lazy
 from tests.support.postgres import free_port
+
+client = Lazy("kubernetes.client")
+config = Lazy("kubernetes.config")
+http = Lazy("urllib3.exceptions")
 
 BUILD = Path(__file__).with_name("build")
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "like-for-like", "kubernetes-1.20")
@@ -49,24 +54,14 @@ class ControlPlane:
             "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
         }
 
-    def kubectl(self, *words: str, document: Mapping[str, Any] | None = None) -> str:
-        """What the owner's `kubectl` says; it fails where that does."""
-        line = [str(CACHE / "bin" / "kubectl"), "--kubeconfig", str(self.folder / "admin.json"), *words]
-        text = None if document is None else json.dumps(document)
-        done = subprocess.run(line, input=text, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
-        return done.stdout
+    def client(self, token: str = "") -> Any:
+        """A client of whoever has the token, by default of the owner."""
+        return config.new_client_from_config_dict(self.configuration(token or self.admin))
 
-    def token_of(self, namespace: str, account: str) -> str:
-        """The token that the controllers made for a service account."""
-
-        def look() -> str:
-            found = json.loads(self.kubectl("-n", namespace, "get", "secrets", "-o", "json"))["items"]
-            name = "kubernetes.io/service-account.name"
-            mine = (each for each in found if each["metadata"].get("annotations", {}).get(name) == account)
-            return next((base64.b64decode(each["data"]["token"]).decode() for each in mine if "data" in each), "")
-
-        return awaited(look)
+    @property
+    def core(self) -> Any:
+        """The owner's way to pods, namespaces and secrets."""
+        return client.CoreV1Api(self.client())
 
 
 def lacking() -> str:
@@ -81,45 +76,68 @@ def lacking() -> str:
 @contextmanager
 def control_plane(folder: Path) -> Iterator[ControlPlane]:
     """The servers during the block."""
-    started: list[subprocess.Popen] = []
-    found = ControlPlane(f"https://127.0.0.1:{free_port()}", folder, secrets.token_urlsafe(24))
-    try:
-        started.append(_etcd(folder, etcd := free_port(), free_port()))
-        started.append(_api_server(found, etcd))
+    found, etcd = ControlPlane(f"https://127.0.0.1:{free_port()}", folder, secrets.token_urlsafe(24)), free_port()
+    (folder / "tokens.csv").write_text(f"{found.admin},owner,owner,system:masters\n")
+    key = ["openssl", "genrsa", "-out", str(folder / "accounts.key"), "2048"]
+    subprocess.run(key, check=True, capture_output=True)
+    with (
+        running(folder, "etcd", _etcd(folder, etcd, free_port())),
+        running(folder, "api-server", _api_server(found, etcd)) as server,
+    ):
+        ready(server, lambda: _answers(found))
         (folder / "admin.json").write_text(json.dumps(found.configuration(found.admin)))
-        awaited(lambda: _answers(found))
-        started.append(_controllers(found))
-        yield found
-    finally:
-        for process in reversed(started):
-            process.kill()
-            process.wait()
+        with running(folder, "controllers", _controllers(found)):
+            yield found
 
 
-def _start(folder: Path, name: str, line: Sequence[object]) -> subprocess.Popen:
+@contextmanager
+def running(folder: Path, name: str, line: Sequence[str]) -> Iterator[subprocess.Popen]:
+    """A server during the block; what it says is in a log of the folder."""
     with (folder / f"{name}.log").open("ab") as log:
-        return subprocess.Popen([str(word) for word in line], cwd=folder, stdout=log, stderr=log)
+        process = subprocess.Popen(line, cwd=folder, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
-def _etcd(folder: Path, port: int, peers: int) -> subprocess.Popen:
-    client, peer = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peers}"
-    options = {
+def ready(server: subprocess.Popen, look: Callable[[], Any]) -> None:
+    """Wait until `look` finds something; it never will when the server has ended."""
+
+    def either() -> Any:
+        assert server.poll() is None, f"it ended with {server.returncode}; its log says why: {server.args[0]}"
+        return look()
+
+    awaited(either)
+
+
+def options(values: Mapping[str, object]) -> list[str]:
+    """A server's command line."""
+    return [f"--{name}={value}" for name, value in values.items()]
+
+
+def program(name: str) -> str:
+    """One of those that were built."""
+    return str(CACHE / "bin" / name)
+
+
+def _etcd(folder: Path, port: int, peers: int) -> list[str]:
+    own, peer = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peers}"
+    given = {
         "data-dir": folder / "etcd",
-        "listen-client-urls": client,
-        "advertise-client-urls": client,
+        "listen-client-urls": own,
+        "advertise-client-urls": own,
         "listen-peer-urls": peer,
         "initial-advertise-peer-urls": peer,
         "initial-cluster": f"default={peer}",
     }
-    return _start(folder, "etcd", ["etcd", *_options(options)])
+    return ["etcd", *options(given)]
 
 
-def _api_server(plane: ControlPlane, etcd: int) -> subprocess.Popen:
+def _api_server(plane: ControlPlane, etcd: int) -> list[str]:
     folder = plane.folder
-    (folder / "tokens.csv").write_text(f"{plane.admin},owner,owner,system:masters\n")
-    key = ["openssl", "genrsa", "-out", folder / "accounts.key", "2048"]
-    subprocess.run([str(word) for word in key], check=True, capture_output=True)
-    options = {
+    given = {
         "etcd-servers": f"http://127.0.0.1:{etcd}",
         "bind-address": "127.0.0.1",
         "secure-port": plane.server.rpartition(":")[2],
@@ -133,11 +151,11 @@ def _api_server(plane: ControlPlane, etcd: int) -> subprocess.Popen:
         "enable-admission-plugins": "NodeRestriction,ResourceQuota,LimitRanger,ServiceAccount",
         "allow-privileged": "true",
     }
-    return _start(folder, "api-server", [CACHE / "bin" / "kube-apiserver", *_options(options)])
+    return [program("kube-apiserver"), *options(given)]
 
 
-def _controllers(plane: ControlPlane) -> subprocess.Popen:
-    options = {
+def _controllers(plane: ControlPlane) -> list[str]:
+    given = {
         "kubeconfig": plane.folder / "admin.json",
         "service-account-private-key-file": plane.folder / "accounts.key",
         "root-ca-file": plane.authority,
@@ -146,15 +164,11 @@ def _controllers(plane: ControlPlane) -> subprocess.Popen:
         "secure-port": free_port(),
         "bind-address": "127.0.0.1",
     }
-    return _start(plane.folder, "controllers", [CACHE / "bin" / "kube-controller-manager", *_options(options)])
-
-
-def _options(values: Mapping[str, object]) -> list[str]:
-    return [f"--{name}={value}" for name, value in values.items()]
+    return [program("kube-controller-manager"), *options(given)]
 
 
 def _answers(plane: ControlPlane) -> bool:
     try:
-        return bool(plane.kubectl("get", "namespace", "default"))
-    except AssertionError:
+        return bool(plane.core.read_namespace("default"))
+    except (client.ApiException, http.HTTPError, OSError):  # OSError: no certificate yet
         return False
