@@ -46,7 +46,7 @@ def test_a_search_that_the_machine_broke_is_neither_committed_nor_reused(command
     with monkeypatch.context() as broken:
         broken.setattr(trial_runner, "fit", without_memory)
         failed = command("search", "--run", "r1", *SEARCH)
-    assert (failed.code, "BrokenTrialError: trial 1/1: MemoryError: no room" in failed.output) == (1, True)
+    assert (failed.code, "search: out of memory: no room" in failed.output) == (75, True)
     assert not list(store.list("artifacts/search/"))
     prepared(command, "r2")
     assert command("search", "--run", "r2", *SEARCH).code == 0
