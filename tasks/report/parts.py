@@ -49,19 +49,25 @@ def make_part(request: Request, store: Store, dataset: str, progress: Say) -> li
 def read_parts(request: Request, store: Store, progress: Say) -> list[Part]:
     """The part of every dataset of the run, in its order. One that is not there, or damaged, is made."""
     names = [dataset.name for dataset in request.datasets]
-    found = dict(spread(partial(_part, request, store), names))
-    for name in (name for name in names if found[name] is None):
-        make_part(request, store, name, progress)
-        found[name] = _part(request, store, name)
-    return [part for name in names if (part := found[name])]
+    found = dict(spread(partial(_part_there, request, store), names))
+    return [found[name] or _part_made(request, store, name, progress) for name in names]
 
 
-def _part(request: Request, store: Store, dataset: str) -> Part | None:
-    keys = {name: report_key(request.run, name) for name in part_names(dataset)}
+def _part_there(request: Request, store: Store, dataset: str) -> Part | None:
     try:
-        bodies = {name: store.read(key) for name, key in keys.items()}
-        (document, _) = keys.values()
-        comparison = read_document(store, document, Comparison, "the comparison of a dataset", "it is made again")
+        return _part(request, store, dataset)
     except (ObjectMissing, DamagedError):
         return None
-    return Part(comparison, {name: hashlib.sha256(body).hexdigest() for name, body in bodies.items()})
+
+
+def _part_made(request: Request, store: Store, dataset: str, progress: Say) -> Part:
+    make_part(request, store, dataset, progress)
+    return _part(request, store, dataset)
+
+
+def _part(request: Request, store: Store, dataset: str) -> Part:
+    document, page = (report_key(request.run, name) for name in part_names(dataset))
+    comparison = read_document(store, document, Comparison, "the comparison of a dataset", "it is made again")
+    bodies = (store.read(key) for key in (document, page))
+    digests = (hashlib.sha256(body).hexdigest() for body in bodies)
+    return Part(comparison, dict(zip(part_names(dataset), digests, strict=True)))
