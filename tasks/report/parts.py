@@ -4,25 +4,21 @@ A part says what a report of that dataset alone would say. The report of the run
 """
 
 import hashlib
-from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from tasks.comparison.assembly import compare
+from pydantic import ValidationError
+
 from tasks.comparison.evidence import Branch
 from tasks.comparison.schema.report import Comparison
-from tasks.report.collection import code_of, collect, environment, facts_of, legible, pictures_of
-from tasks.report.completion import completed
+from tasks.report.collection import Say, legible
+from tasks.report.completion import compiled
 from tasks.report.documents import part_names, part_page, to_json
 from tasks.runs.records import read_records
 from tasks.settings.request import Request
 from tasks.settings.workflow import report_key
 from tasks.storage.contract import ObjectMissing, Store
-from tasks.storage.documents import DamagedError, read_document
 from tasks.storage.threads import spread
-
-Say = Callable[[str], None]
-Publish = Callable[[str, bytes], object]
 
 
 class Part(NamedTuple):
@@ -36,9 +32,7 @@ def make_part(request: Request, store: Store, dataset: str, progress: Say) -> li
     """Compare the families on a dataset, and write its part. Return the branches that it is made from."""
     one = request.alone(dataset)
     records = legible(read_records(store, request.run, dataset), request, store)
-    branches = collect(one, records, store, progress, store.write)
-    comparison = compare(one, branches, records, facts_of(one, store, records), environment())
-    comparison = completed(comparison, pictures_of(comparison, store, records), None, code_of(store, records))
+    comparison, branches = compiled(one, records, store, None, progress, store.write)
     for name, text in zip(part_names(dataset), (to_json(comparison), part_page(comparison)), strict=True):
         store.write(report_key(request.run, name), text.encode())
     for line in comparison.verdicts:
@@ -56,7 +50,7 @@ def read_parts(request: Request, store: Store, progress: Say) -> list[Part]:
 def _part_there(request: Request, store: Store, dataset: str) -> Part | None:
     try:
         return _part(request, store, dataset)
-    except (ObjectMissing, DamagedError):
+    except (ObjectMissing, ValidationError):
         return None
 
 
@@ -66,8 +60,7 @@ def _part_made(request: Request, store: Store, dataset: str, progress: Say) -> P
 
 
 def _part(request: Request, store: Store, dataset: str) -> Part:
-    document, page = (report_key(request.run, name) for name in part_names(dataset))
-    comparison = read_document(store, document, Comparison, "the comparison of a dataset", "it is made again")
-    bodies = (store.read(key) for key in (document, page))
-    digests = (hashlib.sha256(body).hexdigest() for body in bodies)
-    return Part(comparison, dict(zip(part_names(dataset), digests, strict=True)))
+    bodies = {name: store.read(report_key(request.run, name)) for name in part_names(dataset)}
+    document, _ = bodies.values()
+    digests = {name: hashlib.sha256(body).hexdigest() for name, body in bodies.items()}
+    return Part(Comparison.model_validate_json(document), digests)

@@ -6,18 +6,17 @@ A branch whose artifacts are damaged is such a row too. Then the stage writes th
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tasks.comparison.assembly import compare
 from tasks.comparison.evidence import Branch
 from tasks.comparison.schema.report import Comparison, StageRecord
 from tasks.comparison.together import united
 from tasks.errors import DataError
 from tasks.registry.champions.marks import mark_history
 from tasks.report.between.contrast import since_before
-from tasks.report.collection import code_of, collect, environment, facts_of, legible, pictures_of
-from tasks.report.completion import completed
+from tasks.report.collection import Say, environment, legible
+from tasks.report.completion import compiled
 from tasks.report.documents import CHECKSUMS, checksums, render
 from tasks.report.duration.estimate import read_estimate, with_forecast
-from tasks.report.parts import Say, read_parts
+from tasks.report.parts import read_parts
 from tasks.runs.order import publish
 from tasks.runs.records import read_record, read_records, recorded
 from tasks.settings.place import Place
@@ -69,10 +68,8 @@ def _of_evidence(request: Request, store: Store, progress: Say) -> Joined:
     """One comparison of all that the stages left, with what changed since the run before."""
     records = legible(read_records(store, request.run), request, store)
     predictions: dict[str, bytes] = {}
-    branches = collect(request, records, store, progress, predictions.__setitem__)
-    comparison = compare(request, branches, records, facts_of(request, store, records), environment())
-    pictures, expected = pictures_of(comparison, store, records), read_estimate(store, request.run)
-    comparison = completed(comparison, pictures, expected, code_of(store, records))
+    expected = read_estimate(store, request.run)
+    comparison, branches = compiled(request, records, store, expected, progress, predictions.__setitem__)
     since = since_before(store, comparison, lambda key: predictions.get(key) or store.read(key))
     return Joined(comparison.model_copy(update={"since": since}), predictions, {}, branches)
 

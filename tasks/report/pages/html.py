@@ -41,7 +41,7 @@ def to_html(comparison: Comparison, overview: str = "") -> str:
     Every text in it is escaped. Only the figures are markup, and Matplotlib escapes their texts.
     """
     request = comparison.request
-    sections = _sections(comparison, without if request.has_pages else drawn)
+    sections = _sections(comparison, _plain if request.has_pages else _drawn)
     page = render_template(
         "report.html.j2",
         comparison,
@@ -67,12 +67,12 @@ def _sections(
     return [figures(list(group), frontiers.get(name)) for name, group in grouped]
 
 
-def without(parts: list[DatasetComparison], frontier: Frontier | None) -> Section:
+def _plain(parts: list[DatasetComparison], frontier: Frontier | None) -> Section:
     """A dataset without figures."""
     return Section([(part, {}) for part in parts], frontier, [])
 
 
-def drawn(parts: list[DatasetComparison], frontier: Frontier | None) -> Section:
+def _drawn(parts: list[DatasetComparison], frontier: Frontier | None) -> Section:
     """A dataset with its figures."""
     figures = [Markup(figure) for figure in frontier_figures(parts)] if frontier else []  # noqa: S704
     return Section([(part, _figures(part)) for part in parts], frontier, figures)

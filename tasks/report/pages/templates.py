@@ -41,19 +41,8 @@ LOOKED_FOR = {
 }
 PURPOSES = {"train": "to learn from", "validation": "to choose by", "test": "to test on"}
 SECTIONS = (calibration, classes, confusions, cost_table, mistakes, search)
-WORDS = (
-    wording,
-    cautions,
-    data,
-    design,
-    forecast,
-    opening,
-    since,
-    verdict,
-    *SECTIONS,
-    labels,
-    trials,
-)  # what speaks on a page
+# What speaks on a page.
+WORDS = (wording, cautions, data, design, forecast, opening, since, verdict, *SECTIONS, labels, trials)
 
 
 def render_template(
