@@ -3,6 +3,7 @@
 import secrets
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 from tasks.local.airflow import Secrets
 from tasks.local.airflow_api import ACTIVE, AirflowApi
@@ -51,15 +52,27 @@ class AirflowRest(AirflowApi):
         task = question["task_instance"]
         path = f"{_place(task)}/-1/hitlDetails"
         while True:
+            self._parked(task)
             self._call("PATCH", path, {"chosen_options": [option], "params_input": {}})
             if self.counts(task):
                 return
 
+    def _parked(self, task):
+        """Wait until the scheduler knows that the process which parked the task has ended.
+
+        An answer before that is lost and costs the task one of its attempts; a busy machine would lose them all.
+        """
+        parker = Path(f"/proc/{self._call('GET', _place(task))['pid']}")
+        awaited(lambda: not parker.exists())
+        for _ in range(2):  # of its rounds: the end is told after the process's log has been stored
+            since = datetime.now(UTC)
+            awaited(lambda since=since: "scheduler" in self.heard_of(since))
+
     def counts(self, task):
         """Whether an answer that was given counts: then the task that asked succeeds.
 
-        Airflow 3.3.2 may lose an answer that comes within a second after the task parked: the scheduler takes the
-        process that parked it for a dead one, and the next attempt asks again.
+        Airflow 3.3.2 may lose an answer that comes soon after the task parked: the scheduler takes the process that
+        parked it for a dead one, and the next attempt asks again.
         """
 
         def became():
