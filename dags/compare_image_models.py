@@ -39,6 +39,7 @@ from dags.assets import CANDIDATE, any_of, asked, asset, candidate, watch, watch
 from dags.notifications.comparison import OCCASIONS, at_end
 from dags.notifications.deadline import expect_in_time
 from dags.notifications.operators import notify
+from dags.parsing import needed
 from dags.site import surroundings
 from dags.stage_command import RunnerError
 from dags.stage_operators import command, defaults, runner, settings
@@ -64,6 +65,7 @@ from tasks.settings.workflow import (
 CONFIGURATION = configured(surroundings())
 ORCHESTRATION = CONFIGURATION.orchestration
 OPERATOR = runner(ORCHESTRATION).OPERATOR
+DATASETS = needed(CONFIGURATION.datasets)
 
 DOCS = {task.name: task.summary for task in TASKS}
 
@@ -272,7 +274,7 @@ with DAG(
     plan = stage("plan", env=environment)
     parts = {"replicates": replicates(), "searches": searches(), "shard": shards()}
     plan >> list(parts.values())
-    branches = [tasks for name in CONFIGURATION.datasets for tasks in dataset_branch(name, plan, parts)]
+    branches = [tasks for name in DATASETS for tasks in dataset_branch(name, plan, parts)]
     report = stage("report", operator=ReportStage, trigger_rule=TriggerRule.ALL_DONE)
     [tasks[-1] for tasks in branches] >> report
     # A run ends as its leaves do, and `report` alone would hide a branch that failed before it. A trigger rule could
@@ -280,7 +282,7 @@ with DAG(
     last = [candidates()]
     report >> last[0]
     # What changed during the run is one more event. It needs the fetch, too: what cannot be fetched would never end it.
-    for name in watched(CONFIGURATION):
+    for name in filter(DATASETS.__contains__, watched(CONFIGURATION)):
         look = watch(name, CONFIGURATION, task_group=dag.task_group_dict[name])
         [dag.get_task(f"{name}.fetch"), report] >> look
         last.append(look)

@@ -19,6 +19,7 @@ from dags.approval import Approval
 from dags.assets import CANDIDATES, any_of, asked, candidate, passed
 from dags.notifications.operators import notify
 from dags.notifications.promotion import DECIDED, WAITING, decided, waiting
+from dags.parsing import needed
 from dags.site import surroundings
 from dags.stage_operators import command, defaults
 from dags.task_states import ended
@@ -92,7 +93,7 @@ with DAG(
     default_args=defaults(ORCHESTRATION),
 ) as dag:
     chosen, end = datasets(), complete()
-    for name in CONFIGURATION.datasets:
+    for name in needed(CONFIGURATION.datasets):
         first, last = promotion(name)
         chosen >> first
         last >> end

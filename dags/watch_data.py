@@ -12,6 +12,7 @@ from airflow.sdk import DAG, CronTriggerTimetable, TaskGroup, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.assets import watch, watched
+from dags.parsing import needed
 from dags.site import surroundings
 from dags.stage_operators import defaults
 from tasks.settings.loading import Configuration, configured
@@ -45,7 +46,7 @@ def watch_data(config: Configuration) -> DAG | None:
         default_args=defaults(config.orchestration, {"retries": 0}),  # the next tick looks again
     ) as dag:
         gate = no_run_is_active()
-        for dataset in datasets:
+        for dataset in needed(datasets):
             with TaskGroup(dataset, tooltip=config.datasets[dataset].title):
                 gate >> watch(dataset, config)
     return dag

@@ -27,6 +27,7 @@ from tests.bench.orchestration import orchestration
 from tests.bench.own_run import of_own_run
 from tests.bench.parsing import parsing
 from tests.bench.promotion import promotion
+from tests.bench.scheduling import scheduling
 from tests.bench.searching import searching
 from tests.bench.section import Section
 from tests.bench.snapshots import snapshots
@@ -34,7 +35,7 @@ from tests.bench.surroundings import Watch, reported
 from tests.bench.throughput import throughput
 
 READING = ("orchestration", "cores", "learning")  # they measure nothing themselves
-LONG = ("peers", "recipes")  # they train for hours, so only who asks gets them
+LONG = ("peers", "recipes", "scheduling")  # they take hours, so only who asks gets them
 
 
 def main() -> None:
@@ -52,6 +53,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=3, help="rounds of growth, parsing, decoding and device")
     parser.add_argument("--simulations", type=int, default=2_000, help="of a cell, for coverage and promotion")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1, 10, 50, 200], help="datasets, for scheduling")
     parser.add_argument("--images", type=int, default=50_000, help="JPEGs that decoding decodes")
     parser.add_argument("--gigabytes", type=float, default=20, help="of arrays on the disk, for memory")
     parser.add_argument("--batch", type=int, default=512, help="images of a batch, for device")
@@ -72,6 +74,7 @@ def main() -> None:
         "snapshots": snapshots,
         "history": history,
         "hundreds": hundreds,
+        "scheduling": partial(scheduling, options.sizes),
         "decoding": partial(decoding, options.images, options.rounds),
         "memory": partial(memory, options.gigabytes),
         "peers": lambda: chain(peers.training(), of_own_run(peers.searches, options.run)),

@@ -67,7 +67,7 @@ def _rows(machine: Machine, names: list[str], dimension: str, rounds: int) -> It
 def _run(machine: Machine, names: list[str], dimension: str, size: int) -> Run:
     sizes = dict.fromkeys(DIMENSIONS, 1) | {dimension: size}
     numbers = [part for name in ("trials", "replicates") for part in (f"--{name}", str(sizes[name]))]
-    with _Memory(machine) as memory:
+    with Memory(machine) as memory:
         start, used = time.perf_counter(), cpu_seconds()
         code, output, report = machine.run("--datasets", ",".join(names[: sizes["datasets"]]), *numbers)
         seconds, used = time.perf_counter() - start, cpu_seconds() - used
@@ -90,7 +90,7 @@ def _configured(config: Path) -> list[str]:
     return names
 
 
-class _Memory:
+class Memory:
     """The most memory that all processes of a machine held at once, pages that they share counted once."""
 
     def __init__(self, machine: Machine):
@@ -98,7 +98,7 @@ class _Memory:
         self._machine, self._ended = machine, threading.Event()
         self._thread = threading.Thread(target=self._look)
 
-    def __enter__(self) -> "_Memory":
+    def __enter__(self) -> "Memory":
         self._thread.start()
         return self
 
