@@ -68,11 +68,12 @@ class _Used:
     """
 
     def __init__(self, store: Store):
-        self._folders, self._keys = _recorded(store), _of_champions(store)
+        self._recorded, self._keys = _recorded(store), _of_champions(store)
 
     def has(self, place: str) -> bool:
         """Whether the artifact at `place` stays."""
-        return self._keys is None or place.rpartition("/")[2] in self._keys or f"{place}/".startswith(self._folders)
+        stage, _, key = place.rpartition("/")
+        return self._keys is None or key in self._keys or not self._recorded.isdisjoint((place, stage))
 
 
 def _of_artifact(
@@ -135,19 +136,19 @@ def _groups(store: Store, prefix: str) -> Iterator[tuple[str, list[Entry]]]:
         yield place, list(entries)
 
 
-def _recorded(store: Store) -> tuple[str, ...]:
+def _recorded(store: Store) -> set[str]:
     """The folders of the artifacts that the records of all runs and attempts name, or of whole stages."""
     folders = set()
     for key in store.list("runs/"):
         if name := RECORD.fullmatch(key):
             try:
-                folders.add(f"artifacts/{name['stage']}/{record_at(store, key)['key']}/")
+                folders.add(f"artifacts/{name['stage']}/{record_at(store, key)['key']}")
             except DamagedError as error:
                 log.warning("%s; every artifact of %s is kept", error, name["stage"])
-                folders.add(f"artifacts/{name['stage']}/")
+                folders.add(f"artifacts/{name['stage']}")
             except ObjectMissing:
                 pass  # deleted since it was listed
-    return tuple(folders)
+    return folders
 
 
 def _of_champions(store: Store) -> set[str] | None:
