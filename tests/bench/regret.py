@@ -1,4 +1,4 @@
-"""What a run's searches missed: `STORE=... python -m tests.bench.regret RUN [TRIALS]`.
+"""What a run's searches missed: `STORE=... python -m tests.bench.regret RUN [TRIALS] [DATASET/FAMILY ...]`.
 
 The first TRIALS configurations of a random search under the run's seed are trained at full length. The best of so many
 looks better than it is; so it and the run's own choice are then compared again, under seeds that chose neither.
@@ -9,7 +9,7 @@ import json
 import os
 import statistics
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
@@ -30,8 +30,8 @@ from tests.bench.surroundings import noted
 Values = dict[str, Any]
 
 
-def regret(store: Store, run: str, trials: int) -> Iterator[str]:
-    """The whole table, row by row, as it is measured."""
+def regret(store: Store, run: str, trials: int, models: Collection[str]) -> Iterator[str]:
+    """The table, row by row, as it is measured: of all models, or of those among `models`."""
     request = read_request(store, run)
     yield "| dataset | family | trials | best of them | chosen | regret, points | under other seeds, points |"
     yield "|---|---|---|---|---|---|---|"
@@ -39,7 +39,8 @@ def regret(store: Store, run: str, trials: int) -> Iterator[str]:
         with fetched(store, run, training_data(Place(dataset.name))) as folder, pool() as executor:
             for budget, family in product(request.budgets or (None,), request.families):
                 place = Place(dataset.name, family, request.seed, budget=budget)
-                yield _row(Trainer(executor, request, place, folder), _chosen(store, run, place), trials)
+                if not models or f"{dataset.name}/{family}" in models:
+                    yield _row(Trainer(executor, request, place, folder), _chosen(store, run, place), trials)
 
 
 class Trainer(NamedTuple):
@@ -91,10 +92,10 @@ def _chosen(store: Store, run: str, place: Place) -> Values:
         return json.loads((folder / "best.json").read_text(encoding="utf-8"))["hyperparameters"]
 
 
-def main(run: str, trials: str = "64") -> None:
+def main(run: str, trials: str = "64", *models: str) -> None:
     """Print the table."""
     with noted():
-        for row in regret(open_store(os.environ["STORE"]), run, int(trials)):
+        for row in regret(open_store(os.environ["STORE"]), run, int(trials), models):
             print(row, flush=True)
 
 

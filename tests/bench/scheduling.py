@@ -23,6 +23,7 @@ from tasks.settings.workflow import DAG_ID, PROMOTE_DAG_ID
 from tests.bench.clock import timed
 from tests.bench.growth import Memory
 from tests.bench.section import Row, Section
+from tests.bench.surroundings import busy
 from tests.support.machine import SMALL_RUNS, Machine
 from tests.support.postgres import private_cluster, programs
 
@@ -107,9 +108,9 @@ def _row(datasets: int, address: str = "") -> Row:
         inherited = machine.environment | {"STORE": Path(name, "store").as_uri()}
         airflow = MeasuredAirflow(machine.state / "airflow", port, inherited, scheduled=False, address=address)
         with airflow.running() as api, Memory(machine) as memory:
-            before = _busy()
+            before = busy(psutil.cpu_times())
             _run(api)
-            used = _busy() - before
+            used = busy(psutil.cpu_times()) - before
             shown = api.pages()
             tasks, seconds = _executed(address or f"sqlite:///{airflow.database}")
     return {
@@ -147,9 +148,3 @@ def _executed(address: str) -> tuple[int, float]:
         failed = connection.execute(FAILED, {"dag": DAG_ID}).scalar_one()
     assert failed == 0, f"{failed} tasks failed"
     return tasks, (end - start).total_seconds()
-
-
-def _busy() -> float:
-    """The CPU seconds that this machine has worked since it started."""
-    times = psutil.cpu_times()
-    return times.user + times.nice + times.system
