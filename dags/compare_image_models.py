@@ -96,6 +96,13 @@ class ReportStage(OPERATOR):  # type: ignore[misc, valid-type]
         super().execute(context)
 
 
+@task.branch(doc_md=DOCS["datasets"])
+def datasets(run_id: str | None = None) -> list[str]:
+    """The first tasks of the datasets of the run. The others are skipped without a process, or a pod, for each."""
+    wanted = (dataset.name for dataset in frozen_request(run_id).datasets)
+    return [f"{name}.fetch" for name in wanted if name in CONFIGURATION.datasets]
+
+
 @task(doc_md=DOCS["replicates"])
 def replicates(run_id: str | None = None) -> list[int]:
     """The seeds of the run."""
@@ -165,11 +172,11 @@ def frozen_request(run_id: str | None) -> Request:
         raise AirflowFailException(f"{key}: expected the run's request, received no JSON; start a new run") from error
 
 
-def dataset_branch(dataset: str, plan: Any, parts: dict[str, Any]) -> list[list[Any]]:
+def dataset_branch(dataset: str, chosen: Any, parts: dict[str, Any]) -> list[list[Any]]:
     """The group of one dataset, from its fetch; returns the branches of tasks that it ends with."""
     with TaskGroup(dataset, tooltip=CONFIGURATION.datasets[dataset].title):
         fetch, normalize = stage("fetch", dataset=dataset), stage("normalize", dataset=dataset)
-        plan >> fetch >> normalize
+        chosen >> fetch >> normalize
         # After the fetch: where a run leaves the dataset out, or has no data, none of the tasks below is made at all.
         parts = {"budget": budgets(dataset), **parts}
         fetch >> parts["budget"]
@@ -273,8 +280,9 @@ with DAG(
     }
     plan = stage("plan", env=environment)
     parts = {"replicates": replicates(), "searches": searches(), "shard": shards()}
-    plan >> list(parts.values())
-    branches = [tasks for name in DATASETS for tasks in dataset_branch(name, plan, parts)]
+    chosen = datasets()
+    plan >> [chosen, *parts.values()]
+    branches = [tasks for name in DATASETS for tasks in dataset_branch(name, chosen, parts)]
     report = stage("report", operator=ReportStage, trigger_rule=TriggerRule.ALL_DONE)
     [tasks[-1] for tasks in branches] >> report
     # A run ends as its leaves do, and `report` alone would hide a branch that failed before it. A trigger rule could

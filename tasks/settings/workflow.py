@@ -45,6 +45,7 @@ class Task(NamedTuple):
 # In the workflow's order. The longest normal stage is a search of the full profile on one CPU core.
 TASKS = (
     Task("plan", "run", "Resolve the parameters with the configuration into the run's request.", timedelta(minutes=30)),
+    Task("datasets", "run", "Choose the datasets of this run: the others are skipped at once."),
     Task("replicates", "run", "Name the seeds of this run: `train` becomes one task for each."),
     Task("searches", "run", "Name the seeds of this run's searches: `search` and `choose` become one task for each."),
     Task("shards", "run", "Number the shards of this run: `search` becomes one task for each."),

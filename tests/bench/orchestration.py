@@ -20,9 +20,9 @@ PARENT = {
     "normalize": "fetch", "budgets": "fetch", "search": "normalize", "choose": "search", "train": "choose",
     "evaluate": "train",
 }  # fmt: skip
-# The tasks that name what a stage is mapped over, beside budgets.
+# The tasks that name what a stage is mapped over, beside budgets; `datasets` names whose stages there are.
 NAMING = {"search": {"searches", "shards"}, "choose": {"searches"}, "train": {"replicates"}}
-NAMERS = {name for names in NAMING.values() for name in names}
+NAMERS = {"datasets", *(name for names in NAMING.values() for name in names)}
 
 
 class Task(NamedTuple):
@@ -77,8 +77,10 @@ def upstream(task: Task, tasks: list[Task]) -> list[Task]:
     """The tasks that `task` waits for, by the names of the DAG."""
     group, _, stage = task.name.rpartition(".")
     name, _, family = stage.partition("_")
-    if name in ("fetch", *NAMERS):
+    if name in NAMERS:
         wanted = {"plan"}
+    elif name == "fetch":
+        wanted = {"datasets"}
     elif name == "report":
         wanted = {other.name for other in tasks if ".evaluate_" in other.name}
     elif name in PARENT:

@@ -222,6 +222,22 @@ def test_the_budgets_are_those_of_the_request(dag, config, frozen, params, expec
     assert found == ([config.datasets[one].budget] if expected is None else expected)
 
 
+def test_the_datasets_are_those_of_the_request(dag, config, frozen):
+    """Those that the run leaves out are skipped at once."""
+    name = list(config.datasets)[1]
+    assert dag.get_task("datasets").python_callable(frozen(profile="smoke", datasets=[name])) == [f"{name}.fetch"]
+
+
+def test_a_dataset_that_left_the_configuration_is_passed_over(dag, config, tmp_path, monkeypatch):
+    """A run goes on without a dataset whose tasks are gone since it was planned."""
+    monkeypatch.setenv("STORE", tmp_path.as_uri())
+    request = resolve(config, Parameters(profile="smoke"), slug(RUN_ID))
+    gone = request.datasets[0].model_copy(update={"name": "gone"})
+    write_request(open_store(tmp_path.as_uri()), request.model_copy(update={"datasets": (*request.datasets, gone)}))
+    chosen = dag.get_task("datasets").python_callable(RUN_ID)
+    assert chosen == [f"{name}.fetch" for name in config.datasets]
+
+
 @pytest.mark.parametrize(("trials", "expected"), [(None, [0, 1]), (1, [0])])
 def test_the_shards_are_those_of_the_request(dag, frozen, trials, expected):
     """The light tasks name what `plan` has frozen, the form's wishes included."""
