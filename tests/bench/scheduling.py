@@ -5,6 +5,8 @@ as on one machine, and over PostgreSQL, as in an installation.
 """
 
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -29,12 +31,28 @@ from tests.support.postgres import private_cluster, programs
 
 SEEDS = 3
 RUN = "measured"
+SCHEDULER = "scheduler"
 WORKERS = 2
 STAND_IN = """#!/bin/sh
 case "$3" in plan) exec "{python}" "$@" ;; esac
 """
 NO_POSTGRES = "PostgreSQL is not installed here, so its rows are missing; `apt-get install postgresql` installs it."
 # What a process executed: mapped tasks that were skipped at once, and empty ones, cost the scheduler alone.
+# One pass of the scheduler over the run: for each waiting task it asks whether it may start, every time.
+PASS = f"""
+import time
+from sqlalchemy import select
+from airflow.models.dagbag import DBDagBag
+from airflow.models.dagrun import DagRun
+from airflow.utils.session import create_session
+with create_session() as session:
+    run = session.scalars(select(DagRun).where(DagRun.run_id == "{RUN}")).one()
+    run.dag = DBDagBag().get_dag_for_run(run, session=session)
+    start = time.perf_counter()
+    run.task_instance_scheduling_decisions(session=session)
+    print(time.perf_counter() - start)
+    session.rollback()
+"""
 EXECUTED = text(
     "SELECT count(*), min(start_date), max(end_date) FROM task_instance WHERE dag_id = :dag AND pid IS NOT NULL"
 ).columns(Column("tasks", Integer), Column("start", DateTime), Column("end", DateTime))
@@ -55,9 +73,9 @@ class MeasuredAirflow(Airflow):
 
     @contextmanager
     def running(self) -> Iterator["MeasuredApi"]:
-        """Its API, once it has read the DAGs."""
+        """Its API, once it has read the DAGs; its scheduler does not run yet."""
         self.prepare()
-        started = [self.start(component) for component in COMPONENTS]
+        started = [self.start(component) for component in COMPONENTS if component != SCHEDULER]
         api = MeasuredApi(self.url, Secrets.load(self.folder).password)
         try:
             while not (api.is_up() and api.dag() and api.pause_promotion()):
@@ -65,6 +83,21 @@ class MeasuredAirflow(Airflow):
             yield api
         finally:
             processes.stop([process.pid for process in started])
+
+    @contextmanager
+    def scheduling(self) -> Iterator[None]:
+        """With its scheduler."""
+        process = self.start(SCHEDULER)
+        try:
+            yield
+        finally:
+            processes.stop([process.pid])
+
+    def pass_seconds(self) -> float:
+        """How long the scheduler takes to look once at all tasks of the run, none of which has begun."""
+        command = [sys.executable, "-c", PASS]
+        looked = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=True)
+        return float(looked.stdout.splitlines()[-1])
 
 
 class MeasuredApi(AirflowApi):
@@ -108,14 +141,20 @@ def _row(datasets: int, address: str = "") -> Row:
         inherited = machine.environment | {"STORE": Path(name, "store").as_uri()}
         airflow = MeasuredAirflow(machine.state / "airflow", port, inherited, scheduled=False, address=address)
         with airflow.running() as api, Memory(machine) as memory:
+            api.unpause()
+            api.trigger(RUN, {"profile": "smoke", "replicates": SEEDS})
+            looked = airflow.pass_seconds()
             before = busy(psutil.cpu_times())
-            _run(api)
+            with airflow.scheduling():
+                while api.state(RUN) in ACTIVE:
+                    time.sleep(10)  # for each answer Airflow reads all tasks of the run
             used = busy(psutil.cpu_times()) - before
             shown = api.pages()
             tasks, seconds = _executed(address or f"sqlite:///{airflow.database}")
     return {
         "datasets": datasets,
         "tasks": tasks,
+        "a pass of the scheduler, s": looked,
         "first task to last, s": seconds,
         "a worker's seconds a task": WORKERS * seconds / tasks,
         "CPU seconds a task": used / tasks,
@@ -131,14 +170,6 @@ def _configure(config: Path, datasets: int) -> None:
         shutil.copy(pattern, pattern.with_name(f"set{number:03}.toml"))
     for name in ("cifar10", "fashion_mnist"):
         (config / "datasets" / f"{name}.toml").unlink()
-
-
-def _run(api: AirflowApi) -> None:
-    """A run of all datasets, from its trigger to its end."""
-    api.unpause()
-    api.trigger(RUN, {"profile": "smoke", "replicates": SEEDS})
-    while api.state(RUN) in ACTIVE:
-        time.sleep(10)  # for each answer Airflow reads all tasks of the run
 
 
 def _executed(address: str) -> tuple[int, float]:
