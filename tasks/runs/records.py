@@ -218,10 +218,12 @@ class Record:
                 raise
             log.warning("progress not recorded: %s", error)
 
-    def progress(self, line: str) -> None:
-        """Log a line, and show it as the stage's progress, without secrets."""
-        log.info("%s", line)
-        self.update(progress=redacted(line))
+    def progress(self, *lines: str) -> None:
+        """Log lines, and show the last one as the stage's progress, without secrets."""
+        for line in lines:
+            log.info("%s", line)
+        if lines:
+            self.update(progress=redacted(lines[-1]))
 
 
 @contextmanager

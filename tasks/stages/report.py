@@ -58,9 +58,8 @@ def report(request: Request, store: Store) -> None:
             store.write(report_key(request.run, name), body)
         publish(store, request.run, comparison.status)
         mark_history(store)
-        since = comparison.since
-        for line in (*([since.line] if since else []), *comparison.verdicts):
-            record.progress(line)
+        since = [comparison.since.line] if comparison.since else []
+        record.progress(*since, *comparison.verdicts)
         require_whole(joined.branches)
 
 

@@ -81,9 +81,9 @@ class FileStore:
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         """See Store. Names that are not keys are skipped: a writer's temporary file, for example."""
-        folder = self._folder / checked_prefix(prefix).rpartition("/")[0]
+        folder, _, start = checked_prefix(prefix).rpartition("/")
         with self._explained(prefix):
-            entries = [Entry(*file) for file in self._files(folder)]
+            entries = [Entry(*file) for file in self._files(self._folder / folder, start)]
         matching = (entry for entry in entries if entry.key.startswith(prefix) and is_key(entry.key))
         return iter(sorted(matching, key=lambda entry: entry.key))
 
@@ -94,14 +94,21 @@ class FileStore:
                 if TEMPORARY.fullmatch(key.rpartition("/")[2]):
                     yield Unfinished(key, size, modified, partial(self._unlink, key))
 
-    def _files(self, folder: Path) -> Iterator[tuple[str, int, datetime]]:
-        """Name, size and time of change of every file below `folder`; a file that vanishes meanwhile is skipped."""
-        for path in folder.rglob("*"):
-            with suppress(FileNotFoundError):
-                status = path.stat()
-                if stat.S_ISREG(status.st_mode):
-                    name = path.relative_to(self._folder).as_posix()
-                    yield name, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC)
+    def _files(self, folder: Path, start: str = "") -> Iterator[tuple[str, int, datetime]]:
+        """Name, size and time of change of every file below `folder`, in what has a name that begins with `start`.
+
+        A file that vanishes meanwhile is skipped, and so is a folder that nobody may read.
+        """
+        with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            for child in [child for child in os.scandir(folder) if child.name.startswith(start)]:
+                if child.is_dir(follow_symlinks=False):
+                    yield from self._files(Path(child.path))
+                    continue
+                with suppress(FileNotFoundError):
+                    status = child.stat()
+                    if stat.S_ISREG(status.st_mode):
+                        name = Path(child.path).relative_to(self._folder).as_posix()
+                        yield name, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC)
 
     def delete(self, key: str) -> None:
         """See Store."""
