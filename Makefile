@@ -89,7 +89,7 @@ test: test-unit ## the unit and contract tiers, and one run through the real Air
 	$(PYTEST) $(FIRST_RUN)
 
 test-rest: setup ## what `make test-all` adds: the other runs, faults, and containers where there is an engine
-	$(PYTEST) tests/workflow tests/faults tests/engine $(addprefix --ignore ,$(FIRST_RUN) $(MACHINERY))
+	$(PYTEST) tests/workflow tests/engine tests/faults $(addprefix --ignore ,$(FIRST_RUN) $(MACHINERY))
 
 test-engine: setup ## as root on Debian: workers on hosts of their own, a bucket on Ceph, a Kubernetes cluster: 50 minutes
 	$(PYTEST) $(MACHINERY)

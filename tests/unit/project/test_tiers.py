@@ -1,6 +1,7 @@
 """Every test has one tier, `make test-all` runs every tier, and the unit tier starts nothing heavy."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -134,3 +135,15 @@ def _own_limits(path: Path) -> Iterator[str]:
             numbers = [part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant)]
             if "PATIENCE" not in names and any(number is None or number > 1 for number in numbers):
                 yield ast.unparse(node)
+
+
+@pytest.mark.parametrize(("end", "outcome"), [("1", "1 skipped"), ("9e9", "1 passed"), ("", "1 passed")])
+def test_what_has_not_begun_in_time_is_skipped(tmp_path, end, outcome):
+    """A CI with a time limit ends in time, and its log says which tests it left out."""
+    (tmp_path / "conftest.py").write_text((TESTS / "conftest.py").read_text())
+    (tmp_path / "test_it.py").write_text("def test_it():\n    pass\n")
+    line = [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path]
+    environment = os.environ | {"TESTS_END": end, "PYTHONPATH": str(PROJECT)}
+    run = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert outcome in run.stdout
+    assert ("TESTS_END" in run.stdout) == (end == "1")
