@@ -72,7 +72,7 @@ def test_the_folder_holds_two_dags(bag):
 def test_edges(dag, config):
     """Every dataset has its branch, every family its search, trainings and evaluation, and all meet in the report."""
     assert edges(dag) == recorded_edges(config)
-    assert len(dag.tasks) == 7 + len(config.datasets) * (3 + 4 * len(config.families))
+    assert len(dag.tasks) == 8 + len(config.datasets) * (3 + 4 * len(config.families))
 
 
 def test_the_run_fails_with_any_branch(dag, config):
