@@ -18,10 +18,10 @@ CNN = Place("cifar10", "cnn")
 def test_every_task_of_the_request_is_counted_before_it_exists():
     """Mapped tasks that are not expanded count as what they will become: shards, seeds and budgets."""
     assert outlook(REQUEST, {}, 2) == Outlook(0, len(KEYS), None)
-    # plan, replicates, searches, shards, report, candidates, complete; fetch, budgets, normalize;
+    # plan, datasets, replicates, searches, shards, report, candidates, complete; fetch, budgets, normalize;
     # search, choose, 2 x train, evaluate
-    assert len(KEYS) == 7 + 2 * 3 + 2 * 2 * 5
-    assert len(list(expected(REQUEST.model_copy(update={"budgets": (5_000, 8_000)})))) == 7 + 2 * 3 + 2 * 2 * 2 * 5
+    assert len(KEYS) == 8 + 2 * 3 + 2 * 2 * 5
+    assert len(list(expected(REQUEST.model_copy(update={"budgets": (5_000, 8_000)})))) == 8 + 2 * 3 + 2 * 2 * 2 * 5
 
 
 def test_an_unexpanded_task_that_will_never_run_counts_for_all_it_would_become():
