@@ -290,7 +290,7 @@ with DAG(
     last = [candidates()]
     report >> last[0]
     # What changed during the run is one more event. It needs the fetch, too: what cannot be fetched would never end it.
-    for name in filter(DATASETS.__contains__, watched(CONFIGURATION)):
+    for name in [each for each in watched(CONFIGURATION) if each in DATASETS]:
         look = watch(name, CONFIGURATION, task_group=dag.task_group_dict[name])
         [dag.get_task(f"{name}.fetch"), report] >> look
         last.append(look)

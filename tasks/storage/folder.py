@@ -99,16 +99,18 @@ class FileStore:
 
         A file that vanishes meanwhile is skipped, and so is a folder that nobody may read.
         """
+        children: list[os.DirEntry[str]] = []
         with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-            for child in [child for child in os.scandir(folder) if child.name.startswith(start)]:
-                if child.is_dir(follow_symlinks=False):
-                    yield from self._files(Path(child.path))
-                    continue
-                with suppress(FileNotFoundError):
-                    status = child.stat()
-                    if stat.S_ISREG(status.st_mode):
-                        name = Path(child.path).relative_to(self._folder).as_posix()
-                        yield name, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC)
+            children = [child for child in os.scandir(folder) if child.name.startswith(start)]
+        for child in children:
+            if child.is_dir(follow_symlinks=False):
+                yield from self._files(Path(child.path))
+                continue
+            with suppress(FileNotFoundError):
+                status = child.stat()
+                if stat.S_ISREG(status.st_mode):
+                    name = Path(child.path).relative_to(self._folder).as_posix()
+                    yield name, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC)
 
     def delete(self, key: str) -> None:
         """See Store."""

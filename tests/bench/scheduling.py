@@ -22,6 +22,7 @@ from tasks.local import processes
 from tasks.local.airflow import COMPONENTS, Airflow, AirflowError, Secrets, claimed_port
 from tasks.local.airflow_api import ACTIVE, AirflowApi
 from tasks.settings.workflow import DAG_ID, PROMOTE_DAG_ID
+from tasks.storage.provenance import cores
 from tests.bench.clock import timed
 from tests.bench.growth import Memory
 from tests.bench.section import Row, Section
@@ -32,12 +33,10 @@ from tests.support.postgres import private_cluster, programs
 SEEDS = 3
 RUN = "measured"
 SCHEDULER = "scheduler"
-WORKERS = 2
 STAND_IN = """#!/bin/sh
 case "$3" in plan) exec "{python}" "$@" ;; esac
 """
 NO_POSTGRES = "PostgreSQL is not installed here, so its rows are missing; `apt-get install postgresql` installs it."
-# What a process executed: mapped tasks that were skipped at once, and empty ones, cost the scheduler alone.
 # One pass of the scheduler over the run: for each waiting task it asks whether it may start, every time.
 PASS = f"""
 import time
@@ -53,6 +52,7 @@ with create_session() as session:
     print(time.perf_counter() - start)
     session.rollback()
 """
+# What a process executed: mapped tasks that were skipped at once, and empty ones, cost the scheduler alone.
 EXECUTED = text(
     "SELECT count(*), min(start_date), max(end_date) FROM task_instance WHERE dag_id = :dag AND pid IS NOT NULL"
 ).columns(Column("tasks", Integer), Column("start", DateTime), Column("end", DateTime))
@@ -61,7 +61,7 @@ FAILED = text("SELECT count(*) FROM task_instance WHERE dag_id = :dag AND state 
 
 @dataclass(frozen=True)
 class MeasuredAirflow(Airflow):
-    """This machine's Airflow, over the database at an `address` where there is one, with WORKERS tasks at once."""
+    """This machine's Airflow, over the database at an `address` where there is one."""
 
     address: str = ""
 
@@ -69,7 +69,7 @@ class MeasuredAirflow(Airflow):
     def environment(self) -> dict[str, str]:
         """That of the components."""
         database = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.address} if self.address else {}
-        return {**super().environment, **database, "AIRFLOW__CORE__PARALLELISM": str(WORKERS)}
+        return {**super().environment, **database}
 
     @contextmanager
     def running(self) -> Iterator["MeasuredApi"]:
@@ -156,7 +156,7 @@ def _row(datasets: int, address: str = "") -> Row:
         "tasks": tasks,
         "a pass of the scheduler, s": looked,
         "first task to last, s": seconds,
-        "a worker's seconds a task": WORKERS * seconds / tasks,
+        "seconds of a core a task": cores() * seconds / tasks,
         "CPU seconds a task": used / tasks,
         **shown,
         "peak memory, MB": memory.peak / 1e6,
