@@ -29,6 +29,7 @@ settings.register_profile("untimed", deadline=None)  # a busy machine breaks no 
 settings.load_profile("untimed")
 
 
+@pytest.hookimpl(tryfirst=True)  # before any fixture
 def pytest_runtest_setup(item):
     """Leave out what would begin after the moment TESTS_END (in seconds since 1970): a CI has a time limit.
 

@@ -17,6 +17,21 @@ from tests.support.tiers import HEAVY, TESTS, TIERS
 
 MODULES = sorted(path.relative_to(TESTS).as_posix() for path in TESTS.rglob("test_*.py"))
 
+COSTLY = """
+import pathlib
+
+import pytest
+
+
+@pytest.fixture
+def costly(tmp_path_factory):
+    pathlib.Path(__file__).with_name("begun").touch()
+
+
+def test_it(costly):
+    pass
+"""
+
 
 def recipe(target: str) -> str:
     """What `make TARGET` would do."""
@@ -139,11 +154,12 @@ def _own_limits(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize(("end", "outcome"), [("1", "1 skipped"), ("9e9", "1 passed"), ("", "1 passed")])
 def test_what_has_not_begun_in_time_is_skipped(tmp_path, end, outcome):
-    """A CI with a time limit ends in time, and its log says which tests it left out."""
+    """A CI with a time limit ends in time: no fixture begins either, and the log says which tests were left out."""
     (tmp_path / "conftest.py").write_text((TESTS / "conftest.py").read_text())
-    (tmp_path / "test_it.py").write_text("def test_it():\n    pass\n")
+    (tmp_path / "test_it.py").write_text(COSTLY)
     line = [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path]
     environment = os.environ | {"TESTS_END": end, "PYTHONPATH": str(PROJECT)}
     run = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert outcome in run.stdout
     assert ("TESTS_END" in run.stdout) == (end == "1")
+    assert (tmp_path / "begun").exists() == (end != "1")
