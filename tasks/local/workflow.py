@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from datetime import datetime
+from typing import Any
 
 from rich.console import Console
 
@@ -48,6 +49,7 @@ from tasks.storage.location import open_store
 from tasks.storage.retries import RetryPolicy
 
 POLL_SECONDS, MAX_POLL_SECONDS = 1.5, 5.0  # the longest fits into the 10 s after which the view says something
+REST_SECONDS = 30.0  # where looks are slow; a server that was away for a while must not be left alone for longer
 IMPATIENT = RetryPolicy(seconds=0, silence=4)
 
 
@@ -163,7 +165,7 @@ def pause(passed: float, look: float) -> float:
     A look takes 0.1 s of the cores that train. In a run of 200 datasets it takes Airflow seconds: a tenth of the time
     is enough for looks.
     """
-    return max(9 * look, min(MAX_POLL_SECONDS, max(POLL_SECONDS, passed / 60)))
+    return max(min(REST_SECONDS, 9 * look), min(MAX_POLL_SECONDS, max(POLL_SECONDS, passed / 60)))
 
 
 class _Run:
@@ -221,8 +223,9 @@ class _Run:
             started = time.monotonic()
             while True:
                 began = time.monotonic()
-                state, found = self._api.state(self._run), self._rows()
+                state, tasks = self._api.state(self._run), self._tasks()
                 look = time.monotonic() - began
+                found = self._rows(tasks)
                 if state == "queued":
                     self._say_who_is_first()
                 shown.show(found, outlook(self._request, observed(found), slots()))
@@ -238,8 +241,11 @@ class _Run:
             self._has_said_who = True
             self._voice.say(f"waiting for the end of run {others[0]}")
 
-    def _rows(self) -> list[Row]:
-        return rows(self._api.tasks(self._run), self._request, self._progress)
+    def _tasks(self) -> list[dict[str, Any]]:
+        return self._api.tasks(self._run)
+
+    def _rows(self, tasks: list[dict[str, Any]]) -> list[Row]:
+        return rows(tasks, self._request, self._progress)
 
     def _progress(self, place: Place, stage: str) -> str:
         """What a stage last said; one that has ended says nothing new, so it is asked once."""
@@ -258,7 +264,7 @@ class _Run:
         self._voice.say("stopping the run's tasks ...")
         self._api.fail(self._run)
         end = time.monotonic() + STOP_SECONDS
-        while time.monotonic() < end and any(row.state not in FINAL for row in self._rows()):
+        while time.monotonic() < end and any(row.state not in FINAL for row in self._rows(self._tasks())):
             time.sleep(POLL_SECONDS)
 
     def _finish(self, state: str) -> int:
@@ -268,7 +274,7 @@ class _Run:
             self._voice.say(f"report: {folder / 'report.html'}")
             self._voice.say("next: make promote judges the best models, and make predict uses those that pass")
         logs = state_folder() / "airflow" / "logs"
-        ended = self._rows()
+        ended = self._rows(self._tasks())
         for line in outcome.warnings(ended):
             self._voice.say(line, style="yellow")
         for line in outcome.failures(ended, self._store, self._request, logs):
