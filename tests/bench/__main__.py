@@ -40,24 +40,7 @@ LONG = ("peers", "recipes", "scheduling")  # they take hours, so only who asks g
 
 def main() -> None:
     """Measure the parts that are asked for; by default all but those that take hours."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="What it costs, measured.")
-    parser.add_argument(
-        "parts", nargs="*", metavar="PART", help="one or several, by their names in tests/bench/README.md"
-    )
-    parser.add_argument("--state", type=Path, default=Path(".state"), help="where Airflow's database of the run is")
-    parser.add_argument("--reports", type=Path, default=Path("reports"), help="where the run's report is")
-    parser.add_argument(
-        "--run",
-        default="latest",
-        help="the run that parts read, or whose data they use",
-    )
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of growth, parsing, decoding and device")
-    parser.add_argument("--simulations", type=int, default=2_000, help="of a cell, for coverage and promotion")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1, 10, 50, 200], help="datasets, for scheduling")
-    parser.add_argument("--images", type=int, default=50_000, help="JPEGs that decoding decodes")
-    parser.add_argument("--gigabytes", type=float, default=20, help="of arrays on the disk, for memory")
-    parser.add_argument("--batch", type=int, default=512, help="images of a batch, for device")
-    parser.add_argument("--steps", type=int, default=8, help="of an epoch, for device; on a GPU 88, as CIFAR-10 has")
+    parser = _parser()
     options = parser.parse_args()
     report = partial(_report, options.reports / options.run / "report.json")
     parts: Mapping[str, Callable[[], Iterable[Section]]] = {
@@ -89,6 +72,28 @@ def main() -> None:
             sections.append(section._replace(notes=(*section.notes, note())))
             print(sections[-1].markdown(), end="\n\n", flush=True)
             _write(options.reports, facts, sections)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="What it costs, measured.")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help="one or several, by their names in tests/bench/README.md"
+    )
+    parser.add_argument("--state", type=Path, default=Path(".state"), help="where Airflow's database of the run is")
+    parser.add_argument("--reports", type=Path, default=Path("reports"), help="where the run's report is")
+    parser.add_argument(
+        "--run",
+        default="latest",
+        help="the run that parts read, or whose data they use",
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of growth, parsing, decoding and device")
+    parser.add_argument("--simulations", type=int, default=2_000, help="of a cell, for coverage and promotion")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1, 10, 50, 200], help="datasets, for scheduling")
+    parser.add_argument("--images", type=int, default=50_000, help="JPEGs that decoding decodes")
+    parser.add_argument("--gigabytes", type=float, default=20, help="of arrays on the disk, for memory")
+    parser.add_argument("--batch", type=int, default=512, help="images of a batch, for device")
+    parser.add_argument("--steps", type=int, default=8, help="of an epoch, for device; on a GPU 88, as CIFAR-10 has")
+    return parser
 
 
 def _report(path: Path) -> dict[str, Any]:
