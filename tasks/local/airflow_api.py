@@ -1,6 +1,7 @@
 """A small client of Airflow's REST API, as far as this project needs it."""
 
 import json
+import time
 import urllib.error
 import urllib.request
 from datetime import datetime
@@ -13,6 +14,7 @@ from tasks.settings.workflow import DAG_ID
 
 ACTIVE = ("queued", "running")
 PAGE = 100  # Airflow's own limit
+RESTS = (1.0, 2.0, 4.0)  # seconds before a request is sent again that the database refused
 # Loopback needs no proxy, whatever the environment says.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -104,6 +106,15 @@ class AirflowApi:
         self._call("PATCH", f"{_run(run)}?update_mask=state", {"state": "failed"})
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
+        """An answer of the API, asked for again while its database is locked: what that refused has changed nothing."""
+        for rest in RESTS:
+            try:
+                return self._signed(method, path, body)
+            except DatabaseLocked:
+                time.sleep(rest)
+        return self._signed(method, path, body)
+
+    def _signed(self, method: str, path: str, body: Any) -> Any:
         """An answer of the API, signing in first, and again when the token has run out."""
         self._token = self._token or self._sign_in()
         try:
@@ -127,14 +138,27 @@ class AirflowApi:
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             detail = redacted(error.read().decode(errors="replace"))[:500]
-            kind = Unauthorized if error.code == 401 else AirflowError
-            raise kind(f"{method} {path}: Airflow answered {error.code}: {detail}") from None
+            raise _kind(error.code, detail)(f"{method} {path}: Airflow answered {error.code}: {detail}") from None
         except OSError as error:
             raise AirflowError(f"{self._url}: expected Airflow to answer; {error}") from None
 
 
 class Unauthorized(AirflowError):  # noqa: N818
     """The token has run out, or the password is another."""
+
+
+class DatabaseLocked(AirflowError):  # noqa: N818
+    """Airflow's database refused the request.
+
+    Over SQLite this comes by itself: Airflow 3.3.2 notes what a person does in the thread that also ends the tasks'
+    requests. When a task's request holds the database just then, both wait for each other until SQLite gives up.
+    """
+
+
+def _kind(status: int, detail: str) -> type[AirflowError]:
+    if status == 401:
+        return Unauthorized
+    return DatabaseLocked if status == 500 and "Database error" in detail else AirflowError
 
 
 def _run(run: str) -> str:
