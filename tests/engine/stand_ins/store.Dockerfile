@@ -7,7 +7,7 @@ RUN python3 -m venv /uv && /uv/bin/pip install --quiet --no-cache-dir --require-
 WORKDIR /app
 COPY pyproject.toml uv.lock ./
 RUN UV_PROJECT_ENVIRONMENT=/venv UV_NO_CACHE=1 /uv/bin/uv sync --frozen --quiet --no-default-groups --group store \
-    && /uv/bin/uv pip install --quiet --no-cache --python /venv/bin/python boto3
+    && /uv/bin/uv pip install --quiet --no-cache --python /venv/bin/python boto3 psutil
 COPY tasks tasks
 COPY tests/engine/stand_ins/store /usr/local/bin/start
 ENV PATH=/venv/bin:$PATH
