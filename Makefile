@@ -159,8 +159,8 @@ stack: images ## start the whole workflow in containers: docker/README.md [ACCEL
 	$(STACK) up --detach
 	@echo "the UI comes up at http://127.0.0.1:$${UI_PORT:-8080}; its login: $$(cat docker/secrets/airflow_passwords)"
 
-stack-down: ## stop the containers; their volumes stay
-	$(STACK) down
+stack-down: ## stop the containers, whoever runs the tasks; their volumes stay
+	COMPOSE_PROFILES=celery,edge $(COMPOSE) down
 
 # Silent and instant when nothing changed: the stamp is newer than the lock.
 setup: .venv/.synced ## install the locked packages; every target that needs them does so by itself
