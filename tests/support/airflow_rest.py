@@ -2,10 +2,11 @@
 
 import secrets
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tasks.local.airflow import Secrets
+from tasks.local.airflow import AirflowError, Secrets
 from tasks.local.airflow_api import ACTIVE, AirflowApi
 from tasks.local.server import read_server
 from tests.support.patience import PATIENCE
@@ -89,12 +90,23 @@ class AirflowRest(AirflowApi):
         return self._call("GET", f"/dags/{dag}/dagRuns?order_by=id")["dag_runs"]
 
     def ended(self, dag, run):
-        """The run, once it is over."""
-        return awaited(lambda: next(r for r in self.runs(dag) if r["dag_run_id"] == run and r["state"] not in ACTIVE))
+        """The run, once it is over. It may last as long as its tasks move. Airflow may be too busy to answer."""
+        states, moved = None, time.monotonic()
+        while time.monotonic() < moved + PATIENCE:
+            with suppress(AirflowError):
+                found = next(each for each in self.runs(dag) if each["dag_run_id"] == run)
+                if found["state"] not in ACTIVE:
+                    return found
+                states, before = self.states(dag, found), states
+                moved = time.monotonic() if states != before else moved
+            time.sleep(1)
+        raise AssertionError(f"{run}: nothing has moved for {PATIENCE} s: {states}")
 
     def next_run(self, before):
         """The run that started by itself, once it is over and no other is at work."""
         awaited(lambda: len(self.runs()) > before)
+        for run in self.runs()[before:]:
+            self.ended(COMPARISON, run["dag_run_id"])
         awaited(lambda: not self.active())
         (run,) = self.runs()[before:]
         return run

@@ -5,13 +5,11 @@ import secrets
 import socket
 import threading
 from collections import Counter
-from contextlib import suppress
 
 import boto3
 import pytest
 import yaml
 
-from tasks.local.airflow import AirflowError
 from tasks.project import CONFIG
 from tests.engine.cluster.installation import Installation, passwords
 from tests.engine.cluster.namespace import namespace
@@ -154,21 +152,13 @@ def test_a_worker_is_a_pod_too(installed, created, place, store, first):
     created.clear()
     installed.unpause()
     installed.trigger("in-pods", {"profile": "smoke"})
-    over = ended(installed, "in-pods")
+    over = installed.ended(COMPARISON, "in-pods")
     assert over["state"] == "success", installed.states(COMPARISON, over)
     report = read_report(store, f"{CLUSTER}/reports/in-pods/report.json")
     assert numbers(report) == numbers(first[2])
     stages = Counter(stage["stage"] for stage in report["stages"])
     assert {name: created[name] for name in stages} == stages
     assert created["worker"] >= stages.total()
-
-
-def ended(api, run):
-    """The run, once it is over; a server that is too busy for an answer is asked again."""
-    for _ in range(20):
-        with suppress(AirflowError):
-            return api.ended(COMPARISON, run)
-    raise AssertionError("Airflow does not answer any more")
 
 
 def read_report(store, key):
