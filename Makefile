@@ -79,7 +79,7 @@ WORKERS := $(shell n=$$(nproc 2>/dev/null || echo 2); [ "$$n" -lt 4 ] && echo "$
 PYTEST := $(PYTHON) -m pytest
 PARALLEL := $(PYTEST) -n $(WORKERS) --dist loadfile
 FIRST_RUN := tests/workflow/test_first_run.py
-MACHINERY := tests/engine/workers tests/engine/bucket tests/engine/cluster
+MACHINERY := tests/engine/stack tests/engine/workers tests/engine/bucket tests/engine/cluster
 
 test-unit: setup ## the unit tier, for after every edit: 3 minutes
 	$(PARALLEL) tests/unit
@@ -91,7 +91,7 @@ test: test-unit ## the unit and contract tiers, and one run through the real Air
 test-rest: setup ## what `make test-all` adds: the other runs, faults, and containers where there is an engine
 	$(PYTEST) tests/workflow tests/engine tests/faults $(addprefix --ignore ,$(FIRST_RUN) $(MACHINERY))
 
-test-engine: setup ## as root on Debian: workers on hosts of their own, a bucket on Ceph, a Kubernetes cluster: 50 minutes
+test-engine: setup ## as root on Debian: the stack, workers on hosts of their own, a bucket on Ceph, a Kubernetes cluster: an hour
 	$(PYTEST) $(MACHINERY)
 
 demo-workers: setup ## a head and two Celery workers on such hosts, to look at, until Ctrl-C

@@ -80,7 +80,7 @@ def test_what_make_test_all_leaves_out_once_it_runs_elsewhere():
     commands = pytests("test-all")
     ignored = {words[place + 1] for words in commands for place, word in enumerate(words) if word == "--ignore"}
     machinery = set().union(*map(paths, pytests("test-engine")))
-    assert machinery == {"tests/engine/workers", "tests/engine/bucket", "tests/engine/cluster"}
+    assert machinery == {f"tests/engine/{name}" for name in ("stack", "workers", "bucket", "cluster")}
     assert ignored == {"tests/workflow/test_first_run.py"} | machinery
     assert ignored - machinery <= set().union(*map(paths, commands))
     assert all((PROJECT / name).exists() for name in ignored)

@@ -1,0 +1,1 @@
+"""The stack of `docker/compose.yaml`, on images that are built from Debian's and Python's packages."""
