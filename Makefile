@@ -91,7 +91,7 @@ test: test-unit ## the unit and contract tiers, and one run through the real Air
 test-rest: setup ## what `make test-all` adds: the other runs, faults, and containers where there is an engine
 	$(PYTEST) tests/workflow tests/engine tests/faults $(addprefix --ignore ,$(FIRST_RUN) $(MACHINERY))
 
-test-engine: setup ## as root on Debian: the stack, workers on hosts of their own, a bucket on Ceph, a Kubernetes cluster: an hour
+test-engine: setup ## as root on Debian: the stack, workers on hosts of their own, a bucket on Ceph, Kubernetes: an hour
 	$(PYTEST) $(MACHINERY)
 
 demo-workers: setup ## a head and two Celery workers on such hosts, to look at, until Ctrl-C
