@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,6 +64,11 @@ class Stack:
         (found,) = docker.from_env().containers.list(filters={"label": labels})
         return found.attrs["Config"]["Hostname"]
 
+    def prepare(self) -> None:
+        """Make its secrets, without which docker-compose reads nothing, and stand-ins of the code as it is now."""
+        self._run(sys.executable, "docker/make_secrets.py")
+        self.compose("build", "--quiet")
+
     def put(self) -> str:
         """Copy the mirror into the bucket; its address there."""
         self.compose("exec", "-T", "api-server", "python", "-c", PUT)
@@ -99,8 +105,8 @@ def running(folder: Path, executor: str) -> Iterator[Stack]:
     mounts = [f"{datasets}:/app/config/datasets:ro", f"{mirror}:/mirror:ro"]
     tiny = {"services": {name: {"volumes": mounts} for name in WITH_AIRFLOW}}
     (stack.checkout / FILES[-1]).write_text(yaml.safe_dump(tiny))
+    stack.prepare()
     try:
-        stack.compose("build", "--quiet")
         stack.make("stack")
         yield stack
     finally:
