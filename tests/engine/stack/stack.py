@@ -101,8 +101,9 @@ def running(folder: Path, executor: str) -> Iterator[Stack]:
     """The stack, up with tiny datasets and their mirror in its bucket; nothing of it is left afterwards."""
     stack = Stack(folder / "checkout", executor, free_port())
     shutil.copytree(PROJECT, stack.checkout, ignore=shutil.ignore_patterns(*LEFT_OUT))
-    datasets, mirror = make_configuration(folder / "config") / "datasets", make_mirror(folder / "mirror")
-    mounts = [f"{datasets}:/app/config/datasets:ro", f"{mirror}:/mirror:ro"]
+    config, mirror = make_configuration(folder / "config"), make_mirror(folder / "mirror")
+    mounts = [f"{config / name}:/app/config/{name}:ro" for name in ("workflow.toml", "datasets")]
+    mounts.append(f"{mirror}:/mirror:ro")
     tiny = {"services": {name: {"volumes": mounts} for name in WITH_AIRFLOW}}
     (stack.checkout / FILES[-1]).write_text(yaml.safe_dump(tiny))
     stack.prepare()

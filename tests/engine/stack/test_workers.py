@@ -22,7 +22,8 @@ def test_the_worker_takes_every_task(stack):
     """A run succeeds, and each of its tasks ran in the worker's container. `make stack-down` leaves no container."""
     stack.api.unpause()
     stack.api.trigger("tried", {"profile": "smoke", "datasets": [DATASET], "mirror": stack.put()})
-    assert stack.api.ended(COMPARISON, "tried")["state"] == "success"
+    over = stack.api.ended(COMPARISON, "tried")
+    assert over["state"] == "success", stack.api.states(COMPARISON, over)
     worked = [task for task in stack.api.tasks("tried") if task["hostname"]]
     assert {task["hostname"] for task in worked} == {stack.container(f"{stack.executor}-worker")}
     assert f"{DATASET}.train_cnn" in {task["task_id"] for task in worked}
