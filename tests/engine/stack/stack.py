@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 
 import docker
-import yaml
 
 from tasks.project import PROJECT
 from tests.engine.base_image import exists
@@ -20,15 +19,10 @@ from tests.support.postgres import free_port
 from tests.support.tiny_data import make_configuration, make_mirror
 
 BASE, NAME, NETWORK = "like-for-like/base:bookworm", "like-for-like-test", "like-for-like-stages"
-FILES = ("docker/compose.yaml", "tests/engine/stand_ins/compose.yaml", "tiny.yaml")
+FILES = ("docker/compose.yaml", "tests/engine/stand_ins/compose.yaml", "tiny.json")
 COMPOSE = ["docker-compose", "--project-name", NAME, *(word for file in FILES for word in ("--file", file))]
 WITH_AIRFLOW = ("init", "api-server", "scheduler", "dag-processor", "triggerer", "celery-worker", "edge-worker")
 LEFT_OUT = (".*", "__pycache__", "reports", "secrets")
-PUT = """
-import boto3, pathlib
-for path in pathlib.Path("/mirror").rglob("*.gz"):
-    boto3.client("s3").upload_file(str(path), "like-for-like", f"mirror/{path.relative_to('/mirror')}")
-"""
 
 
 def lacking() -> str:
@@ -69,11 +63,6 @@ class Stack:
         self._run(sys.executable, "docker/make_secrets.py")
         self.compose("build", "--quiet")
 
-    def put(self) -> str:
-        """Copy the mirror into the bucket; its address there."""
-        self.compose("exec", "-T", "api-server", "python", "-c", PUT)
-        return "s3://like-for-like/mirror"
-
     def make(self, *words: str) -> None:
         """`make WORDS` in the checkout, with the images of Airflow and of the stages as they are."""
         compose = f"COMPOSE={' '.join(COMPOSE)}"
@@ -98,14 +87,18 @@ class Stack:
 
 @contextmanager
 def running(folder: Path, executor: str) -> Iterator[Stack]:
-    """The stack, up with tiny datasets and their mirror in its bucket; nothing of it is left afterwards."""
+    """The stack, up with tiny datasets and a mirror of them; nothing of it is left afterwards."""
     stack = Stack(folder / "checkout", executor, free_port())
     shutil.copytree(PROJECT, stack.checkout, ignore=shutil.ignore_patterns(*LEFT_OUT))
     config, mirror = make_configuration(folder / "config"), make_mirror(folder / "mirror")
-    mounts = [f"{config / name}:/app/config/{name}:ro" for name in ("workflow.toml", "datasets")]
-    mounts.append(f"{mirror}:/mirror:ro")
-    tiny = {"services": {name: {"volumes": mounts} for name in WITH_AIRFLOW}}
-    (stack.checkout / FILES[-1]).write_text(yaml.safe_dump(tiny))
+    shutil.copy(stack.checkout / "docker" / "compose" / "cpu.toml", config / "site.toml")
+    # The runner mounts both folders into the stages' containers, under their own paths.
+    service = {
+        "environment": {"WORKFLOW_CONFIG": str(config), "DATASET_MIRROR": str(mirror)},
+        "volumes": [f"{place}:{place}:ro" for place in (config, mirror)],
+    }
+    tiny = {"services": dict.fromkeys(WITH_AIRFLOW, service)}
+    (stack.checkout / FILES[-1]).write_text(json.dumps(tiny))
     stack.prepare()
     try:
         stack.make("stack")

@@ -21,7 +21,7 @@ def stack(engine, request, tmp_path):
 def test_the_worker_takes_every_task(stack):
     """A run succeeds, and each of its tasks ran in the worker's container. `make stack-down` leaves no container."""
     stack.api.unpause()
-    stack.api.trigger("tried", {"profile": "smoke", "datasets": [DATASET], "mirror": stack.put()})
+    stack.api.trigger("tried", {"profile": "smoke", "datasets": [DATASET]})
     over = stack.api.ended(COMPARISON, "tried")
     assert over["state"] == "success", stack.api.states(COMPARISON, over)
     worked = [task for task in stack.api.tasks("tried") if task["hostname"]]
