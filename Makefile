@@ -149,7 +149,7 @@ COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose 
 EXECUTOR ?= local
 STACK = ACCELERATOR=$(ACCELERATOR) EXECUTOR_CLASS=$(EXECUTOR_$(EXECUTOR)) EDGE_API=$(if $(filter edge,$(EXECUTOR)),True,False) \
 	COMPOSE_PROFILES=$(EXECUTOR) $(COMPOSE)
-EVERYBODY = COMPOSE_PROFILES=celery,edge $(COMPOSE)
+WHOLE_STACK = COMPOSE_PROFILES=celery,edge $(COMPOSE)
 EXECUTOR_local := LocalExecutor
 EXECUTOR_celery := CeleryExecutor
 EXECUTOR_edge := airflow.providers.edge3.executors.EdgeExecutor
@@ -161,9 +161,9 @@ stack: images ## start the whole workflow in containers: docker/README.md [ACCEL
 	@echo "the UI comes up at http://127.0.0.1:$${UI_PORT:-8080}; its login: $$(cat docker/secrets/airflow_passwords)"
 
 stack-down: ## stop the containers, the workers of either kind and the stages at work, too; their volumes stay
-	$(EVERYBODY) stop
+	$(WHOLE_STACK) stop
 	docker ps --all --quiet --filter network=like-for-like-stages --filter label=like-for-like.stage | xargs -r docker rm --force
-	$(EVERYBODY) down
+	$(WHOLE_STACK) down
 
 # Silent and instant when nothing changed: the stamp is newer than the lock.
 setup: .venv/.synced ## install the locked packages; every target that needs them does so by itself

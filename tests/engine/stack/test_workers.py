@@ -19,7 +19,7 @@ def stack(engine, request, tmp_path):
 
 
 def test_the_worker_takes_every_task(stack):
-    """A run succeeds, all in the worker's container. `make stack-down` leaves nothing, even while a stage is at work."""
+    """A run succeeds, all in the worker's container. `make stack-down` leaves nothing, not even a stage at work."""
     stack.api.unpause()
     stack.api.trigger("tried", {"profile": "smoke", "datasets": [DATASET]})
     over = stack.api.ended(COMPARISON, "tried")
