@@ -6,6 +6,7 @@ The workers join as docker/workers/README.md says, and share one run of the smok
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tasks.local.airflow import USER
 from tasks.local.airflow_api import ACTIVE
 from tests.engine.workers import runs, servers
 from tests.engine.workers.head import Head, running
-from tests.engine.workers.hosts import hosts, lacking
+from tests.engine.workers.hosts import Host, hosts, lacking
 from tests.engine.workers.worker import Worker
 from tests.support.airflow_rest import COMPARISON
 
@@ -30,13 +31,21 @@ def main() -> None:
         suppress(KeyboardInterrupt),
         running(made["head"], Path(folder), "celery") as head,
     ):
-        for name in WORKERS:
-            Worker(made[name], head).join()
-        runs.start(head, RUN)
-        _watch(head)
-        print(f"Airflow's UI: {head.url}, which the browser does not trust yet. Its authority: {head.authority}")
-        print(f"User {USER}, password {head.team.secrets['person']}. Ctrl-C ends all of it.", flush=True)
-        time.sleep(86_400)
+        try:
+            _show(made, head)
+        finally:
+            print("Ending all of it. The workers' folders are large, so this may take two minutes.", flush=True)
+
+
+def _show(made: Mapping[str, Host], head: Head) -> None:
+    """Let the workers join, and share a run; then wait for Ctrl-C."""
+    for name in WORKERS:
+        Worker(made[name], head).join()
+    runs.start(head, RUN)
+    _watch(head)
+    print(f"Airflow's UI: {head.url}, which the browser does not trust yet. Its authority: {head.authority}")
+    print(f"User {USER}, password {head.team.secrets['person']}. Ctrl-C ends all of it.", flush=True)
+    time.sleep(86_400)
 
 
 def _watch(head: Head) -> None:
